@@ -1,0 +1,64 @@
+# Everything a person or CI does with this checkout. The environments stay in the checkout: .venv is casemate's own,
+# .venv-shop is the one of the example program (casemate is installed apart from what it examines).
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check lint types imports docs lock bench fuzz clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+
+demo: .venv/run .venv-shop/ready ## audit, confine and attack the example shop, and print what was obtained
+	$(BIN)/python examples/shop/demo.py
+
+test: .venv/dev ## run all tests
+	$(BIN)/pytest -q
+
+check: lint types imports docs test ## run every check: what CI runs
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/dev
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+imports: .venv/dev
+	$(BIN)/lint-imports
+
+docs: .venv/dev ## compare the generated reference pages with the code
+	$(BIN)/python docs/generate.py --check
+
+lock: .venv/dev ## renew requirements/*.txt from requirements/*.in (exact versions, hashes, no index)
+	$(BIN)/pip install -q uv
+	for name in build run dev shop; do $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal \
+	  --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	  requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+bench: .venv/dev ## measure against bandit, ruff and bubblewrap; prints ratios (minutes)
+	$(BIN)/python benchmarks/compare.py
+
+clean: ## remove the environments and what the tools left
+	rm -rf .venv .venv-shop .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "casemate needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run: requirements/run.txt pyproject.toml bin/casemate | .venv/python
+	$(BIN)/pip install -q --require-hashes -r requirements/build.txt -r requirements/run.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/run
+	$(BIN)/pip install -q --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-shop/ready: requirements/shop.txt
+	$(PYTHON) -m venv .venv-shop
+	.venv-shop/bin/pip install -q --require-hashes -r requirements/shop.txt
+	@touch $@

@@ -1,0 +1,90 @@
+"""Measure casemate beside its peers in one run: bandit and ruff for `audit`, bare Python and bubblewrap for `run`."""
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import measure
+
+import corpus
+
+BIN = Path(sys.executable).parent
+
+
+def audit(rounds: int) -> None:
+    """CPU seconds of whole processes over the same lines."""
+    root = corpus.fetch()
+    packages = [str(path) for path in corpus.packages(root)]
+    count = sum(corpus.lines(Path(path)) for path in packages)
+    print(f"## audit: {count:,} lines of {', '.join(Path(path).name for path in packages)}")
+    fast = {
+        "ruff --select S --no-cache": [
+            str(BIN / "ruff"),
+            "check",
+            "--isolated",
+            "--select",
+            "S",
+            "--no-cache",
+            "-q",
+            *packages,
+        ],
+        "casemate audit": [str(BIN / "casemate"), "audit", "--jobs", "1", *packages],
+        "casemate audit --jobs 2": [str(BIN / "casemate"), "audit", "--jobs", "2", *packages],
+    }
+    costs = measure.interleaved(fast, rounds)
+    costs |= measure.interleaved({"bandit": [str(BIN / "bandit"), "-q", "-r", *packages]}, 1)
+    table(costs, base="ruff --select S --no-cache")
+
+
+def start_up(rounds: int) -> None:
+    """From the command line to the end of a program that does nothing."""
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable
+    python = os.path.realpath(python)
+    print(f"## start-up of a program that does nothing, {rounds} interleaved rounds, user {os.getuid()}")
+    commands: dict[str, Sequence[str]] = {
+        "python3 -I -S -c pass": [python, "-I", "-S", "-c", "pass"],
+        "python3 -c pass": [python, "-c", "pass"],
+        "casemate run -c pass": [str(BIN / "casemate"), "run", "--python", python, "-c", "pass"],
+    }
+    if bwrap := shutil.which("bwrap"):
+        commands["bwrap python3 -I -S -c pass"] = [
+            bwrap, "--unshare-all", "--new-session", "--die-with-parent", "--dev", "/dev", "--proc", "/proc",
+            "--tmpfs", "/tmp", "--ro-bind", "/usr", "/usr", "--ro-bind-try", "/lib", "/lib", "--ro-bind-try", "/lib64",
+            "/lib64", "--", python, "-I", "-S", "-c", "pass",
+        ]  # fmt: skip
+    table(measure.interleaved(commands, rounds), base="python3 -I -S -c pass")
+
+
+def table(costs: dict[str, list[measure.Cost]], *, base: str) -> None:
+    """Print medians, and ratios to the base."""
+    reference = measure.median(costs[base])
+    print("\n| command | CPU s | x base | wall s | x base | peak MiB |\n|---|---|---|---|---|---|")
+    for name, runs in costs.items():
+        cost = measure.median(runs)
+        cpu, wall = cost.cpu_seconds / reference.cpu_seconds, cost.wall_seconds / reference.wall_seconds
+        figures = f"{cost.cpu_seconds:.3f} | {cpu:.2f} | {cost.wall_seconds:.3f} | {wall:.2f} | {cost.max_rss_mib:.0f}"
+        print(f"| {name} | {figures} |")
+    print()
+
+
+def main() -> None:
+    """Parse the command line and run the parts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=["audit", "start-up"], default=["audit", "start-up"])
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the audit part (default: %(default)s)")
+    arguments = parser.parse_args()
+    host = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(f"{time.strftime('%Y-%m-%d')}, {host}\n")
+    if "audit" in arguments.parts:
+        audit(arguments.rounds)
+    if "start-up" in arguments.parts:
+        start_up(21)
+
+
+if __name__ == "__main__":
+    main()

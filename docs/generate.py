@@ -1,0 +1,102 @@
+# ruff: noqa: INP001 -- a script beside the pages that it writes
+"""Write the reference pages that are made from the code, or compare them with it (`--check`).
+
+A page that can be generated is never edited by hand: what it says stands in one place, beside what it speaks of.
+"""
+
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from textwrap import dedent
+
+from casemate.cli import VERBS
+from casemate.cli import main as main_of_casemate
+from casemate.model.rule import Rule
+from casemate.readers.code import Code
+from casemate.rules import about_code
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def cwes(rule: Rule[Code]) -> str:
+    """Link the weaknesses of a rule."""
+    return ", ".join(f"[CWE-{number}](https://cwe.mitre.org/data/definitions/{number}.html)" for number in rule.cwe)
+
+
+def section(rule: Rule[Code]) -> str:
+    """Give the documentation of one rule, one level deeper, with its metadata and its example."""
+    summary, _, rest = rule.documentation.partition("\n")
+    gained = ", ".join(f"`{capability}`" for capability in rule.capabilities) or "nothing by itself"
+    return (
+        f"## {rule.name}\n{summary}\n\n"
+        f"Severity {rule.severity}, confidence {rule.confidence}, evidence {rule.evidence}, {cwes(rule)}. "
+        f"Who uses it gains: {gained}.\n\n"
+        f"{rest.strip().replace('## ', '### ')}\n\n"
+        f"### Example\nThe marked lines are found and no others.\n```python\n{dedent(rule.example).strip()}\n```\n"
+    )
+
+
+def rules_page() -> str:
+    """Give the page of all rules about code."""
+    rules = about_code()
+    table = "".join(
+        f"| [{rule.name}](#{rule.name}) | {rule.severity} | {rule.evidence} | {rule.summary} |\n" for rule in rules
+    )
+    head = (
+        "# Rules\nMade from `src/casemate/rules/code/` by `docs/generate.py`; `casemate explain RULE` prints one.\n"
+        "A finding may be milder than its rule: a flow from the command line is not one from the network.\n\n"
+        "| rule | severity | evidence | what it finds |\n|---|---|---|---|\n"
+    )
+    return head + table + "\n" + "\n".join(section(rule) for rule in rules)
+
+
+def helped(*arguments: str) -> str:
+    """Give what the command prints when it is asked for help."""
+    with redirect_stdout(TextIOWrapper(BytesIO(), encoding="utf-8")) as printed:
+        main_of_casemate([*arguments, "--help"])
+        printed.seek(0)
+        return printed.read()
+
+
+def cli_page() -> str:
+    """Give the page of all verbs: their help, as it is printed."""
+    sub_verbs = (("policy", "infer"), ("policy", "show"), ("policy", "trust"))
+    head = (
+        "# The command line\nWhat each verb prints when it is asked for `--help`; made from the code by "
+        "`docs/generate.py`.\nThe exit codes stand on [a page of their own](exit-codes.md).\n"
+    )
+    names = [(), *((verb,) for verb in VERBS), *sub_verbs]
+    blocks = [
+        f"\n## {' '.join(('casemate', *name))}\n```text\n{helped(*name).rstrip()}\n```\n"
+        for name in sorted(names, key=lambda name: [*VERBS, ""].index((*name, "")[0]) if name else -1)
+    ]
+    return head + "".join(blocks)
+
+
+PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "rules.md": rules_page}
+
+
+def stale() -> list[str]:
+    """Name the pages that differ from the code."""
+    return [
+        name
+        for name, make in PAGES.items()
+        if not (REFERENCE / name).exists() or (REFERENCE / name).read_text(encoding="utf-8") != make()
+    ]
+
+
+def main() -> int:
+    """Write every page; with --check, only say which ones are old and end with 1."""
+    if "--check" in sys.argv[1:]:
+        for name in stale():
+            sys.stderr.write(f"docs/reference/{name} differs from the code: run python docs/generate.py\n")
+        return 1 if stale() else 0
+    for name, make in PAGES.items():
+        (REFERENCE / name).write_text(make(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The command line: finds the verb, starts it, and turns whatever goes wrong into one line and an exit code.
+
+Invariant: nothing is imported before it is needed. `casemate run` stands in front of every start of a program, so this
+module itself loads nothing, and no verb loads another.
+"""
+
+import sys
+
+# Each verb is a module of this folder. The line is the first one of its docstring (a test compares them): help for all
+# verbs must not load all verbs.
+VERBS = {
+    "audit": "Report what is dangerous in Python code; change and run nothing.",
+    "explain": "Print what a rule means: why, how to fix it, and what it is known to miss.",
+    "rules": "List the rules.",
+    "policy": "Work out what a program must be allowed, show a policy, accept one.",
+    "run": "Start a program confined to what its policy grants.",
+    "backends": "Say what can confine a program on this host, and which capabilities it withholds.",
+}
+STARTS_A_TARGET = "run"
+
+
+def main(argv: list[str]) -> int:
+    """Do what the arguments ask for and give the exit code. Nothing is raised."""
+    try:
+        code = _start(argv)
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] -- None where a caller closed it
+            sys.stdout.flush()  # here and not at exit, so that a full disk or a closed pipe gets its exit code
+    except BaseException as error:  # noqa: BLE001 -- the one place where errors become exit codes
+        from casemate.cli.ending import ending  # noqa: PLC0415 -- loaded only when something went wrong
+
+        return ending(error, argv[0] if argv else "")
+    return code
+
+
+def _start(argv: list[str]) -> int:
+    """Start the verb that the first argument names."""
+    match argv:
+        case ["run", *rest]:
+            from casemate.cli.run import main as run  # noqa: PLC0415 -- the fast path loads nothing else
+
+            return run(rest)
+        case [verb, *rest] if verb in VERBS:
+            from casemate.cli.arguments import run_verb  # noqa: PLC0415 -- argparse only where it is used
+
+            return run_verb(verb, rest)
+        case _:
+            from casemate.cli.front import front  # noqa: PLC0415 -- likewise
+
+            return front(argv)

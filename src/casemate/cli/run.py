@@ -1,0 +1,235 @@
+"""Start a program confined to what its policy grants.
+
+usage: casemate run [options] SCRIPT [ARG...]
+       casemate run [options] -m MODULE [ARG...]
+       casemate run [options] -c CODE [ARG...]
+       casemate run [options] -- COMMAND [ARG...]
+
+Everything after the target belongs to the target. With no option at all the program sees its own directory and its
+Python, both read-only, a private home and /tmp, and HOME, PATH, LANG and TERM; it reaches no network and no other file.
+
+policy:
+  --policy FILE         what the program is granted; the options below add to it
+  --read PATH           may read this file or directory
+  --write PATH          may write there; the changes are copied out at the end, after checks
+  --write-direct PATH   may write there at once; give up those checks by name with --accept
+  --connect HOST:PORT   may connect there
+  --listen ADDRESS:PORT may answer on this port of the host
+  --spawn PATH          may start this program
+  --env NAME[=VALUE]    may see this variable, with the caller's value or this one
+  --memory SIZE         such as 512MiB
+  --cpu TIME            such as 30s: processor time
+  --wall TIME           such as 10m: time on the clock
+
+how:
+  --python PATH         the Python, or environment, that runs the program
+  --backend NAME        what confines it (casemate backends)
+  --accept CAPABILITY   run although this cannot be withheld here; may be repeated
+  --dry-run             print what would be started, and start nothing
+  --record FILE         write what happened as JSON lines
+  -h, --help            show this help
+
+Exit code: the program's own; 125 where it was not started, 126 where it is not executable, 127 where it is not found,
+128+N where signal N ended it.
+"""
+# ruff: noqa: PTH109 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TypeAlias
+
+from casemate.cli.isolation import refuse_unless_isolated
+from casemate.cli.target import Options, read_arguments
+from casemate.model.capability import Capability
+from casemate.model.errors import CasemateError, PolicyError, Refused, UsageError
+from casemate.model.exits import Exit
+from casemate.model.policy import Policy
+from casemate.model.sandbox import Json, Outcome
+from casemate.model.visible import visible
+from casemate.run import Prepared, Request, plan, prepare, run
+
+EPILOG = """\
+examples:
+  casemate run app.py
+  casemate run --read data --connect api.example.com:443 app.py --verbose
+  casemate run --policy casemate.toml --record run.jsonl -m shop
+"""
+Record: TypeAlias = Callable[[Mapping[str, Json]], None]
+LOCAL_POLICY = "casemate.toml"
+ALLOWED_BY = {
+    Capability.FS_READ: "--read",
+    Capability.FS_WRITE: "--write",
+    Capability.NET_CONNECT: "--connect",
+    Capability.NET_DNS: "--connect",
+    Capability.NET_LISTEN: "--listen",
+    Capability.PROC_SPAWN: "--spawn",
+    Capability.ENV_READ: "--env",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Read the arguments, confine the program, give its exit code."""
+    _open_standard_streams()
+    options = read_arguments(argv, _working_directory())
+    if options.help:
+        from casemate.cli.output import show  # noqa: PLC0415 -- only for the eyes
+
+        show(f"{(__doc__ or '').strip()}\n\n{EPILOG}")
+        return 0
+    refuse_unless_isolated()
+    if options.target is None:
+        raise UsageError("what shall it run? SCRIPT, -m MODULE, -c CODE or -- COMMAND (casemate run --help)")
+    with _recorder(options) as record:
+        try:
+            return _start(options, record)
+        except CasemateError as error:
+            code = error.code if isinstance(error, Refused) else Exit.REFUSED
+            record({"event": "not-started", "version": 1, "code": int(code), "reason": visible(str(error))})
+            _say(str(error))
+            return code
+
+
+def _open_standard_streams() -> None:
+    """Put /dev/null where the caller closed a standard stream: else the next file opened would be taken for it."""
+    for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, mode)  # the lowest free number: this one
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] -- None where the caller closed it
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _working_directory() -> str:
+    """Give the working directory as the kernel names it."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UsageError(f"the working directory is gone: {error.strerror}") from None
+
+
+def _start(options: Options, record: Record) -> int:
+    """Prepare, then print the plan or confine."""
+    request = _request(options)
+    prepared = prepare(request)
+    _say(*prepared.notes)
+    looked_at = options.dry_run or "record" in options.texts or sys.stderr.isatty()
+    if looked_at:
+        _say(*prepared.hints)
+    if options.dry_run:
+        from casemate.cli.output import show  # noqa: PLC0415 -- only for the eyes
+
+        show(_printed(prepared, request))
+        return 0
+    outcome = run(prepared, request, record=record)
+    _say(*_afterwards(outcome))
+    if outcome.code and not looked_at:
+        _say(*prepared.hints)
+    return outcome.code
+
+
+def _request(options: Options) -> Request:
+    """Put the request together from options and policy file."""
+    if options.target is None:
+        raise UsageError("there is nothing to run")
+    policy, policy_file, policy_hash = _policy(options)
+    return Request(
+        target=options.target,
+        policy=policy,
+        policy_file=policy_file,
+        policy_hash=policy_hash,
+        record=options.texts.get("record", ""),
+        grants=tuple(options.grants),
+        settings=tuple(options.settings.items()),
+        limits=options.limits,
+        python=options.texts.get("python"),
+        backend=options.texts.get("backend"),
+        accept=frozenset(options.accept),
+        directory=options.directory,
+    )
+
+
+def _policy(options: Options) -> tuple[Policy, str, str]:
+    """Load the named policy, with its place and its hash; the one of the working directory only if it was accepted."""
+    named = options.texts.get("policy")
+    if named is None and not os.path.lexists(LOCAL_POLICY):
+        return Policy(), "", ""
+    from casemate.policy.file import load  # noqa: PLC0415 -- a TOML parser only where there is a file
+    from casemate.policy.trust import fingerprint, only_ours, trusted  # noqa: PLC0415 -- likewise
+
+    if named is not None:
+        only_ours(named)
+        document = load(named)
+        return document.policy, named, fingerprint(document)
+    with suppress(PolicyError):  # not ours to complain about: nobody asked for it
+        document = load(LOCAL_POLICY)
+        if trusted(document, os.environ):
+            return document.policy, LOCAL_POLICY, fingerprint(document)
+    _say(f"{LOCAL_POLICY} is here and is not used: --policy {LOCAL_POLICY}, or casemate policy trust {LOCAL_POLICY}")
+    return Policy(), "", ""
+
+
+def _printed(prepared: Prepared, request: Request) -> str:
+    """Print a plan: commands, names of variables, operations in order, and what withholds each capability."""
+    from shlex import quote  # noqa: PLC0415 -- only for the eyes
+
+    planned = plan(prepared, request)
+    lines = [
+        f"backend {planned.backend}",
+        f"command {' '.join(map(quote, planned.command))}",
+        f"directory {planned.directory}",
+        f"environment {' '.join(planned.environment)}",
+        *map(str, planned.operations),
+        *(f"{c.capability}: {c.enforcement} ({', '.join(c.layers)}) {c.note}".rstrip() for c in planned.coverage),
+    ]
+    return "".join(f"{visible(line)}\n" for line in lines)
+
+
+@contextmanager
+def _recorder(options: Options) -> Generator[Record, None, None]:
+    """Open the record, one JSON object a line, readable by the caller alone."""
+    path = options.texts.get("record")
+    if path is None:
+        yield _forget
+        return
+    from json import dumps  # noqa: PLC0415 -- only where somebody wants a record
+
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UsageError(f"cannot write the record {path}: {error.strerror}") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+
+        def record(event: Mapping[str, Json]) -> None:
+            file.write(dumps(event, separators=(",", ":")) + "\n")
+            file.flush()
+
+        yield record
+
+
+def _forget(event: Mapping[str, Json]) -> None:
+    """Keep no record: nobody asked for one."""
+    del event
+
+
+def _afterwards(outcome: Outcome) -> Iterator[str]:
+    """Yield what the program did not get, each with the option that would give it, and what was not copied out."""
+    if outcome.ended_by:
+        yield f"the program was ended by the {outcome.ended_by}"
+    yield from (f"not copied out: {path}" for path in outcome.refused)
+    if outcome.code:
+        for denial in dict.fromkeys(outcome.denials):
+            option = ALLOWED_BY.get(denial.capability)
+            port = ":PORT" if denial.capability is Capability.NET_DNS else ""
+            how = f" ({option} {denial.resource}{port} would allow it)" if option and denial.resource else ""
+            yield f"denied: {denial.capability} {denial.resource}{how}"
+
+
+def _say(*sentences: str) -> None:
+    """Print each sentence on one line of standard error, whatever it holds; that nobody listens is no error."""
+    with suppress(OSError):
+        for sentence in sentences:
+            sys.stderr.write(f"casemate: {visible(sentence)}\n")
+        sys.stderr.flush()

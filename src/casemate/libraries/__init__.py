@@ -1,0 +1,105 @@
+"""What library calls do and must not receive: models as data, one library a file.
+
+The one invariant: every name has one model, and lookups follow aliases and base classes the same way for everybody.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from casemate.libraries.model import KINDS, Ability, Condition, Entry, Guard, Model, Origin, Sink, When
+from casemate.libraries.reader import read
+
+__all__ = ["KINDS", "Ability", "Condition", "Entry", "Guard", "Library", "Model", "Origin", "Sink", "When", "load"]
+
+HERE = Path(__file__).parent
+
+
+class Library:
+    """All models by qualified name."""
+
+    def __init__(self, models: Iterable[Model]) -> None:
+        """Index the models; a later one replaces an earlier one of the same name."""
+        self.models: Mapping[str, Model] = {model.name: model for model in models}
+        self.tops = frozenset(name.partition(".")[0] for name in self.models if "." in name)
+        self._prefixes = frozenset(
+            name[:place] for name in self.models for place, letter in enumerate(name) if letter == "."
+        )
+        self._members: dict[tuple[str, str], Model | None] = {}
+
+    def known(self, name: str) -> bool:
+        """Tell whether the name, or something below it, has a model."""
+        return name in self.models or name in self._prefixes
+
+    def is_class(self, name: str) -> bool:
+        """Tell whether calling a name makes an instance: it has members, or a capital letter."""
+        return name in self._prefixes or name.rpartition(".")[2][:1].isupper()
+
+    def below(self, name: str) -> list[str]:
+        """Give the names directly below a module, for `import *`."""
+        start = f"{name}."
+        return [known for known in self.models if known.startswith(start) and "." not in known[len(start) :]]
+
+    def canonical(self, name: str) -> str:
+        """Follow aliases of the name and of the modules it is in: "os.path.join" may be "posixpath.join"."""
+        for _ in range(8):  # a chain of aliases that is longer is a mistake in the models
+            model = self.models.get(name)
+            if model is not None and model.alias:
+                name = model.alias
+                continue
+            head, dot, tail = name.rpartition(".")
+            if not dot:
+                return name
+            renamed = self.canonical(head)
+            if renamed == head:
+                return name
+            name = f"{renamed}.{tail}"
+        return name
+
+    def find(self, name: str) -> Model | None:
+        """Give the model of a name: its own, or that of the base class which has this member."""
+        name = self.canonical(name)
+        model = self.models.get(name)
+        if model is not None:
+            return model
+        owner, _, member = name.rpartition(".")
+        return self.member(owner, member) if owner in self.models else None
+
+    def member(self, owner: str, name: str) -> Model | None:
+        """Give the model of a member of a type, looked up through its bases in order."""
+        key = (owner, name)
+        if key not in self._members:
+            self._members[key] = None  # a cycle of bases ends here
+            self._members[key] = self._look_up(owner, name)
+        return self._members[key]
+
+    def _look_up(self, owner: str, name: str) -> Model | None:
+        owner = self.canonical(owner)
+        found = self.models.get(f"{owner}.{name}")
+        if found is not None:
+            return self.models.get(self.canonical(found.alias), found) if found.alias else found
+        for base in self.models[owner].bases if owner in self.models else ():
+            found = self.member(base, name)
+            if found is not None:
+                return found
+        return None
+
+    def is_a(self, owner: str, ancestor: str) -> bool:
+        """Tell whether a type is another one or extends it."""
+        seen: set[str] = set()
+        waiting = [owner]
+        while waiting:
+            name = self.canonical(waiting.pop())
+            if name == ancestor:
+                return True
+            if name not in seen and name in self.models:
+                seen.add(name)
+                waiting += self.models[name].bases
+        return False
+
+
+@cache
+def load(paths: tuple[Path, ...] = ()) -> Library:
+    """Load the models that come with casemate, then those of the given files. Raises InputError on the first mistake."""
+    own: Sequence[Path] = sorted(HERE.glob("*.toml"))
+    return Library(model for path in (*own, *paths) for model in read(path))

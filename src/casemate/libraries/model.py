@@ -1,0 +1,103 @@
+"""The model of one name of a library: what it is, what it can do, what it gives and what it must not receive."""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from casemate.model.capability import Capability
+from casemate.model.finding import Trust
+
+Plain: TypeAlias = str | int | float | bool | None
+
+KINDS = frozenset(
+    ["sql", "nosql", "command", "code", "import", "path", "archive", "html", "url", "redirect", "deserialization", "yaml", "xml", "xpath", "ldap", "template", "header", "log", "regex", "format", "email"]
+)
+EVERY = frozenset({"*"})  # all kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What an argument must be for a row to hold. None means: not asked."""
+
+    among: tuple[Plain, ...] | None = None
+    outside: tuple[Plain, ...] | None = None
+    contains: tuple[str, ...] | None = None
+    lacks: tuple[str, ...] | None = None
+    missing: bool | None = None
+    default: Plain = None
+    has_default: bool = False
+
+
+When: TypeAlias = tuple[tuple[str, Condition], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """An argument that somebody else must not choose."""
+
+    kind: str
+    argument: str
+    item: int | str | None = None
+    keys: bool = False
+    when: When = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """A capability that a call uses, and the argument that names its resource ("" where it has none)."""
+
+    capability: Capability
+    argument: str = ""
+    item: int | str | None = None
+    when: When = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who chose the value, and what it is in words."""
+
+    trust: Trust
+    label: str
+    when: When = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """An argument that is harmless for some kinds where the result is true (or false, if negated)."""
+
+    argument: str
+    kinds: frozenset[str]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A function of the program that the library calls: which one, and what it is given."""
+
+    of: str
+    trust: Trust
+    label: str
+    types: tuple[tuple[str, str], ...] = ()  # parameter name, or position as text → type
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One qualified name. `parameters` is None for what is not called."""
+
+    name: str
+    parameters: tuple[str, ...] | None = None
+    returns: str = ""
+    type: str = ""
+    items: str = ""
+    bases: tuple[str, ...] = ()
+    alias: str = ""
+    capabilities: tuple[Ability, ...] = ()
+    source: Origin | None = None
+    sinks: tuple[Sink, ...] = ()
+    sanitizes: frozenset[str] = frozenset()
+    propagates: tuple[tuple[str, str], ...] = ()
+    guards: tuple[Guard, ...] = ()
+    entry: Entry | None = None
+    raises: bool = False
+    tags: frozenset[str] = field(default_factory=frozenset[str])

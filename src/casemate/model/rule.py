@@ -1,0 +1,44 @@
+"""A rule: one criterion, with its documentation, its metadata and its example in one file."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from casemate.model.capability import Capability
+from casemate.model.finding import Confidence, Evidence, Severity
+from casemate.model.location import Flow, Location
+
+Subject = TypeVar("Subject", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A place where a rule was met. What is None is taken from the rule."""
+
+    location: Location
+    message: str
+    flow: Flow | None = None
+    severity: Severity | None = None
+    confidence: Confidence | None = None
+    capabilities: tuple[Capability, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[Subject]):
+    """One criterion. `name` is the file's name with hyphens and completes "allow …"; `documentation` is the module's
+    docstring; the lines of `example` that end in `# flag` are met and no others. `kinds` are the sink kinds of a rule
+    about flows; `needles` words one of which stands in every file where the rule can be met: other files are not parsed.
+    """
+
+    name: str
+    summary: str
+    documentation: str
+    severity: Severity
+    confidence: Confidence
+    evidence: Evidence
+    cwe: tuple[int, ...]
+    capabilities: tuple[Capability, ...]
+    example: str
+    check: Callable[[Subject], Iterable[Hit]]
+    kinds: tuple[str, ...] = ()
+    needles: tuple[str, ...] = ()

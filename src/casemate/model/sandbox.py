@@ -1,0 +1,104 @@
+"""What a backend answers: what it cannot withhold, and what exactly it would start."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias, Union
+
+from casemate.model.capability import Capability
+
+Json: TypeAlias = Union[None, bool, int, float, str, Sequence["Json"], Mapping[str, "Json"]]
+
+
+class Enforcement(StrEnum):
+    """How far a backend withholds a capability that a policy denies. There is no word for "safe"."""
+
+    ENFORCED = "enforced"  # by more than one layer
+    SINGLE = "single layer"
+    PARTLY = "partly enforced"
+    NOT = "not enforced"
+    DESCRIBED = "not enforceable"  # code.*, rt.* …: only described, by any backend
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One mechanism outside the interpreter, and whether this host has it."""
+
+    name: str
+    available: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which layers withhold a capability on this host under a policy."""
+
+    capability: Capability
+    enforcement: Enforcement
+    layers: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A capability that the policy denies and that a backend cannot withhold here."""
+
+    capability: Capability
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that a plan does, in order: `mount`, `landlock`, `seccomp`, `limit`, `exec` …"""
+
+    name: str
+    arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+    def __str__(self) -> str:
+        """Print as one line for `--dry-run`."""
+        return " ".join([self.name, *(f"{key}={value}" for key, value in self.arguments.items())])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Exactly what would be started. It names environment variables and never holds their values: printing leaks nothing."""
+
+    backend: str
+    command: tuple[str, ...]
+    directory: str
+    environment: tuple[str, ...]
+    operations: tuple[Operation, ...]
+    coverage: tuple[Coverage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run: an argument vector (never a string), the executable file already found, and where it starts."""
+
+    argv: tuple[str, ...]
+    executable: str
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Something the program tried and did not get."""
+
+    capability: Capability
+    resource: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a confined run ended: exit code 0–255 as a shell would show it, resource use, and what was denied."""
+
+    code: int
+    signal: int | None = None
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    max_rss_bytes: int = 0
+    ended_by: str = ""  # "" | "wall limit" | "output limit" | "caller"
+    denials: tuple[Denial, ...] = ()
+    committed: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()

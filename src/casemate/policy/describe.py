@@ -1,0 +1,79 @@
+"""A policy in full: each grant with the paths that it means on this host, each limit, all that is denied."""
+# ruff: noqa: PTH110 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+
+import os
+from collections.abc import Iterator
+
+from casemate.model.capability import Capability
+from casemate.model.persist import PERSIST
+from casemate.model.policy import Grant, Policy
+from casemate.policy import values
+from casemate.policy.sets import VERSION, Places, read_set, secrets
+
+WIDTH = 12
+
+
+def describe(policy: Policy, places: Places) -> Iterator[str]:
+    """Yield the lines. A set whose members depend on the program says so where `places` names none."""
+    yield f"policy {policy.name or '(unnamed)'}: backends {', '.join(policy.backends)}; layers {policy.layers}"
+    yield f"sets of version {VERSION}; a granted path that is missing: {policy.missing}"
+    yield ""
+    for grant in policy.grants:
+        yield from _grant(grant, places)
+    for name, value in policy.settings:
+        yield f"{'env.set':{WIDTH}} {name}={value}"
+    if not policy.grants:
+        yield "nothing is granted; `run` adds @python and @program of what it starts"
+    yield ""
+    yield from _denied(policy, places)
+    yield ""
+    yield from _limits(policy)
+
+
+def _grant(grant: Grant, places: Places) -> Iterator[str]:
+    """Yield the lines of one grant."""
+    mode = f" {grant.mode}" if grant.mode else ""
+    most = f" up to {values.spell_size(grant.max_bytes).strip(chr(34))}" if grant.max_bytes else ""
+    capability = f"{grant.capability + mode:{WIDTH}}"
+    if not grant.resource.startswith("@"):
+        is_path = grant.resource.startswith("/")
+        gone = "  (does not exist)" if is_path and not os.path.exists(grant.resource) else ""
+        yield f"{capability} {grant.resource}{most}{gone}".rstrip()
+        return
+    yield f"{capability} {grant.resource}{most}"
+    members = read_set(grant.resource, places)
+    yield from (f"{'':{WIDTH}}   {path}" for path in members)
+    if not members:
+        yield f"{'':{WIDTH}}   (known when a program is named)"
+
+
+def _denied(policy: Policy, places: Places) -> Iterator[str]:
+    """Yield what is denied: of @secrets those that are there, of @persist the names."""
+    for entry in policy.deny:
+        yield f"{'deny':{WIDTH}} {entry}"
+        if entry == "@secrets":
+            there = [path for path in dict.fromkeys(secrets(places.homes)) if os.path.lexists(path)]
+            yield from (f"{'':{WIDTH}}   {path}" for path in there)
+            yield f"{'':{WIDTH}}   and {len(set(secrets(places.homes))) - len(there)} more that do not exist here"
+        elif entry == "@persist":
+            yield f"{'':{WIDTH}}   may be read, never written: {' '.join(PERSIST)}"
+    if not policy.deny:
+        yield f"{'deny':{WIDTH}} nothing: secrets inside granted folders can be read"
+
+
+def _limits(policy: Policy) -> Iterator[str]:
+    """Yield the limits; 0 is no limit."""
+    limits = policy.limits
+    yield f"{Capability.RES_CPU:{WIDTH}} {_or_none(limits.cpu_seconds, ' s')}"
+    yield f"{Capability.RES_WALL:{WIDTH}} {_or_none(limits.wall_seconds, ' s')}"
+    yield f"{Capability.RES_MEMORY:{WIDTH}} {_or_none(limits.memory_bytes, ' bytes')}"
+    yield f"{Capability.RES_PROCS:{WIDTH}} {_or_none(limits.processes, '')}"
+    yield f"{Capability.RES_FDS:{WIDTH}} {_or_none(limits.fds, '')}"
+    yield f"{Capability.RES_OUTPUT:{WIDTH}} {_or_none(limits.output_bytes, ' bytes')}"
+    yield f"{Capability.RES_DISK:{WIDTH}} {_or_none(limits.disk_bytes, ' bytes')} for one file"
+    yield f"{'tmp':{WIDTH}} {policy.tmp_bytes} bytes, private, empty, nothing in it can be executed"
+
+
+def _or_none(value: int, unit: str) -> str:
+    """Write a limit."""
+    return f"{value}{unit}" if value else "no limit"

@@ -1,0 +1,181 @@
+"""The named @sets, version 1: what each name stands for on this host.
+
+Sets are lists of literal paths: a pattern is resolved here, before anything is enforced, and the result is printable.
+"""
+# ruff: noqa: PTH110, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+
+import os
+import pwd
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+VERSION = 1
+READ_SETS = ("@python", "@program", "@cwd", "@system", "@tls")
+WRITE_SETS = ("@cwd",)
+DENY_SETS = ("@secrets", "@persist")
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/alternatives")
+TLS = (
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/usr/lib/ssl",
+)
+HOME_SECRETS = (
+    ".ssh",
+    ".aws",
+    ".azure",
+    ".gnupg",
+    ".netrc",
+    "_netrc",
+    ".pypirc",
+    ".npmrc",
+    ".yarnrc.yml",
+    ".git-credentials",
+    ".config/git/credentials",
+    ".config/gcloud",
+    ".config/gh",
+    ".config/glab-cli",
+    ".config/hub",
+    ".config/doctl",
+    ".config/op",
+    ".config/sops",
+    ".config/rclone",
+    ".config/containers/auth.json",
+    ".kube",
+    ".docker",
+    ".terraform.d",
+    ".terraformrc",
+    ".vault-token",
+    ".oci",
+    ".boto",
+    ".s3cfg",
+    ".pgpass",
+    ".my.cnf",
+    ".mylogin.cnf",
+    ".cargo/credentials",
+    ".cargo/credentials.toml",
+    ".gem/credentials",
+    ".m2/settings.xml",
+    ".gradle/gradle.properties",
+    ".huggingface/token",
+    ".cache/huggingface/token",
+    ".kaggle",
+    ".databrickscfg",
+    ".config/pip/pip.conf",
+    ".pip/pip.conf",
+    ".password-store",
+    ".local/share/keyrings",
+    ".local/share/kwalletd",
+    ".local/share/python_keyring",
+    ".mozilla",
+    ".thunderbird",
+    ".config/google-chrome",
+    ".config/chromium",
+    ".config/BraveSoftware",
+    ".config/microsoft-edge",
+    ".config/Bitwarden",
+    ".config/1Password",
+    ".bash_history",
+    ".zsh_history",
+    ".python_history",
+    ".psql_history",
+    ".mysql_history",
+    ".claude",
+    ".claude.json",
+    ".codex",
+    ".gemini",
+)
+HOST_SECRETS = (
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/sudoers",
+    "/etc/sudoers.d",
+    "/etc/ssl/private",
+    "/etc/pki/tls/private",
+    "/etc/ssh",
+    "/etc/krb5.keytab",
+    "/etc/letsencrypt",
+    "/etc/kubernetes",
+    "/etc/NetworkManager/system-connections",
+    "/etc/wireguard",
+    "/etc/security/opasswd",
+    "/var/run/docker.sock",
+    "/run/docker.sock",
+    "/run/containerd",
+    "/run/podman",
+    "/run/secrets",
+    "/var/run/secrets",
+    "/run/credentials",
+    "/var/lib/docker",
+    "/var/lib/containerd",
+    "/var/lib/kubelet",
+    "/var/lib/sss",
+    "/var/spool/cron",
+    "/proc/kcore",
+)
+KEY_FILES = (".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the names point for one run: absolute paths.
+
+    `python` are directories and files; `libraries` are those of them from which shared libraries may be mapped.
+    """
+
+    directory: str
+    homes: tuple[str, ...]
+    python: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
+
+
+def homes(home: str) -> tuple[str, ...]:
+    """List the homes whose secrets count: the caller's, by variable and by account; for root, everybody's."""
+    uid = os.getuid()
+    accounts = {account.pw_dir for account in pwd.getpwall() if uid in (0, account.pw_uid)}
+    return tuple(sorted(path for path in accounts | {home} if path.startswith("/") and path.count("/") and path != "/"))
+
+
+def secrets(homes_: tuple[str, ...]) -> Iterator[str]:
+    """Yield the credential paths, whether they exist or not, and the key files that lie directly in a home."""
+    yield from HOST_SECRETS
+    yield f"/run/user/{os.getuid()}"
+    for home in homes_:
+        yield from (f"{home}/{name}" for name in HOME_SECRETS)
+        try:
+            names = sorted(os.listdir(home))
+        except OSError:  # a home that cannot be listed shows no names to its owner's programs either
+            continue
+        yield from (f"{home}/{name}" for name in names if name.lower().endswith(KEY_FILES))
+
+
+def read_set(name: str, places: Places) -> tuple[str, ...]:
+    """Give the paths of a set that may be read, those that exist on this host. Raises KeyError for another name."""
+    members = {
+        "@python": places.python,
+        "@program": places.program,
+        "@cwd": (places.directory,),
+        "@system": SYSTEM,
+        "@tls": TLS,
+    }[name]
+    return tuple(path for path in members if os.path.exists(path))
+
+
+def around(path: str) -> Iterator[str]:
+    """Yield an absolute path and every folder above it: what `inside` compares one by one, for look-ups in a set."""
+    while path != "/":
+        yield path
+        path = path.rpartition("/")[0] or "/"
+    yield "/"
+
+
+def inside(path: str, tree: str) -> bool:
+    """Tell whether an absolute path is `tree` or lies below it, by name alone."""
+    return path == tree or path.startswith(tree.rstrip("/") + "/")

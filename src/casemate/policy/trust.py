@@ -1,0 +1,89 @@
+"""Which policy files of a working directory were accepted, by their place and their exact bytes.
+
+`run` takes no policy from the working directory unasked: whoever can write there would write the program's permissions.
+An accepted file is remembered as an empty file whose name is a hash of path and content, where only the caller writes.
+"""
+# ruff: noqa: PTH100, PTH103, PTH116, PTH120 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+
+import os
+import stat
+from collections.abc import Mapping
+from hashlib import sha256
+
+from casemate.model.errors import PolicyError
+from casemate.policy.file import Document
+
+
+def state_folder(environment: Mapping[str, str]) -> str:
+    """Give the folder of accepted policies (XDG Base Directory: state). Raises PolicyError where there is none."""
+    state = environment.get("XDG_STATE_HOME", "")
+    if not state.startswith("/"):
+        home = environment.get("HOME", "")
+        if not home.startswith("/"):
+            raise PolicyError("there is no place to remember accepted policies: neither HOME nor XDG_STATE_HOME is set")
+        state = f"{home}/.local/state"
+    return f"{state}/casemate/trusted"
+
+
+def trust(document: Document, environment: Mapping[str, str]) -> str:
+    """Remember a policy file as accepted; give the name of the record. Raises PolicyError."""
+    only_ours(document.path)
+    folder = state_folder(environment)
+    record = f"{folder}/{_key(document)}"
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _private(folder)
+        os.close(os.open(record, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        raise PolicyError(f"cannot remember the policy in {folder}: {error.strerror}") from None
+    return record
+
+
+def trusted(document: Document, environment: Mapping[str, str]) -> bool:
+    """Tell whether exactly these bytes at exactly this place were accepted, and still nobody else can change them."""
+    try:
+        folder = state_folder(environment)
+        _private(folder)
+        state = os.lstat(f"{folder}/{_key(document)}")
+        only_ours(document.path)
+    except (OSError, PolicyError):
+        return False
+    return stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid()
+
+
+def only_ours(path: str) -> None:
+    """Check that nobody but the caller and root can change a policy file. Raises PolicyError.
+
+    The folder counts too: who may write there may put another file in its place, unless it is sticky, such as /tmp.
+    """
+    real, folder = os.path.realpath(path), f"the folder of {path}"
+    places = {real: path, os.path.dirname(real): folder, os.path.dirname(os.path.abspath(path)): folder}
+    for place, name in places.items():
+        try:
+            state = os.stat(place)
+        except OSError as error:
+            raise PolicyError(f"{name}: {error.strerror}") from None
+        sticky = stat.S_ISDIR(state.st_mode) and state.st_mode & stat.S_ISVTX
+        if state.st_uid not in (0, os.geteuid()):
+            raise PolicyError(f"{name} belongs to another user, who could change what a program may do")
+        if state.st_mode & stat.S_IWOTH and not sticky:
+            raise PolicyError(f"{name} can be written by anybody: chmod o-w it first")
+        if state.st_mode & stat.S_IWGRP and not sticky and state.st_gid not in (0, os.getegid()):
+            raise PolicyError(f"{name} can be written by a group: chmod g-w it first")
+
+
+def fingerprint(document: Document) -> str:
+    """Name the exact bytes of a policy file, for a record of what was enforced."""
+    return f"sha256:{sha256(document.content).hexdigest()}"
+
+
+def _private(folder: str) -> None:
+    """Check that only the caller writes in the folder of records."""
+    state = os.lstat(folder)
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o022:
+        raise PolicyError(f"{folder}: only you may be able to write there")
+
+
+def _key(document: Document) -> str:
+    """Name a record: the real place and the bytes, apart by a NUL that no path holds."""
+    return sha256(os.fsencode(os.path.realpath(document.path)) + b"\0" + document.content).hexdigest()

@@ -1,0 +1,1 @@
+"""Untrusted bytes become facts. Nothing here executes what it reads, and nothing connects."""

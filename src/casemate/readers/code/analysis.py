@@ -1,0 +1,225 @@
+"""One analysis of one program: where it starts, what it spends, and what it could not follow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+from tree_sitter import Node
+
+from casemate.libraries import Library
+from casemate.model.finding import Skipped, Why
+from casemate.readers.code.flow.base import EntryPoint, OutOfBudget
+from casemate.readers.code.flow.machine import Machine
+from casemate.readers.code.flow.program import Class, Module, Program
+from casemate.readers.code.flow.state import Frame
+from casemate.readers.code.flow.values import Closure, Value
+from casemate.readers.code.names import Names
+from casemate.readers.code.parse import Source
+
+HARMLESS_TYPES = frozenset({"int", "float", "bool", "complex", "uuid.UUID", "datetime.date", "datetime.datetime"})
+NUMERIC_ROUTE = re.compile(r"<(?:int|float|uuid)(?:\([^)]*\))?:(\w+)>")
+MOST_ROUNDS = 3  # of running everything again because a field was stored
+FUNCTIONS = frozenset({"function_definition", "lambda"})
+
+
+class Analysis:
+    """Runs functions as starting points, each once per round."""
+
+    def __init__(
+        self, library: Library, paths: Iterable[str], roots: Iterable[str], load: Callable[[str], Source]
+    ) -> None:
+        """Nothing is read before it is asked for."""
+        self.library = library
+        self.program = Program(paths, roots, load)
+        self.machine = Machine(library, self.program)
+        self.skipped: list[Skipped] = []
+        self.present: frozenset[str] = frozenset()  # top modules of libraries that some file names
+        self._started: set[tuple[str, int]] = set()
+        self._visited: dict[tuple[str, str], set[str]] = {}
+        self._entered: set[tuple[str, int]] = set()
+        self._entries_done = 0
+        self._open: set[str] = set()
+
+    def open(self, path: str) -> Module:
+        """Execute the body of a module, and run the functions that frameworks call."""
+        module = self.program.module(path)
+        if path not in self._open:
+            self._open.add(path)
+            self.guarded(module, 1, lambda: self.machine.module_frame(module))
+            self.run_entries()
+        return module
+
+    def visit(self, module: Module, wanted: Mapping[str, Collection[str]]) -> None:
+        """Run every function in which one of these identifiers may mean one of its qualified names."""
+        names = Names(self.machine, module)
+        for word, meanings in sorted(wanted.items()):
+            done = self._visited.setdefault((module.path, word), set())
+            new = set(meanings) - done
+            done |= new
+            for node in identifiers(module.source, word) if new else ():
+                if names.may_mean(node, new):
+                    self.start_around(module, node)
+
+    def start_around(self, module: Module, node: Node) -> None:
+        """Run the functions around a place, from the outermost one."""
+        chain: list[Node] = []
+        current = node.parent
+        while current is not None:
+            if current.type in FUNCTIONS:
+                chain.append(current)
+            current = current.parent
+        for function in reversed(chain):
+            closure = self.machine.closures.get((module.path, function.start_byte))
+            if closure is not None:
+                self.start(closure)
+
+    def start(self, closure: Closure) -> None:
+        """Run one function of which nobody is known to call it."""
+        function = closure.function
+        key = (function.module.path, function.definition.node)
+        if key in self._started:
+            return
+        self._started.add(key)
+        line = function.module.source.point(function.at[0])[0]
+        self.guarded(function.module, line, lambda: self.run(closure, {}))
+        self.run_entries()
+
+    def run(self, closure: Closure, given: dict[str, Value]) -> Frame:
+        """Run a function, as a method where it is one."""
+        machine, function = self.machine, closure.function
+        if function.owner is not None and function.kind != "staticmethod":
+            return machine.start_method(closure, function.owner, given)
+        frame = Frame(function.module, function, closure.frame, 0)
+        variables = machine.typed_parameters(closure, frame)
+        variables.update(given)
+        inner = machine.activation(closure, variables, frame.now, 0)
+        inner.root = True
+        machine.run_body(inner)
+        if inner.results:
+            inner.state = machine.outcome(inner)[1]
+        return inner
+
+    def run_entries(self) -> None:
+        """Run the functions that frameworks call, with what those give them."""
+        while self._entries_done < len(self.machine.entries):
+            point = self.machine.entries[self._entries_done]
+            self._entries_done += 1
+            function = point.closure.function
+            key = (function.module.path, function.definition.node)
+            if key in self._entered:
+                continue
+            self._entered.add(key)
+            self._started.add(key)
+            line = function.module.source.point(function.at[0])[0]
+            self.guarded(function.module, line, lambda point=point: self.enter(point))  # type: ignore[misc] -- bound now
+
+    def enter(self, point: EntryPoint) -> None:
+        """Run one entry."""
+        closure, entry = point.closure, point.entry
+        frame = self.run(closure, self.given(point))
+        if entry.result:
+            for value, state, at in frame.results:
+                frame.state = state
+                objects = any(isinstance(kind, Class) or kind not in {"str", "bytes"} for kind in value.types)
+                if not objects and not value.objects:
+                    self.machine.arrive(
+                        entry.result, f"the result of {closure.function.name}", "return", value, frame, at
+                    )
+
+    def given(self, point: EntryPoint) -> dict[str, Value]:
+        """Give the parameters of an entry: chosen by somebody else, unless they are objects or numbers."""
+        machine, function, entry = self.machine, point.closure.function, point.entry
+        home = machine.home(point.closure)
+        numeric = set(NUMERIC_ROUTE.findall(point.route))
+        types = dict(entry.types)
+        found: dict[str, Value] = {}
+        parameters = function.definition.parameters
+        if function.owner is not None and function.kind != "staticmethod":
+            parameters = parameters[1:]
+        frame = Frame(function.module, function, point.closure.frame, 0)
+        for place, parameter in enumerate(parameters):
+            kind = types.get(parameter.name) or types.get(str(place))
+            annotated = machine.annotated_type(parameter.annotation, home)
+            if kind is not None:
+                found[parameter.name] = Value(types=frozenset({kind}))
+            elif parameter.name in numeric or (annotated is not None and annotated.types & HARMLESS_TYPES):
+                found[parameter.name] = annotated or Value(types=frozenset({"int"}))
+            elif annotated is not None and not annotated.types <= {"str", "bytes", "list", "dict", "tuple"}:
+                found[parameter.name] = self.annotated_parameter(annotated, point, frame, parameter.at)
+            else:
+                taints = machine.sourced(entry.label, entry.trust, frame, parameter.at)
+                found[parameter.name] = Value(taints=taints, types=annotated.types if annotated else frozenset())
+        return found
+
+    def annotated_parameter(self, annotated: Value, point: EntryPoint, frame: Frame, at: tuple[int, int]) -> Value:
+        """An object of a library is that object; one of a class of the program is filled from outside."""
+        if any(isinstance(kind, Class) for kind in annotated.types):
+            taints = self.machine.sourced(point.entry.label, point.entry.trust, frame, at)
+            return annotated.but(taints=taints)
+        return annotated
+
+    def rounds(self, starts: Callable[[], None]) -> None:
+        """Run everything; again while fields were stored that others read."""
+        starts()
+        for _ in range(MOST_ROUNDS - 1):
+            if not self.machine.touched:
+                return
+            self.machine.touched.clear()
+            self.machine.summaries.clear()
+            again, self._started = self._started, set()
+            self._entered.clear()
+            self._entries_done = 0
+            for key in sorted(again):
+                if key in self.machine.closures:
+                    self.start(self.machine.closures[key])
+            self.run_entries()
+
+    def guarded(self, module: Module, line: int, work: Callable[[], object]) -> None:
+        """Do something within the budget; what goes wrong is listed and stops nothing else."""
+        machine = self.machine
+        machine.work = 0
+        try:
+            work()
+        except OutOfBudget:
+            self.skip(module, line, Why.BUDGET, "too much work from here; flows may be missing")
+        except RecursionError:
+            self.skip(module, line, Why.BUDGET, "nested too deeply from here; flows may be missing")
+        except Exception as error:  # noqa: BLE001 -- a fault of ours in one place must not hide the others
+            self.skip(module, line, Why.INTERNAL, fault(error))
+        machine.running.clear()
+
+    def skip(self, module: Module, line: int, why: Why, detail: str) -> None:
+        """List what was not followed."""
+        self.skipped.append(Skipped(module.path, line, why, detail))
+
+
+def fault(error: BaseException) -> str:
+    """Give the type of an exception and the place in casemate where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace is not None else "?"
+    return f"{type(error).__name__} in {place}: {error}"[:200]
+
+
+def identifiers(source: Source, word: str) -> Iterator[Node]:
+    """Yield the identifiers of a file that are this word, found by bytes first."""
+    wanted = word.encode()
+    data, root = source.data, source.tree.root_node
+    place = data.find(wanted)
+    while place >= 0:
+        end = place + len(wanted)
+        if not word_byte(data, place - 1) and not word_byte(data, end):
+            node = root.descendant_for_byte_range(place, end)
+            if node is not None and node.type == "identifier":
+                yield node
+        place = data.find(wanted, end)
+
+
+def word_byte(data: bytes, place: int) -> bool:
+    """Tell whether a byte belongs to a word."""
+    if not 0 <= place < len(data):
+        return False
+    byte = data[place]
+    return byte == 0x5F or byte >= 0x80 or chr(byte).isalnum()

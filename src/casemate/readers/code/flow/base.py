@@ -1,0 +1,182 @@
+"""What the parts of the interpreter share: the library, the program, the budget, and one another."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from casemate.libraries import Entry, Library
+from casemate.model.finding import Skipped
+from casemate.readers.code import ir
+from casemate.readers.code.flow.program import Class, Module, Program
+from casemate.readers.code.flow.state import Cell, Frame, SinkHit, State
+from casemate.readers.code.flow.values import Closure, Place, Step, Taint, Value
+
+DEEPEST_CALL = 14  # of calls that pass on a label
+DEEPEST_PLAIN = 6  # of all others
+MOST_WORK = 100_000  # evaluated nodes for one function that analysis starts from, callees included
+
+
+class OutOfBudget(Exception):  # noqa: N818 -- it reads as what it is
+    """One analysis took more work than it may; what was found until then counts."""
+
+
+class Arguments(NamedTuple):
+    """The evaluated arguments of a call. `rest` and `others` are what `*` and `**` bring that cannot be told apart."""
+
+    positional: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+    rest: Value | None
+    others: Value | None
+
+    def every(self) -> list[Value]:
+        """Give all values, in order."""
+        found = [*self.positional, *(value for _, value in self.keywords)]
+        return [*found, *(value for value in (self.rest, self.others) if value is not None)]
+
+
+class Seen(NamedTuple):
+    """A call as it was evaluated, for rules and for capabilities."""
+
+    name: str
+    node: ir.Call
+    arguments: Arguments
+    receiver: Value | None
+    function: str
+    state: State
+    root: bool
+
+
+class EntryPoint(NamedTuple):
+    """A function that a framework calls."""
+
+    closure: Closure
+    entry: Entry
+    route: str
+
+
+class Base(ABC):
+    """State of one analysis, and the methods that its parts call in each other."""
+
+    def __init__(self, library: Library, program: Program) -> None:
+        """Begin with nothing analysed."""
+        self.library, self.program = library, program
+        self.work = 0
+        self.limit = MOST_WORK
+        self.fresh = 0
+        self.hits: dict[object, SinkHit] = {}
+        self.seen: dict[str, dict[ir.At, list[Seen]]] = {}
+        self.entries: list[EntryPoint] = []
+        self.skipped: list[Skipped] = []
+        self.carriers: set[str] = set()
+        self.touched: set[Class] = set()
+        self.every_context = False  # keep each call as often as its arguments differ, and specialise for constants
+        self.called: set[tuple[str, int]] = set()
+        self.unfollowed: dict[tuple[str, ir.At], str] = {}
+        self.closures: dict[tuple[str, int], Closure] = {}
+
+    def spend(self, units: int = 1) -> None:
+        """Count work. Raises OutOfBudget where there is none left."""
+        self.work += units
+        if self.work > self.limit:
+            raise OutOfBudget
+
+    def allocate(self, state: State, cell: Cell) -> Place:
+        """Put a new object on the heap."""
+        place = self.next_place()
+        state.heap[place] = cell
+        return place
+
+    def next_place(self) -> Place:
+        """Give a new place of the heap."""
+        self.fresh += 1
+        return Place(self.fresh)
+
+    def spend_on(self, state: State | None) -> None:
+        """Count the work of copying and joining a state."""
+        if state is not None:
+            self.spend(1 + (len(state.variables) + len(state.heap)) // 8)
+
+    def step(self, frame: Frame, at: ir.At, message: str, taint: Taint) -> Taint:
+        """Add a station to the way of a label."""
+        return taint._replace(step=Step(frame.module, at, message, taint.step))
+
+    def stepped(self, frame: Frame, at: ir.At, message: str, value: Value) -> Value:
+        """Add a station to the way of every label of a value."""
+        if not value.taints:
+            return value
+        return value.but(taints=tuple(self.step(frame, at, message, taint) for taint in value.taints))
+
+    @abstractmethod
+    def evaluate(self, node: ir.Expr, frame: Frame) -> Value:
+        """Give the value of an expression; effects are in the frame's state."""
+
+    @abstractmethod
+    def execute(self, block: tuple[ir.Statement, ...], frame: Frame) -> None:
+        """Run statements; the frame's state is None where none comes through."""
+
+    @abstractmethod
+    def assign(self, target: ir.Expr, value: Value, frame: Frame) -> None:
+        """Store a value."""
+
+    @abstractmethod
+    def call(self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """Call whatever a value refers to."""
+
+    @abstractmethod
+    def call_method(self, receiver: Value, name: str, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """Call a method of a value by name."""
+
+    @abstractmethod
+    def call_closure(self, closure: Closure, arguments: Arguments, frame: Frame, at: ir.At) -> Value:
+        """Call a function of the program through its summary."""
+
+    @abstractmethod
+    def arguments(self, node: ir.Call, frame: Frame) -> Arguments:
+        """Evaluate the arguments of a call; `*known_list` is spread."""
+
+    @abstractmethod
+    def attribute(self, value: Value, name: str, frame: Frame, at: ir.At) -> Value:
+        """Give `value.name`."""
+
+    @abstractmethod
+    def item(self, value: Value, index: Value, frame: Frame, at: ir.At) -> Value:
+        """Give `value[index]`."""
+
+    @abstractmethod
+    def element(self, value: Value, frame: Frame, at: ir.At) -> Value:
+        """Give any element of a value, as a loop does."""
+
+    @abstractmethod
+    def truth(self, value: Value, frame: Frame) -> bool | None:
+        """Tell whether a value is true, None where it cannot be told."""
+
+    @abstractmethod
+    def refine(self, node: ir.Expr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
+        """Change the frame's state to what holds where a condition came out this way."""
+
+    @abstractmethod
+    def module_frame(self, module: Module) -> Frame:
+        """Give the frame of a module whose body was executed."""
+
+    @abstractmethod
+    def adopt(self, value: Value, source: State, frame: Frame) -> Value:
+        """Bring a value of another state into this one, with the objects it holds."""
+
+    @abstractmethod
+    def build(self, owner: Class, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """Make an instance of a class of the program."""
+
+    @abstractmethod
+    def outside_value(self, name: str, frame: Frame, at: ir.At) -> Value:
+        """Give a name of a library: by its model an object of a type, or a source."""
+
+    @abstractmethod
+    def apply_outside(
+        self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
+    ) -> Value:
+        """Call something of a library by its model."""
+
+    @abstractmethod
+    def arrive(self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At) -> None:
+        """Let a value arrive in a sink."""

@@ -1,0 +1,301 @@
+"""Attributes and calls: what a name on an object is, and where a call goes."""
+
+from __future__ import annotations
+
+from casemate.model.finding import Trust
+from casemate.readers.code import ir
+from casemate.readers.code.flow import paths
+from casemate.readers.code.flow.base import Arguments, EntryPoint
+from casemate.readers.code.flow.program import Class
+from casemate.readers.code.flow.state import Frame, reach
+from casemate.readers.code.flow.texts import Texts
+from casemate.readers.code.flow.values import (
+    TEXT,
+    UNKNOWN_VALUE,
+    Closure,
+    Decorating,
+    Member,
+    Method,
+    Origin,
+    Outside,
+    Package,
+    Reference,
+    Step,
+    Super,
+    Taint,
+    Value,
+    constant,
+    join_all,
+    merge_taints,
+    outside,
+    typed,
+)
+
+TEXTUAL = frozenset({"str", "bytes", "bytearray"})
+
+
+class Calls(Texts):
+    """Finds attributes and callees."""
+
+    def attribute(self, value: Value, name: str, frame: Frame, at: ir.At) -> Value:
+        """Give `value.name`."""
+        found: list[Value] = []
+        for reference in ordered(value.references):
+            if value.types and isinstance(reference, Outside) and not self.library.known(f"{reference.name}.{name}"):
+                continue  # an object of a known type: the type tells
+            inner = self.of_reference(reference, name, frame, at)
+            if inner is not None:
+                found.append(inner)
+        own = [cell.attributes[name] for cell in self.contents(value, frame) if name in cell.attributes]
+        if own and len(own) == len(value.objects):
+            return join_all([*found, *own])
+        found += own
+        for kind in sorted(value.types, key=str):
+            inner = self.of_type(kind, value, name, frame, at)
+            if inner is not None:
+                found.append(inner)
+        if not found:
+            return Value(taints=value.taints, link=(f"attribute {name}", value))
+        result = join_all(found)
+        return result.but(link=(f"attribute {name}", value)) if result.link is None else result
+
+    def of_reference(self, reference: Reference, name: str, frame: Frame, at: ir.At) -> Value | None:
+        """Give an attribute of what a reference refers to."""
+        match reference:
+            case Outside():
+                return self.outside_value(f"{reference.name}.{name}", frame, at)
+            case Package():
+                return self.of_module(reference, name, frame)
+            case Class():
+                return self.of_class(reference, name, frame)
+            case Super():
+                return self.of_super(reference, name)
+            case Method():
+                return outside(f"{reference.owner}.{reference.name}.{name}")
+            case Closure() | Decorating() | Member():
+                return None
+
+    def outside_value(self, name: str, frame: Frame, at: ir.At) -> Value:
+        """Give a name of a library: by its model an object of a type, or a source."""
+        name = self.library.canonical(name)
+        model = self.library.find(name)
+        result = outside(name)
+        if model is None or model.parameters is not None:
+            return result
+        taints = self.sourced(model.source.label, model.source.trust, frame, at) if model.source is not None else ()
+        types = frozenset({model.type}) if model.type else frozenset[str]()
+        return Value(references=result.references, types=types, taints=taints)  # type: ignore[arg-type] -- a set of names is a set of types
+
+    def sourced(self, label: str, trust: Trust, frame: Frame, at: ir.At) -> tuple[Taint, ...]:
+        """Give the label of a value that somebody else chose."""
+        origin = Origin(frame.module.path, at, label, trust)
+        return (Taint(origin, frozenset(), Step(frame.module, at, label), sure=True),)
+
+    def of_module(self, reference: Package, name: str, frame: Frame) -> Value | None:
+        """Give a name of a module of the program."""
+        module = reference.module
+        source = self.module_frame(module)
+        value = source.now.variables.get(name)
+        if value is not None:
+            return self.opened(self.adopt(value, source.now, frame), frame)
+        inner = self.program.resolve(f"{module.name}.{name}", module.path)
+        return Value(references=frozenset({Package(inner)})) if inner is not None else None
+
+    def opened(self, value: Value, frame: Frame, depth: int = 8) -> Value:
+        """Look into imports that were not looked into yet."""
+        if not any(isinstance(reference, Member) for reference in value.references) or depth == 0:
+            return value
+        found: list[Value] = []
+        for reference in ordered(value.references):
+            if isinstance(reference, Member):
+                source = self.module_frame(reference.module)
+                inner = source.now.variables.get(reference.name)
+                if inner is not None:
+                    found.append(self.opened(self.adopt(inner, source.now, frame), source, depth - 1))
+            else:
+                found.append(Value(references=frozenset({reference})))
+        return join_all(found)
+
+    def of_class(self, owner: Class, name: str, frame: Frame) -> Value | None:
+        """Give `Class.name`: a class method is bound to the class."""
+        value = owner.member(name)
+        if value is None:
+            for base in owner.ancestors_outside():
+                if self.library.member(base, name) is not None:
+                    return outside(f"{base}.{name}")
+            return None
+        found = [
+            Value(references=frozenset({Closure(r.function, r.frame, Value(references=frozenset({owner})))}))
+            if isinstance(r, Closure) and r.function.kind == "classmethod"
+            else Value(references=frozenset({r}))
+            for r in ordered(value.references)
+        ]
+        return join_all(found) if found else self.adopt(value, owner.store, frame)
+
+    def of_super(self, reference: Super, name: str) -> Value | None:
+        """Give `super().name`."""
+        for owner in list(reference.owner.line())[1:]:
+            if name in owner.members:
+                return bound(owner.members[name], reference.receiver)
+        for base in reference.owner.ancestors_outside():
+            if self.library.member(base, name) is not None:
+                return Value(references=frozenset({Method(base, name, reference.receiver)}))
+        return UNKNOWN_VALUE
+
+    def of_type(self, kind: str | Class, value: Value, name: str, frame: Frame, at: ir.At) -> Value | None:
+        """Give an attribute of an instance."""
+        if isinstance(kind, Class):
+            return self.of_instance(kind, value, name, frame, at)
+        model = self.library.member(kind, name)
+        if name == "parent" and value.constants is not None and kind.startswith("pathlib."):
+            return paths.parent(value, Value(taints=value.taints, types=value.types))
+        if model is None:
+            if kind in TEXTUAL or not self.library.known(kind):
+                return Value(taints=value.taints)
+            return Value(references=frozenset({Method(kind, name, value)}), taints=value.taints)
+        if model.parameters is not None:
+            return Value(references=frozenset({Method(kind, name, value)}))
+        taints = value.taints if model.source is None and not model.type else ()
+        if ("self", "return") in model.propagates or ("*", "return") in model.propagates:
+            taints = value.taints
+        if model.source is not None:
+            taints = self.sourced(model.source.label, model.source.trust, frame, at)
+        types = frozenset({model.type}) if model.type else frozenset[str]()
+        return Value(types=types, taints=taints, references=frozenset({Outside(model.name)}))  # type: ignore[arg-type] -- a set of names is a set of types
+
+    def of_instance(self, owner: Class, value: Value, name: str, frame: Frame, at: ir.At) -> Value | None:
+        """Give an attribute of an instance of a class of the program."""
+        member = owner.member(name)
+        field = self.field(owner, name, frame)
+        if member is not None and field is None:
+            closures = [r for r in ordered(member.references) if isinstance(r, Closure)]
+            if closures and closures[0].function.kind == "property":
+                closure = Closure(closures[0].function, closures[0].frame, value)
+                return self.call_closure(closure, Arguments((), (), None, None), frame, at)
+            return bound(member, value) if closures else self.adopt(member, owner.store, frame)
+        if field is not None:
+            return field
+        for base in owner.ancestors_outside():
+            found = self.of_type(base, value, name, frame, at)
+            if found is not None and (found.references or found.taints or found.types):
+                return found
+        return None
+
+    def field(self, owner: Class, name: str, frame: Frame) -> Value | None:
+        """Give what the methods of a class store in a field, None where none does."""
+        raise NotImplementedError
+
+    def call_method(self, receiver: Value, name: str, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """Call a method by name: of a container, of a text, or what the attribute refers to."""
+        if receiver.objects:
+            result = self.container_method(receiver, name, arguments, frame, node)
+            if result is not None:
+                return result
+        if not receiver.references and (
+            receiver.types <= TEXTUAL if receiver.types else receiver.constants is not None or not receiver.objects
+        ):
+            result = self.text_method(receiver, name, arguments, frame)
+            if result is not None:
+                return result
+        callee = self.attribute(receiver, name, frame, node.at)
+        if callee.references:
+            return self.call(callee, arguments, frame, node)
+        return self.unknown_method(receiver, name, arguments, frame)
+
+    def unknown_method(self, receiver: Value, name: str, arguments: Arguments, frame: Frame) -> Value:
+        """Call what cannot be told: what goes in may come out."""
+        groups = [receiver.taints]
+        for argument in arguments.every():
+            groups.append(tuple(taint._replace(sure=False) for taint in reach(argument, frame.now)))
+        if receiver.types & TEXTUAL and receiver.constants is not None:
+            return TEXT
+        return Value(taints=merge_taints(groups))
+
+    def call(self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """Call whatever a value refers to."""
+        results: list[Value] = []
+        for reference in ordered(callee.references):
+            match reference:
+                case Outside():
+                    results.append(self.apply_outside(reference.name, None, arguments, frame, node))
+                case Method():
+                    name = f"{reference.owner}.{reference.name}"
+                    results.append(self.apply_outside(name, reference.receiver, arguments, frame, node))
+                case Closure():
+                    results.append(self.call_closure(reference, arguments, frame, node.at))
+                case Class():
+                    results.append(self.build(reference, arguments, frame, node))
+                case Decorating():
+                    results.append(self.decorate(reference, arguments))
+                case Package() | Super() | Member():
+                    results.append(UNKNOWN_VALUE)
+        if not results:
+            return self.called_instance(callee, arguments, frame, node)
+        return join_all(results)
+
+    def called_instance(self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """Call an object: `__call__` of its class, or unknown."""
+        for kind in sorted(callee.types, key=str):
+            method = kind.member("__call__") if isinstance(kind, Class) else None
+            if method is not None:
+                return self.call(bound(method, callee), arguments, frame, node)
+            if isinstance(kind, str) and self.library.member(kind, "__call__") is not None:
+                return self.apply_outside(f"{kind}.__call__", callee, arguments, frame, node)
+        if callee.link is not None and callee.link[0] == "unfollowed":
+            self.unfollowed.setdefault((frame.module.path, node.at), "a call of something looked up by name")
+        return self.unknown_method(Value(taints=callee.taints), "", arguments, frame)
+
+    def decorate(self, reference: Decorating, arguments: Arguments) -> Value:
+        """Make a function an entry; it stays what it is."""
+        function = arguments.positional[0] if arguments.positional else UNKNOWN_VALUE
+        self.enter(function, reference)
+        return function
+
+    def enter(self, value: Value, reference: Decorating) -> None:
+        """Remember the functions that a value may be as entries."""
+        for closure in ordered(value.references):
+            if isinstance(closure, Closure):
+                self.entries.append(EntryPoint(closure, reference.entry, reference.route))
+
+
+def bound(value: Value, receiver: Value) -> Value:
+    """Bind functions taken from a class to an instance."""
+    found: list[Value] = []
+    for reference in ordered(value.references):
+        if isinstance(reference, Closure) and reference.function.kind != "staticmethod":
+            target = receiver
+            if reference.function.kind == "classmethod":
+                classes = frozenset(kind for kind in receiver.types if isinstance(kind, Class))
+                target = Value(references=classes)  # type: ignore[arg-type] -- a set of classes is a set of references
+            reference = Closure(reference.function, reference.frame, target)  # noqa: PLW2901 -- the same, bound
+        found.append(Value(references=frozenset({reference})))
+    return join_all(found) if found else value
+
+
+def ordered(references: frozenset[Reference]) -> list[Reference]:
+    """Give references in an order that is the same in every run."""
+    return sorted(references, key=sort_key) if len(references) > 1 else list(references)
+
+
+def sort_key(reference: Reference) -> tuple[str, str, int]:
+    """What references are ordered by."""
+    match reference:
+        case Outside():
+            return ("0", reference.name, 0)
+        case Method():
+            return ("1", f"{reference.owner}.{reference.name}", 0)
+        case Closure():
+            return ("2", reference.function.module.path, reference.function.definition.node)
+        case Package():
+            return ("3", reference.module.path, 0)
+        case Member():
+            return ("4", f"{reference.module.path} {reference.name}", 0)
+        case Decorating():
+            return ("5", reference.entry.label + reference.route, 0)
+        case Super():
+            return ("6", reference.owner.module.path, reference.owner.at[0])
+        case Class():
+            return ("7", reference.module.path, reference.at[0])
+
+
+__all__ = ["Calls", "constant", "typed"]

@@ -1,0 +1,332 @@
+"""Functions and classes of the program: definitions, calls through summaries, instances."""
+
+from __future__ import annotations
+
+from casemate.readers.code import ir
+from casemate.readers.code.flow.base import DEEPEST_CALL, DEEPEST_PLAIN, Arguments
+from casemate.readers.code.flow.guards import ALL, Guards
+from casemate.readers.code.flow.natives import NAMES
+from casemate.readers.code.flow.program import Class, Module
+from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State, join_cells, join_states, reach
+from casemate.readers.code.flow.summaries import Abstraction, Return, Summary
+from casemate.readers.code.flow.values import (
+    UNKNOWN_VALUE,
+    Closure,
+    Member,
+    Outside,
+    Package,
+    Step,
+    Taint,
+    Token,
+    Value,
+    constant,
+    join,
+    join_all,
+    merge_taints,
+    outside,
+    typed,
+)
+
+MOST_SHAPES = 24  # of one function; beyond, constants no longer make a shape of their own
+NO_ARGUMENTS = Arguments((), (), None, None)
+SMALL = 500  # bytes of a function that is specialised for constants even where nothing in them is labelled
+SCALARS = frozenset({"str", "bytes", "int", "float", "bool", "complex"})
+
+
+class Functions(Guards):
+    """Defines and calls functions of the program."""
+
+    summaries: dict[object, Summary]
+    running: dict[object, bool]  # key → whether it was met again while it ran
+    shapes: dict[object, int]
+
+    def summarise_call(self, closure: Closure, arguments: Arguments, frame: Frame, at: ir.At) -> Summary | None:
+        """Give the summary of a function for these arguments, and apply what it does to them and to sinks."""
+        function = closure.function
+        key_of = (function.module.path, function.definition.node)
+        passed = self.passed(closure, arguments, frame)
+        plain = not any(reach(value, frame.now) for value in passed.values())
+        small = function.size < SMALL
+        constants = self.shapes.get(key_of, 0) < MOST_SHAPES and (small or not plain or self.every_context)
+        self.called.add(key_of)
+        enter = Abstraction(frame.now, self.fresh_token, constants=constants, plain=plain)
+        variables, shape = self.parameters(passed, enter)
+        self.fresh_token = enter.next
+        self.spend(len(enter.heap))
+        nested = closure.frame is not None and closure.frame.function is not None
+        key = (key_of, shape, id(closure.frame) if nested else 0)
+        summary = None if nested else self.summaries.get(key)
+        if summary is None:
+            if key in self.running or frame.depth > (DEEPEST_PLAIN if plain else DEEPEST_CALL):
+                self.running[key] = True
+                return None
+            self.shapes[key_of] = self.shapes.get(key_of, 0) + 1
+            summary = self.run_rounds(closure, variables, enter, frame, key)
+            if not nested:
+                self.summaries[key] = summary
+        tokens = dict(zip(summary.tokens, enter.tokens.values(), strict=False))
+        places = dict(zip(summary.places, enter.heap, strict=False))
+        back = Return(tokens=tokens, places=places, caller=frame, at=at, name=function.name, allocate=self.next_place)
+        self.bring_back(summary, back, frame)
+        self.last_return = back
+        return summary
+
+    def run_rounds(
+        self, closure: Closure, variables: dict[str, Value], enter: Abstraction, frame: Frame, key: object
+    ) -> Summary:
+        """Run a function; again where it called itself, with what was learnt."""
+        self.running[key] = False
+        summary = self.run_function(closure, variables, enter, frame)
+        for _ in range(2):
+            if not self.running[key]:
+                break
+            self.summaries[key] = summary
+            again = self.run_function(closure, variables, enter, frame)
+            same = (again.value is None) == (summary.value is None) and (
+                again.value is None or summary.value is None or again.value.same(summary.value)
+            )
+            summary = again
+            if same:
+                break
+        del self.running[key]
+        return summary
+
+    def run_function(self, closure: Closure, variables: dict[str, Value], enter: Abstraction, frame: Frame) -> Summary:
+        """Run a body once."""
+        inner = self.activation(closure, variables, State({}, Heap(enter.heap)), frame.depth + 1)
+        parameters = dict(variables)
+        self.run_body(inner)
+        value, state = self.outcome(inner)
+        checked = {
+            name: kinds
+            for name, was in parameters.items()
+            if value is not None and (kinds := gained(was, state.variables.get(name)))
+        }
+        return Summary(
+            value,
+            state,
+            tuple(inner.hits.values()),
+            tuple(enter.tokens),
+            tuple(enter.heap),
+            dict(enter.heap),
+            self.common_verdicts(inner),
+            checked,
+        )
+
+    def activation(self, closure: Closure, variables: dict[str, Value], state: State, depth: int) -> Frame:
+        """Make the frame that a body runs in."""
+        inner = Frame(closure.function.module, closure.function, closure.frame, depth)
+        inner.state = State(dict(variables), state.heap)
+        inner.receiver = closure.receiver
+        if closure.frame is not None and closure.frame.function is not None and inner.receiver is None:
+            inner.receiver = closure.frame.receiver
+            inner.owner = inner.owner or closure.frame.owner
+        inner.started = dict(variables)
+        return inner
+
+    def run_body(self, inner: Frame) -> None:
+        """Execute the body of a frame's function."""
+        function = inner.function
+        if function is None:
+            return
+        if function.module.lowering.too_deep and function.module.path not in self.noted:
+            self.noted.add(function.module.path)
+        self.execute(function.body, inner)
+        if inner.state is not None:
+            inner.results.append((constant(None), inner.state, function.at))
+
+    def outcome(self, inner: Frame) -> tuple[Value | None, State]:
+        """Give what a run returned, and the state after it."""
+        state: State | None = None
+        for _, reached, _ in inner.results:
+            state = join_states(state, reached)
+        if state is None and not inner.yields:
+            return None, State({})
+        state = state or State({})
+        if inner.yields:
+            element = join_all(inner.yields)
+            if inner.function is not None and inner.function.kind == "contextmanager":
+                return element, state
+            cell = Cell("list", {}, element, {}, exact=False)
+            return Value(types=frozenset({"list"}), objects=frozenset({self.allocate(state, cell)})), state
+        return join_all(value for value, _, _ in inner.results), state
+
+    def bring_back(self, summary: Summary, back: Return, frame: Frame) -> None:
+        """Change the caller's objects as the callee did, and let what it passed on arrive."""
+        for key in summary.places:
+            after = summary.state.heap.get(key)
+            if after is not None and after is not summary.started.get(key):
+                frame.now.heap[back.places[key]] = back.cell(after, summary.state)
+        for key, cell in summary.state.heap.items():
+            if key.base is not None and cell is not key.base and key not in summary.started:
+                frame.now.heap[key] = back.cell(cell, summary.state)
+        for hit in summary.hits:
+            for taint in back.taint(hit.taint, ""):
+                if taint.dangerous(hit.kind):
+                    self.hit(hit._replace(taint=taint), frame)
+
+    def call_closure(self, closure: Closure, arguments: Arguments, frame: Frame, at: ir.At) -> Value:
+        """Call a function of the program through its summary."""
+        self.spend(5)
+        summary = self.summarise_call(closure, arguments, frame, at)
+        if summary is None:
+            taints = [tuple(t._replace(sure=False) for t in reach(v, frame.now)) for v in arguments.every()]
+            return Value(taints=merge_taints(taints))
+        if summary.value is None:
+            frame.state = None
+            return UNKNOWN_VALUE
+        result = self.last_return.value(summary.value, summary.state, f"returned by {closure.function.name}")
+        self.apply_checks(closure, summary, arguments, frame)
+        return result
+
+    def apply_checks(self, closure: Closure, summary: Summary, arguments: Arguments, frame: Frame) -> None:
+        """A helper that raises for what is not allowed has checked what it was given."""
+        if not summary.checked:
+            return
+        names = [parameter.name for parameter in closure.function.definition.parameters]
+        if closure.receiver is not None:
+            names = names[1:]
+        passed = dict(zip(names, arguments.positional, strict=False)) | dict(arguments.keywords)
+        for name, kinds in summary.checked.items():
+            if name in passed:
+                self.spread(passed[name], frame, kinds)
+
+    def parameters(self, passed: dict[str, Value], enter: Abstraction) -> tuple[dict[str, Value], object]:
+        """Bind arguments to parameters, as the callee sees them."""
+        found: dict[str, Value] = {}
+        shapes: list[object] = []
+        for name, value in passed.items():
+            found[name], shape = enter.enter(value)
+            shapes.append((name, shape))
+        return found, tuple(shapes)
+
+    def passed(self, closure: Closure, arguments: Arguments, frame: Frame) -> dict[str, Value]:
+        """Bind arguments to parameters, as the caller sees them."""
+        waiting = [*((closure.receiver,) if closure.receiver is not None else ()), *arguments.positional]
+        keywords = dict(arguments.keywords)
+        found: dict[str, Value] = {}
+        for parameter in closure.function.definition.parameters:
+            name = parameter.name
+            if parameter.kind == "*":
+                items = {("int", place): value for place, value in enumerate(waiting)}
+                cell = Cell("tuple", items, arguments.rest, {}, exact=arguments.rest is None)  # type: ignore[arg-type] -- a place is a constant
+                waiting = []
+                found[name] = Value(types=frozenset({"tuple"}), objects=frozenset({self.allocate(frame.now, cell)}))
+            elif parameter.kind == "**":
+                others = {("str", key): value for key, value in keywords.items()}
+                cell = Cell("dict", others, arguments.others, {}, exact=arguments.others is None)  # type: ignore[arg-type] -- a name is a constant
+                found[name] = Value(types=frozenset({"dict"}), objects=frozenset({self.allocate(frame.now, cell)}))
+            elif waiting and parameter.kind != "=":
+                found[name] = waiting.pop(0)
+            elif name in keywords:
+                found[name] = keywords.pop(name)
+            elif parameter.kind != "=" and arguments.rest is not None:
+                found[name] = arguments.rest
+            elif arguments.others is not None:
+                found[name] = arguments.others
+            else:
+                found[name] = self.default(parameter, closure, frame)
+            found[name] = self.with_annotation(found[name], parameter, closure)
+        return found
+
+    def with_annotation(self, value: Value, parameter: ir.Parameter, closure: Closure) -> Value:
+        """Take the type of a parameter from its annotation where the argument has none."""
+        if parameter.annotation is None or value.types or value.references or value.constants is not None:
+            return value
+        kind = self.annotated_type(parameter.annotation, self.home(closure))
+        return value.but(types=kind.types) if kind is not None and not value.objects else value
+
+    def home(self, closure: Closure) -> Frame:
+        """Give the frame in which a function was defined."""
+        return closure.frame if closure.frame is not None else self.module_frame(closure.function.module)
+
+    def default(self, parameter: ir.Parameter, closure: Closure, frame: Frame) -> Value:
+        """Give the value of a parameter that was not passed."""
+        if parameter.default is None:
+            return UNKNOWN_VALUE
+        home = self.home(closure)
+        if home.state is None:
+            return UNKNOWN_VALUE
+        return self.adopt(self.quiet(parameter.default, home), home.now, frame)
+
+    def note_return(self, node: ir.Return, value: Value, frame: Frame) -> None:
+        """Remember what a true result says of the parameters."""
+        if frame.function is None or frame.state is None or node.value is None:
+            return
+        if self.truth(value, frame) is False or (
+            value.constants is not None and not any(c[1] for c in value.constants)
+        ):
+            return
+        saved = frame.state
+        frame.state = saved.copy()
+        self.refine(node.value, True, frame)  # noqa: FBT003 -- the result is true
+        refined = frame.state
+        frame.state = saved
+        found = {
+            name: kinds
+            for name, was in frame.started.items()
+            if refined is not None and (kinds := gained(was, refined.variables.get(name)))
+        }
+        frame.verdicts.append(found)
+
+    def common_verdicts(self, inner: Frame) -> dict[str, frozenset[str]]:
+        """Give what every true result says."""
+        if not inner.verdicts:
+            return {}
+        first, *others = inner.verdicts
+        found: dict[str, frozenset[str]] = {}
+        for name, kinds in first.items():
+            for other in others:
+                kinds = both(kinds, other.get(name, frozenset()))  # noqa: PLW2901 -- the intersection so far
+            if kinds:
+                found[name] = kinds
+        return found
+
+    def verdicts(self, closure: Closure, node: ir.Call, frame: Frame) -> dict[str, frozenset[str]]:
+        """Give, by parameter, the kinds it is harmless for where the function returned something true."""
+        saved, frame.state = frame.state, frame.now.copy()
+        summary = self.summarise_call(closure, self.arguments(node, frame), frame, node.at)
+        frame.state = saved
+        return summary.verdicts if summary is not None else {}
+
+
+def gained(before: Value, after: Value | None) -> frozenset[str]:
+    """Give the kinds for which a parameter became harmless, if it is still what was passed."""
+    if after is None or not before.taints:
+        return frozenset()
+    tokens = {taint.origin for taint in before.taints}
+    left = [taint for taint in after.taints if taint.origin in tokens]
+    if not left:
+        unchanged = after.types == before.types and after.objects == before.objects and after.constants is None
+        return ALL if unchanged and not after.references else frozenset()
+    kinds = left[0].cleared
+    for taint in left[1:]:
+        kinds &= taint.cleared
+    return kinds
+
+
+def both(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """Intersect two sets of kinds, of which one may be all."""
+    if "*" in one:
+        return other
+    return one if "*" in other else one & other
+
+
+__all__ = [
+    "NAMES",
+    "SCALARS",
+    "Class",
+    "Functions",
+    "Member",
+    "Module",
+    "Outside",
+    "Package",
+    "SinkHit",
+    "Step",
+    "Taint",
+    "Token",
+    "join",
+    "join_cells",
+    "outside",
+    "typed",
+]  # fmt: skip

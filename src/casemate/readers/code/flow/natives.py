@@ -1,0 +1,242 @@
+"""Builtins whose effect is on values themselves: conversions, iteration, attributes by name."""
+
+from __future__ import annotations
+
+import builtins as host
+
+from casemate.readers.code import ir
+from casemate.readers.code.flow.base import Arguments
+from casemate.readers.code.flow.calls import Calls
+from casemate.readers.code.flow.program import Class, Module
+from casemate.readers.code.flow.state import Cell, Frame, reach
+from casemate.readers.code.flow.values import (
+    BOOL,
+    NUMBER,
+    UNKNOWN_VALUE,
+    Closure,
+    Outside,
+    Package,
+    Reference,
+    Super,
+    Value,
+    constant,
+    join,
+    join_all,
+    merge_taints,
+    typed,
+)
+
+NAMES = frozenset(dir(host)) | {"unicode", "basestring", "raw_input", "xrange", "unichr", "reload", "execfile"}
+NUMERIC = {"int": "int", "float": "float", "complex": "complex", "len": "int", "ord": "int", "hash": "int", "id": "int"}
+VERDICTS = frozenset({"bool", "isinstance", "issubclass", "callable", "hasattr", "any", "all"})
+COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
+
+
+class Builtins(Calls):
+    """Calls builtins."""
+
+    def builtin(
+        self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
+    ) -> Value | None:
+        """Give the result of a builtin, None where it is none of these."""
+        if "." in name or receiver is not None:
+            return self.functional(name, arguments, frame, node)
+        first = arguments.positional[0] if arguments.positional else None
+        if name in NUMERIC:
+            return self.number(name, first)
+        if name in VERDICTS:
+            return BOOL
+        if name in COPIES:
+            return self.copy_of(name, first, frame, node)
+        match name:
+            case "str" | "repr" | "ascii" | "format" | "bytes" | "bytearray" | "unicode":
+                return self.to_text(name, first, frame)
+            case "dict":
+                return self.to_dict(arguments, frame, node)
+            case "zip" | "enumerate":
+                return self.paired_up(name, arguments, frame, node)
+            case "map" | "filter":
+                return self.mapped(name, arguments, frame, node)
+            case "next" | "max" | "min":
+                return self.chosen(arguments, frame, node)
+            case "range":
+                return self.listed([NUMBER], frame)
+            case "getattr":
+                return self.get_attribute(arguments, frame, node)
+            case "setattr":
+                return self.set_attribute(arguments, frame, node)
+            case "super":
+                return self.parent(arguments, frame)
+            case "type" if len(arguments.positional) == 1 and first is not None:
+                return Value(references=frozenset(k if isinstance(k, Class) else Outside(k) for k in first.types))
+            case "property" | "staticmethod" | "classmethod" if first is not None:
+                return self.marked(name, first)
+            case "__import__":
+                return self.imported_by_name(name, first, frame, node)
+            case "print":
+                return constant(None)
+            case _:
+                return None
+
+    def functional(self, name: str, arguments: Arguments, frame: Frame, node: ir.Call) -> Value | None:
+        """Give the result of library functions that work on functions, and of the decorators of the library."""
+        first = arguments.positional[0] if arguments.positional else None
+        if name in {"functools.wraps", "functools.lru_cache", "functools.cache", "functools.singledispatch"}:
+            if first is not None and name != "functools.wraps" and first.references:
+                return first
+            return None if name in {"functools.cache", "functools.singledispatch"} else Value(references=IDENTITY)
+        if name == "functools.identity":
+            return first
+        if name in {"contextlib.contextmanager", "contextlib.asynccontextmanager"} and first is not None:
+            return self.marked("contextmanager", first)
+        if name in {"functools.cached_property", "abc.abstractproperty"} and first is not None:
+            return self.marked("property", first)
+        if name in {"copy.copy", "copy.deepcopy", "typing.cast"}:
+            return arguments.positional[-1] if arguments.positional else UNKNOWN_VALUE
+        if name in {"asyncio.run", "asyncio.wait_for", "asyncio.shield", "asyncio.create_task"} and first is not None:
+            return first
+        if name in {"importlib.import_module"}:
+            return self.imported_by_name(name, first, frame, node)
+        return None
+
+    def imported_by_name(self, name: str, first: Value | None, frame: Frame, node: ir.Call) -> Value | None:
+        """`importlib.import_module` and `__import__`: of a constant the module; the name is a sink."""
+        if first is not None:
+            self.arrive("import", name, "name", first, frame, node.at)
+        if first is None or first.text is None:
+            return Value(link=("unfollowed", UNKNOWN_VALUE))
+        found = self.program.resolve(first.text, frame.module.path)
+        if found is not None:
+            return self.package(found)
+        return Value(references=frozenset({Outside(first.text)}))
+
+    def package(self, module: Module) -> Value:
+        """Give the value of a module of the program."""
+        return Value(references=frozenset({Package(module)}))
+
+    def number(self, name: str, first: Value | None) -> Value:
+        """`int(x)` and the like carry no label: what is no number raises."""
+        told = first is not None and (not first.taints or self.every_context)  # a default counts for what is needed
+        if first is not None and first.constants is not None and told and name in {"int", "float", "len"}:
+            try:
+                convert = {"int": int, "float": float, "len": len}[name]
+                return join_all(constant(convert(item[1])) for item in sorted(first.constants, key=repr))  # type: ignore[arg-type] -- a TypeError is unknown
+            except (TypeError, ValueError, OverflowError):
+                return NUMBER
+        return typed(NUMERIC[name])
+
+    def to_text(self, name: str, first: Value | None, frame: Frame) -> Value:
+        """`str(x)`: the text of it."""
+        if first is None:
+            return constant("" if name in {"str", "format", "unicode"} else b"")
+        if name == "str" and first.text is not None and not first.taints:
+            return first
+        if name == "str" and first.constants is not None and not first.taints:
+            return join_all(constant(str(item[1])) for item in sorted(first.constants, key=repr))
+        taints = reach(first, frame.now)
+        for kind in first.types:
+            method = kind.member("__str__") if isinstance(kind, Class) else None
+            if method is not None:
+                call = ir.Call((0, 0), ir.Opaque((0, 0), ()), (), ())
+                return self.call_method(first, "__str__", Arguments((), (), None, None), frame, call)
+        result = "bytes" if name in {"bytes", "bytearray"} else "str"
+        link = ("same", first) if name in {"str", "unicode"} else None
+        prefix = first.prefix if name != "repr" else None
+        return Value(taints=taints, types=frozenset({result}), prefix=prefix, link=link)
+
+    def copy_of(self, name: str, first: Value | None, frame: Frame, node: ir.Call) -> Value:
+        """`list(x)` and the like."""
+        kind = {"frozenset": "set", "sorted": "list", "reversed": "list", "iter": "list"}.get(name, name)
+        if first is None:
+            cell = Cell(kind, {}, None, {}, exact=True)
+            return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
+        exact = self.contents(first, frame)
+        same = len(exact) == 1 and exact[0].exact and exact[0].kind in {"list", "tuple", "set"} and not first.taints
+        if same and name in {"list", "tuple", "iter", "set", "frozenset"}:
+            return self.copied(first, frame, kind)
+        element = self.element(first, frame, node.at)
+        cell = Cell(kind, {}, element, {}, exact=False)
+        return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
+
+    def to_dict(self, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """`dict(…)`."""
+        cell = Cell("dict", {}, None, {}, exact=True)
+        value = Value(types=frozenset({"dict"}), objects=frozenset({self.allocate(frame.now, cell)}))
+        if arguments.positional and any(c.kind != "dict" for c in self.contents(arguments.positional[0], frame)):
+            pair = self.element(arguments.positional[0], frame, node.at)
+            self.store(value, UNKNOWN_VALUE, self.item(pair, constant(1), frame, node.at), frame)
+            return value
+        self.dict_update(value, arguments, frame)
+        if arguments.others is not None:
+            self.store(value, UNKNOWN_VALUE, arguments.others, frame)
+        return value
+
+    def paired_up(self, name: str, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """`zip` and `enumerate`: tuples of elements."""
+        values = [self.element(value, frame, node.at) for value in arguments.positional]
+        if name == "enumerate":
+            values = [NUMBER, *values[:1]]
+        items = {("int", place): value for place, value in enumerate(values)}
+        cell = Cell("tuple", items, None, {}, exact=True)  # type: ignore[arg-type] -- a place is a constant
+        pair = Value(types=frozenset({"tuple"}), objects=frozenset({self.allocate(frame.now, cell)}))
+        return self.listed([pair], frame)
+
+    def mapped(self, name: str, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """`map` and `filter`."""
+        if len(arguments.positional) < 2:
+            return UNKNOWN_VALUE
+        function, *sources = arguments.positional
+        elements = tuple(self.element(source, frame, node.at) for source in sources)
+        result = self.call(function, Arguments(elements, (), None, None), frame, node)
+        return self.listed([elements[0] if name == "filter" else result], frame)
+
+    def chosen(self, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """`next`, `max`, `min`: one of them."""
+        if len(arguments.positional) == 1:
+            return self.element(arguments.positional[0], frame, node.at)
+        values = [self.element(v, frame, node.at) if v.objects else v for v in arguments.positional]
+        return join_all(values)
+
+    def get_attribute(self, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """`getattr` with a constant name is an attribute."""
+        if len(arguments.positional) < 2:
+            return UNKNOWN_VALUE
+        value, name = arguments.positional[:2]
+        if name.text is None:
+            dynamic = any(isinstance(r, Outside | Package) for r in value.references) or value.link is not None
+            link = ("unfollowed", value) if dynamic else None
+            return Value(taints=merge_taints([reach(value, frame.now), name.taints]), link=link)
+        found = self.attribute(value, name.text, frame, node.at)
+        return join(found, arguments.positional[2]) if len(arguments.positional) > 2 else found
+
+    def set_attribute(self, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """`setattr`."""
+        if len(arguments.positional) == 3:
+            value, name, item = arguments.positional
+            self.set_field(value, name.text or "<any>", item, frame)
+        return constant(None)
+
+    def set_field(self, value: Value, name: str, item: Value, frame: Frame) -> None:
+        """Store an attribute."""
+        raise NotImplementedError
+
+    def parent(self, arguments: Arguments, frame: Frame) -> Value:
+        """`super()`, with and without arguments."""
+        owner, receiver = frame.owner, frame.receiver
+        if len(arguments.positional) == 2:
+            receiver = arguments.positional[1]
+            classes = [r for r in arguments.positional[0].references if isinstance(r, Class)]
+            owner = classes[0] if classes else owner
+        if owner is None or receiver is None:
+            return UNKNOWN_VALUE
+        return Value(references=frozenset({Super(owner, receiver)}))
+
+    def marked(self, kind: str, value: Value) -> Value:
+        """Remember what a decorator of the language makes of a function."""
+        for reference in value.references:
+            if isinstance(reference, Closure):
+                reference.function.kind = kind
+        return value
+
+
+IDENTITY: frozenset[Reference] = frozenset({Outside("functools.identity")})

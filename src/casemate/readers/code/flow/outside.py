@@ -1,0 +1,313 @@
+"""Calls into libraries: the model says what arrives where, what comes out, and what is harmless afterwards."""
+
+from __future__ import annotations
+
+from casemate.libraries import Condition, Model, Sink, When
+from casemate.readers.code import ir
+from casemate.readers.code.flow import paths
+from casemate.readers.code.flow.base import Arguments, EntryPoint, Seen
+from casemate.readers.code.flow.natives import Builtins
+from casemate.readers.code.flow.state import Frame, Heap, SinkHit, State, reach
+from casemate.readers.code.flow.values import (
+    Closure,
+    Decorating,
+    Origin,
+    Outside,
+    Step,
+    Taint,
+    Value,
+    cleared,
+    constant,
+    join,
+    join_all,
+    merge_taints,
+    outside,
+    typed,
+)
+
+MOST_CONTEXTS = 32  # of one call that are kept
+HOSTED = frozenset({"url", "redirect"})
+OPENED = frozenset({"io.BytesIO", "io.StringIO", "io.TextIOWrapper", "werkzeug.datastructures.FileStorage"})
+
+
+class Libraries(Builtins):
+    """Applies models."""
+
+    def apply_outside(
+        self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
+    ) -> Value:
+        """Call something of a library by its model."""
+        name = self.library.canonical(name)
+        model = self.library.find(name)
+        self.note(model.name if model is not None else name, receiver, arguments, frame, node)
+        passed: dict[str, Value] = {}
+        if model is not None and model.parameters is not None:
+            passed = bind(model, receiver, arguments, frame)
+            for sink in model.sinks:
+                if self.holds(sink.when, passed, sure=True):
+                    self.receive(sink, model, passed, frame, node)
+        native = self.builtin(name, receiver, arguments, frame, node)
+        if native is not None:
+            return native
+        if model is None or model.parameters is None:
+            return self.unmodelled(name, model, receiver, arguments, frame)
+        if model.entry is not None:
+            started = self.start(model, passed, frame)
+            if started is not None:
+                return started
+        result = paths.folded(name, receiver, arguments, self.result(model, passed, frame, node))
+        if model.raises:
+            frame.state = None
+        if "converts" in model.tags and names_number(passed.get("type")):
+            return Value(types=frozenset({"int"}))
+        return result
+
+    def note(self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call) -> None:
+        """Remember the call for rules and capabilities; what was seen where analysis started counts most."""
+        calls = self.seen.setdefault(frame.module.path, {}).setdefault(node.at, [])
+        heap = Heap()
+        for value in (*arguments.every(), *((receiver,) if receiver is not None else ())):
+            held(value, frame.now, heap)
+        where = frame.function.qualified if frame.function is not None else ""
+        seen = Seen(name, node, arguments, receiver, where, State({}, heap), frame.root)
+        if self.every_context:
+            if len(calls) < MOST_CONTEXTS:
+                calls.append(seen)
+            return
+        for place, old in enumerate(calls):
+            if old.name == name:
+                if frame.root or not old.root:
+                    calls[place] = seen
+                return
+        calls.append(seen)
+
+    def unmodelled(
+        self, name: str, model: Model | None, receiver: Value | None, arguments: Arguments, frame: Frame
+    ) -> Value:
+        """What is not modelled may give out what goes in. A capital letter makes a type."""
+        groups = [tuple(taint._replace(sure=False) for taint in reach(v, frame.now)) for v in arguments.every()]
+        if receiver is not None:
+            groups.append(receiver.taints)
+        if model is not None or name.rpartition(".")[2][:1].isupper():
+            modelled = model is not None or self.library.known(name)
+            return Value(types=frozenset({name}), taints=() if modelled else merge_taints(groups))
+        return Value(taints=merge_taints(groups))
+
+    def receive(self, sink: Sink, model: Model, passed: dict[str, Value], frame: Frame, node: ir.Call) -> None:
+        """Let the argument that a sink names arrive in it."""
+        values = list(passed.items()) if sink.argument == "*" else [(sink.argument, passed.get(sink.argument))]
+        for argument, value in values:
+            if value is None or (argument == "self" and sink.argument == "*"):
+                continue
+            wanted = self.part(value, sink, frame)
+            self.arrive(sink.kind, model.name, argument, wanted, frame, node.at)
+
+    def part(self, value: Value, sink: Sink, frame: Frame) -> Value:
+        """Give what of an argument the sink means."""
+        if sink.keys:
+            return Value(taints=merge_taints([self.element(value, frame, (0, 0)).taints]))
+        if sink.item is None or not value.objects:
+            return value
+        return self.item(value, constant(sink.item), frame, (0, 0))
+
+    def arrive(self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At) -> None:
+        """Let a value arrive in a sink."""
+        taints = reach(value, frame.now)
+        if not taints or (kind in HOSTED and fixed_host(value.prefix, kind)):
+            return
+        if value.types and value.types <= {"int", "float", "bool"}:
+            return
+        if kind == "url" and value.link is not None and value.link[0] == "led":
+            return
+        if kind == "path" and any(str(owner) in OPENED for owner in value.types):
+            return  # a stream in the place of a path is read as it is
+        for taint in taints:
+            if taint.dangerous(kind):
+                way = taint._replace(step=Step(frame.module, at, f"arrives in {name}", taint.step))
+                self.hit(SinkHit(kind, name, argument, frame.module, at, way), frame)
+
+    def hit(self, hit: SinkHit, frame: Frame) -> None:
+        """Keep what arrived: for the report if the source is known, for the summary if it is a parameter."""
+        key = (hit.kind, hit.module.path, hit.at, hit.argument, hit.taint.origin)
+        store = self.hits if isinstance(hit.taint.origin, Origin) else frame.hits
+        old = store.get(key)
+        if old is None or (hit.taint.sure and not old.taint.sure):
+            store[key] = hit
+
+    def holds(self, when: When, passed: dict[str, Value], *, sure: bool) -> bool:
+        """Tell whether the conditions of a row are met; `sure` decides about what cannot be told."""
+        return all(self.meets(condition, passed.get(name), sure=sure) for name, condition in when)
+
+    def meets(self, condition: Condition, value: Value | None, *, sure: bool) -> bool:
+        """Tell whether one argument meets a condition."""
+        if condition.missing is not None and condition.missing != (value is None):
+            return False
+        if value is None:
+            if not condition.has_default:
+                return condition.missing is True or (condition.among is None and condition.contains is None)
+            value = constant(condition.default)
+        names = {reference.name for reference in value.references if isinstance(reference, Outside)}
+        constants = {item[1] for item in value.constants} if value.constants is not None else None
+        if constants is None and not names:
+            return not sure or (condition.among is None and condition.contains is None)
+        known = (constants or set()) | {self.library.canonical(name) for name in names}
+        if condition.among is not None and not any(item in condition.among for item in known):
+            return False
+        if condition.outside is not None and all(item in condition.outside for item in known):
+            return False
+        texts = [str(item) for item in known]
+        if condition.contains is not None and not any(part in text for text in texts for part in condition.contains):
+            return False
+        return not (condition.lacks is not None and all(part in t for t in texts for part in condition.lacks))
+
+    def result(self, model: Model, passed: dict[str, Value], frame: Frame, node: ir.Call) -> Value:
+        """Give what comes out of a call."""
+        if model.source is not None and self.holds(model.source.when, passed, sure=True):
+            taints = self.sourced(model.source.label, model.source.trust, frame, node.at)
+            default = passed.get("default") if self.every_context else None
+            return Value(
+                constants=default.constants if default is not None else None,
+                taints=taints,
+                types=frozenset({model.returns} if model.returns else ()),
+            )  # type: ignore[arg-type] -- a set of names is a set of types
+        into = [taint for way in model.propagates for taint in self.carried(way, passed, frame)]
+        taints = merge_taints([tuple(into)])
+        if model.sanitizes:
+            if not model.propagates:
+                taints = merge_taints(reach(value, frame.now) for key, value in passed.items() if key != "self")
+            taints = cleared(taints, model.sanitizes)
+        if model.returns == "self":
+            value = passed.get("self", typed(model.name.rpartition(".")[0]))
+            return value.but(taints=merge_taints([value.taints, taints])) if taints else value
+        if model.returns.startswith("argument "):
+            value = passed.get(model.returns.removeprefix("argument "), Value())
+            return value.but(taints=taints) if model.propagates or model.sanitizes else value
+        return self.made(model, passed, taints)
+
+    def made(self, model: Model, passed: dict[str, Value], taints: tuple[Taint, ...]) -> Value:
+        """Give a new object of the type that a call returns."""
+        kind = model.returns or (model.name if self.library.is_class(model.name) else "")
+        types = frozenset({kind}) if kind else frozenset[str]()
+        link = None
+        prefix = None
+        carried = [start for start, end in model.propagates if end == "return"]
+        if len(carried) == 1 and carried[0] in passed:
+            origin = passed[carried[0]]
+            link = (model.name, origin)
+            prefix = origin.prefix if "url" in model.tags else None
+        return Value(taints=taints, types=types, link=link, prefix=prefix)  # type: ignore[arg-type] -- a set of names is a set of types
+
+    def carried(self, way: tuple[str, str], passed: dict[str, Value], frame: Frame) -> tuple[Taint, ...]:
+        """Carry labels along one way of a model: to the result, or into an object."""
+        start, end = way
+        values = list(passed.values()) if start == "*" else [passed[start]] if start in passed else []
+        taints = merge_taints(reach(value, frame.now) for value in values)
+        if end == "return":
+            return taints
+        target = passed.get(end)
+        if target is not None and taints:
+            self.pour(target, taints, frame)
+        return ()
+
+    def pour(self, target: Value, taints: tuple[Taint, ...], frame: Frame) -> None:
+        """Label an object wherever a variable holds it."""
+        labelled = target.but(taints=merge_taints([target.taints, taints]))
+        for name, value in frame.now.variables.items():
+            if value is target:
+                frame.now.variables[name] = labelled
+        for place, cell in frame.now.heap.items():
+            for name, value in cell.attributes.items():
+                if value is target:
+                    frame.now.heap[place] = cell._replace(attributes={**cell.attributes, name: labelled})
+
+    def start(self, model: Model, passed: dict[str, Value], frame: Frame) -> Value | None:
+        """Find the function that a framework will call."""
+        entry = model.entry
+        if entry is None:
+            return None
+        texts = [value.text for key, value in passed.items() if key != "self" and value.text is not None]
+        decorating = Decorating(entry, " ".join(texts))
+        if entry.of == "decorated":
+            functions = [value for value in passed.values() if any(isinstance(r, Closure) for r in value.references)]
+            if functions and model.parameters is not None:
+                self.enter(functions[0], decorating)
+                return functions[0]
+            return Value(references=frozenset({decorating}))
+        function = passed.get(entry.of)
+        if function is not None:
+            self.enter(function, decorating)
+        return None
+
+
+def held(value: Value, state: State, heap: Heap, depth: int = 3) -> None:
+    """Keep what a value holds, as it is now."""
+    for key in value.objects if depth else ():
+        cell = state.heap.get(key)
+        if cell is not None and not heap.owns(key):
+            heap[key] = cell
+            for item in cell.items.values():
+                held(item, state, heap, depth - 1)
+
+
+def bind(model: Model, receiver: Value | None, arguments: Arguments, frame: Frame) -> dict[str, Value]:
+    """Give arguments by the names of the model; `self` is the receiver."""
+    passed: dict[str, Value] = {}
+    if receiver is not None:
+        passed["self"] = receiver
+    waiting = list(arguments.positional)
+    parameters = model.parameters or ()
+    for parameter in parameters:
+        if parameter == "*" or parameter.startswith("**"):
+            break
+        if parameter.startswith("*"):
+            extra = [*waiting, *((arguments.rest,) if arguments.rest is not None else ())]
+            if extra:
+                passed[parameter] = together(extra, frame)
+            waiting = []
+            break
+        if waiting:
+            passed[parameter] = waiting.pop(0)
+        elif arguments.rest is not None:
+            passed[parameter] = arguments.rest
+    others = [value for name, value in arguments.keywords if name not in parameters]
+    for name, value in arguments.keywords:
+        passed[name] = value
+    spread = next((p for p in parameters if p.startswith("**")), "")
+    if arguments.others is not None:
+        others.append(arguments.others)
+        for parameter in parameters:
+            if not parameter.startswith("*"):
+                passed.setdefault(parameter, arguments.others.but())
+    if spread and others:
+        passed[spread] = together(others, frame)
+    return passed
+
+
+def names_number(kind: Value | None) -> bool:
+    """Tell whether a value is a class whose objects carry no text: `request.args.get("n", type=int)`."""
+    names = {reference.name for reference in kind.references if isinstance(reference, Outside)} if kind else set[str]()
+    return bool(names) and names <= {"int", "float", "bool", "uuid.UUID"}
+
+
+def together(values: list[Value], frame: Frame) -> Value:
+    """Give one value that carries the labels of several."""
+    if len(values) == 1:
+        return values[0]
+    return Value(taints=merge_taints(reach(value, frame.now) for value in values))
+
+
+def fixed_host(prefix: str | None, kind: str) -> bool:
+    """Tell whether the known beginning of a URL already decides where it leads."""
+    if not prefix:
+        return False
+    scheme, found, rest = prefix.partition("://")
+    if found and scheme.isalnum():
+        return any(mark in rest for mark in "/?#")
+    if kind == "redirect":
+        if prefix.startswith(("/\\", "//")):
+            return False
+        return (prefix.startswith("/") and len(prefix) > 1) or prefix.startswith(("?", "#", "./", "../"))
+    return False
+
+
+__all__ = ["EntryPoint", "Libraries", "join", "join_all", "outside"]

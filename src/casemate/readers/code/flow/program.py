@@ -1,0 +1,236 @@
+"""The program as a whole: its modules by file and by name, its functions and classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tree_sitter import Node
+
+from casemate.readers.code import ir
+from casemate.readers.code.flow.state import State
+from casemate.readers.code.lower import Lowering
+from casemate.readers.code.parse import Source
+
+if TYPE_CHECKING:
+    from casemate.readers.code.flow.state import Frame
+    from casemate.readers.code.flow.values import Value
+
+
+class Module:
+    """One file of the program; parsed and lowered when first needed."""
+
+    def __init__(self, path: str, name: str, is_package: bool, load: Callable[[str], Source]) -> None:  # noqa: FBT001 -- a fact, not an option
+        """Remember where it is."""
+        self.path, self.name, self.is_package = path, name, is_package
+        self._load = load
+        self.lowering = Lowering()
+        self.functions: dict[int, Function] = {}
+        self.frame: Frame | None = None  # of its body, once executed
+        self.busy = False
+        self.globals: dict[str, Value] = {}  # what functions store in it
+
+    @cached_property
+    def source(self) -> Source:
+        """Its text and tree."""
+        return self._load(self.path)
+
+    @cached_property
+    def body(self) -> tuple[ir.Statement, ...]:
+        """Its statements."""
+        return self.lowering.block(self.source.tree.root_node)
+
+    @cached_property
+    def written_globals(self) -> frozenset[str]:
+        """Names that some function declares global."""
+        found: set[str] = set()
+        data, place = self.source.data, -1
+        while (place := data.find(b"global ", place + 1)) >= 0:
+            end = data.find(b"\n", place)
+            line = data[place + 7 : end if end >= 0 else len(data)]
+            found |= {name.strip().decode("utf-8", "replace") for name in line.split(b"#")[0].split(b",")}
+        return frozenset(found)
+
+    @property
+    def package(self) -> str:
+        """The package that relative imports start from."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+    def function(self, definition: ir.Definition, owner: Class | None, qualified: str) -> Function:
+        """Give the one object that stands for a definition."""
+        found = self.functions.get(definition.node)
+        if found is None:
+            found = self.functions[definition.node] = Function(self, definition, owner, qualified)
+        return found
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"Module({self.name})"
+
+
+class Function:
+    """A function or lambda; its body is lowered when first needed."""
+
+    def __init__(self, module: Module, definition: ir.Definition, owner: Class | None, qualified: str) -> None:
+        """Remember where it is."""
+        self.module, self.definition, self.owner, self.qualified = module, definition, owner, qualified
+        self.kind = ""  # staticmethod, classmethod, property, contextmanager
+
+    @cached_property
+    def node(self) -> Node:
+        """Its tree."""
+        return self.module.lowering.definitions[self.definition.node]
+
+    @cached_property
+    def body(self) -> tuple[ir.Statement, ...]:
+        """Its statements; of a lambda, the one that returns."""
+        inner = self.node.child_by_field_name("body")
+        if self.node.type == "lambda":
+            at = self.node.byte_range
+            return (ir.Return(at, self.module.lowering.expression(inner)),)
+        return self.module.lowering.block(inner)
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return self.node.end_byte - self.node.start_byte
+
+    @property
+    def at(self) -> ir.At:
+        """Where its name is."""
+        return self.definition.at
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.definition.name
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"Function({self.module.name}.{self.qualified})"
+
+
+class Class:
+    """A class of the program: its bases and what its body defined."""
+
+    def __init__(self, module: Module, at: ir.At, name: str, qualified: str) -> None:
+        """Begin empty."""
+        self.module, self.at, self.name, self.qualified = module, at, name, qualified
+        self.bases: tuple[Class, ...] = ()
+        self.outside: tuple[str, ...] = ()
+        self.members: dict[str, Value] = {}
+        self.fields: dict[str, Value] = {}  # of instances, from every method
+        self.store = State({})  # the objects that members and fields hold
+        self.annotated: list[str] = []
+        self.filled = False
+        self.end = at[1]
+
+    def line(self) -> Iterable[Class]:
+        """Yield the class and its ancestors in the program, nearest first."""
+        seen: list[Class] = []
+        waiting = [self]
+        while waiting:
+            owner = waiting.pop(0)
+            if owner not in seen:
+                seen.append(owner)
+                waiting.extend(owner.bases)
+        return seen
+
+    def member(self, name: str) -> Value | None:
+        """Give what the class or the nearest ancestor in the program defines under a name."""
+        for owner in self.line():
+            if name in owner.members:
+                return owner.members[name]
+        return None
+
+    def ancestors_outside(self) -> tuple[str, ...]:
+        """Give the library classes it extends, at any distance."""
+        return tuple(dict.fromkeys(name for owner in self.line() for name in owner.outside))
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"Class({self.module.name}.{self.qualified})"
+
+
+class Program:
+    """All files of an audit, and which of them an import means."""
+
+    def __init__(self, paths: Iterable[str], roots: Iterable[str], load: Callable[[str], Source]) -> None:
+        """`paths` are the files; `roots` the directories that were asked for."""
+        self.paths = dict.fromkeys(paths)
+        self.directories = {directory for path in self.paths for directory in parents(path)}
+        self.roots = tuple(dict.fromkeys(roots))
+        self.modules: dict[str, Module] = {}
+        self._load = load
+        self._found: dict[tuple[str, str], str | None] = {}
+
+    def module(self, path: str) -> Module:
+        """Give the module of a file."""
+        found = self.modules.get(path)
+        if found is None:
+            top = self.top(os.path.dirname(path))
+            relative = os.path.relpath(path, top) if top else path
+            parts = [*relative.removesuffix(".pyw").removesuffix(".py").split(os.sep)]
+            is_package = parts[-1] == "__init__"
+            name = ".".join(parts[:-1] if is_package else parts)
+            found = self.modules[path] = Module(path, name, is_package, self._load)
+        return found
+
+    def top(self, directory: str) -> str:
+        """Give the directory in which the outermost package of a directory lies."""
+        while os.path.join(directory, "__init__.py") in self.paths:
+            above = os.path.dirname(directory)
+            if above == directory:
+                break
+            directory = above
+        return directory
+
+    def resolve(self, name: str, origin: str) -> Module | None:
+        """Give the module of the program that an absolute import means in a file, if it is one."""
+        directory = os.path.dirname(origin)
+        key = (directory, name)
+        if key not in self._found:
+            self._found[key] = self._look_up(name, directory)
+        path = self._found[key]
+        return self.module(path) if path is not None else None
+
+    def _look_up(self, name: str, directory: str) -> str | None:
+        relative = name.replace(".", os.sep)
+        top = self.top(directory)
+        above = [folder for folder in parents(os.path.join(top, "x")) if self.within(folder)]
+        for base in dict.fromkeys((top, *above, *self.roots)):
+            for candidate in (f"{relative}{os.sep}__init__.py", f"{relative}.py"):
+                path = os.path.join(base, candidate)
+                if path in self.paths:
+                    return path
+            for source in ("src",):
+                for candidate in (f"{relative}{os.sep}__init__.py", f"{relative}.py"):
+                    path = os.path.join(base, source, candidate)
+                    if path in self.paths:
+                        return path
+        return None
+
+    def within(self, folder: str) -> bool:
+        """Tell whether a folder is one of the roots or inside one."""
+        return any(folder == root or folder.startswith(root.rstrip(os.sep) + os.sep) for root in self.roots)
+
+    def namespace(self, name: str, origin: str) -> bool:
+        """Tell whether a name is a directory with modules of the program but no `__init__`."""
+        relative = name.replace(".", os.sep)
+        directory = os.path.dirname(origin)
+        bases = (self.top(directory), *self.roots)
+        return any(os.path.join(base, relative) in self.directories for base in bases)
+
+
+def parents(path: str) -> list[str]:
+    """Give the directories above a path, nearest first."""
+    found: list[str] = []
+    directory = os.path.dirname(path)
+    while directory and directory not in found:
+        found.append(directory)
+        if directory == os.path.dirname(directory):
+            break
+        directory = os.path.dirname(directory)
+    return found

@@ -1,0 +1,195 @@
+"""Where values are: variables and the heap of one activation, and how two ways of reaching a place are joined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from casemate.readers.code.flow.values import UNKNOWN_VALUE, Place, Taint, Typed, Value, join, merge_taints
+from casemate.readers.code.ir import At
+
+if TYPE_CHECKING:
+    from casemate.readers.code.flow.program import Class, Function, Module
+
+MOST_ITEMS = 64
+DEEPEST_OBJECT = 4
+MOST_OBJECTS = 64  # that are looked into for labels
+
+
+class Cell(NamedTuple):
+    """The content of one object: values by constant key or position, the rest, and attributes.
+
+    `exact` tells that `items` is all there is (then `rest` is None).
+    """
+
+    kind: str
+    items: dict[Typed, Value]
+    rest: Value | None
+    attributes: dict[str, Value]
+    exact: bool
+
+
+class Heap(dict[Place, Cell]):
+    """What this activation knows of objects; of all others, what is shared. Iteration gives only its own."""
+
+    def get(self, key: Place, default: None = None) -> Cell | None:  # type: ignore[override] -- there is no other default
+        """Give the content of an object, None where it is not known."""
+        return dict.get(self, key) or key.base or default
+
+    def __missing__(self, key: Place) -> Cell:
+        """Give the shared content."""
+        if key.base is None:
+            raise KeyError(key.number)
+        return key.base
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether anything is known of an object."""
+        return dict.__contains__(self, key) or (isinstance(key, Place) and key.base is not None)
+
+    def owns(self, key: Place) -> bool:
+        """Tell whether the content is this activation's own."""
+        return dict.__contains__(self, key)
+
+
+class State:
+    """Variables and objects at one place of a body."""
+
+    __slots__ = ("heap", "variables")
+
+    def __init__(self, variables: dict[str, Value], heap: Heap | None = None) -> None:
+        """Take both as they are."""
+        self.variables, self.heap = variables, Heap() if heap is None else heap
+
+    def copy(self) -> State:
+        """Give a state that changes on its own."""
+        return State(dict(self.variables), Heap(self.heap))
+
+    def same(self, other: State) -> bool:
+        """Tell whether a fixpoint is reached."""
+        return (
+            self.variables.keys() == other.variables.keys()
+            and self.heap.keys() == other.heap.keys()
+            and all(v is other.variables[k] or v.same(other.variables[k]) for k, v in self.variables.items())
+            and all(c is other.heap[k] or same_cell(c, other.heap[k]) for k, c in self.heap.items())
+        )
+
+
+def same_cell(left: Cell, right: Cell) -> bool:
+    """Tell whether two contents are equal as far as a fixpoint goes."""
+    return (
+        left.exact == right.exact
+        and left.items.keys() == right.items.keys()
+        and left.attributes.keys() == right.attributes.keys()
+        and (
+            left.rest is right.rest or (left.rest is not None and right.rest is not None and left.rest.same(right.rest))
+        )
+        and all(v is right.items[k] or v.same(right.items[k]) for k, v in left.items.items())
+        and all(v is right.attributes[k] or v.same(right.attributes[k]) for k, v in left.attributes.items())
+    )
+
+
+def join_states(left: State | None, right: State | None) -> State | None:
+    """Give the state after either; None stands for a way that does not come here."""
+    if left is None or right is None:
+        return left or right
+    variables = dict(left.variables)
+    for name, value in right.variables.items():
+        old = variables.get(name)
+        if old is not value:
+            variables[name] = value if old is None else join(old, value)
+    heap = Heap(left.heap)
+    for key, cell in left.heap.items():
+        other_cell = right.heap.get(key)
+        if other_cell is not None and other_cell is not cell:
+            heap[key] = join_cells(cell, other_cell)
+    for key, cell in right.heap.items():
+        if not heap.owns(key):
+            heap[key] = cell if key.base is None else join_cells(cell, key.base)
+    return State(variables, heap)
+
+
+def join_cells(left: Cell, right: Cell) -> Cell:
+    """Give the content that may be either."""
+    if left is right:
+        return left
+    items: dict[Typed, Value] = {}
+    for key in (*left.items, *(key for key in right.items if key not in left.items)):
+        one, other = left.items.get(key, left.rest), right.items.get(key, right.rest)
+        items[key] = join(one, other) if one is not None and other is not None else one or other or UNKNOWN_VALUE
+    rest = join(left.rest, right.rest) if left.rest and right.rest else left.rest or right.rest
+    attributes = dict(left.attributes)
+    for name, value in right.attributes.items():
+        attributes[name] = join(attributes[name], value) if name in attributes else value
+    exact = left.exact and right.exact and left.items.keys() == right.items.keys()
+    return Cell(left.kind, items, rest, attributes, exact)
+
+
+class SinkHit(NamedTuple):
+    """A label that arrives in a sink."""
+
+    kind: str
+    sink: str
+    argument: str
+    module: Module
+    at: At
+    taint: Taint
+
+
+class Frame:
+    """One activation of a function or of a module body: its state now, and what is collected for its summary."""
+
+    __slots__ = (
+        "depth", "function", "hits", "jumps", "module", "outer", "outer_names", "owner", "receiver", "results", "root",
+        "started", "state", "verdicts", "yields",
+    )  # fmt: skip
+
+    def __init__(self, module: Module, function: Function | None, outer: Frame | None, depth: int) -> None:
+        """Begin with nothing known."""
+        self.module, self.function, self.outer, self.depth = module, function, outer, depth
+        self.state: State | None = State({})
+        self.results: list[tuple[Value, State, At]] = []
+        self.yields: list[Value] = []
+        self.hits: dict[object, SinkHit] = {}
+        self.jumps: list[tuple[str, State]] = []
+        self.outer_names: dict[str, bool] = {}
+        self.owner: Class | None = function.owner if function is not None else None
+        self.receiver: Value | None = None
+        self.root = False
+        self.started: dict[str, Value] = {}
+        self.verdicts: list[dict[str, frozenset[str]]] = []
+
+    @property
+    def now(self) -> State:
+        """The state, where the place can be reached; a fresh one to go on with where it cannot."""
+        if self.state is None:
+            return State({})
+        return self.state
+
+
+def cells(value: Value, state: State) -> list[Cell]:
+    """Give the contents of the objects that a value may be, in order."""
+    return [state.heap[key] for key in sorted(value.objects) if key in state.heap]
+
+
+def reach(value: Value, state: State, depth: int = DEEPEST_OBJECT) -> tuple[Taint, ...]:
+    """Give the labels of a value and of everything in it, each object looked at once."""
+    if not value.objects:
+        return value.taints
+    groups = [value.taints]
+    seen: set[Place] = set()
+    level = [value]
+    while level and depth > 0 and len(seen) < MOST_OBJECTS:
+        depth -= 1
+        below: list[Value] = []
+        for item in level:
+            for key in sorted(item.objects) if len(item.objects) > 1 else item.objects:
+                cell = None if key in seen else state.heap.get(key)
+                if cell is None:
+                    continue
+                seen.add(key)
+                below += cell.items.values()
+                below += cell.attributes.values()
+                if cell.rest is not None:
+                    below.append(cell.rest)
+        groups += [item.taints for item in below if item.taints]
+        level = [item for item in below if item.objects]
+    return merge_taints(groups) if len(groups) > 1 else value.taints

@@ -1,0 +1,378 @@
+"""Statements: which ways through a body there are, and what holds on each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from casemate.readers.code import ir
+from casemate.readers.code.flow.base import Arguments, Base
+from casemate.readers.code.flow.program import Class
+from casemate.readers.code.flow.state import Frame, State, join_states
+from casemate.readers.code.flow.values import UNKNOWN_VALUE, Member, Package, Value, outside, typed
+
+MOST_ROUNDS = 4  # of a loop; after the second one constants that still change are unknown
+NO_ARGUMENTS = Arguments((), (), None, None)
+
+
+class Statements(Base):
+    """Executes statements."""
+
+    def execute(self, block: tuple[ir.Statement, ...], frame: Frame) -> None:
+        """Run statements; the frame's state is None where none comes through."""
+        for statement in block:
+            if frame.state is None:
+                return
+            self.spend()
+            self.run(statement, frame)
+
+    def run(self, node: ir.Statement, frame: Frame) -> None:  # noqa: C901, PLR0912 -- one line for each form
+        """Run one statement."""
+        match node:
+            case ir.Assign():
+                value = self.evaluate(node.value, frame)
+                for target in node.targets:
+                    self.assign(target, value, frame)
+            case ir.Evaluate():
+                self.evaluate(node.value, frame)
+            case ir.If():
+                self.branch(node, frame)
+            case ir.Return():
+                self.finish(node, frame)
+            case ir.Define():
+                self.define(node, frame)
+            case ir.Import():
+                self.bind_import(node, frame)
+            case ir.For():
+                self.iterate(node, frame)
+            case ir.While():
+                self.repeat(node, frame)
+            case ir.Try():
+                self.attempt(node, frame)
+            case ir.With():
+                self.manage(node, frame)
+            case ir.Raise():
+                if node.value is not None:
+                    self.evaluate(node.value, frame)
+                frame.state = None
+            case ir.Augmented():
+                self.augment(node, frame)
+            case ir.Annotated():
+                self.annotate(node, frame)
+            case ir.DefineClass():
+                self.define_class(node, frame)
+            case ir.Match():
+                self.match(node, frame)
+            case ir.Assert():
+                self.evaluate(node.test, frame)  # no guard: -O removes it
+            case ir.Jump():
+                frame.jumps.append((node.kind, frame.now))
+                frame.state = None
+            case ir.Delete():
+                self.delete(node, frame)
+            case ir.Outer():
+                frame.outer_names.update(dict.fromkeys(node.names, node.is_global))
+            case _:
+                assert_never(node)
+
+    def finish(self, node: ir.Return, frame: Frame) -> None:
+        """`return`: remember the value, and what a true result says of the parameters."""
+        value = UNKNOWN_VALUE if node.value is None else self.evaluate(node.value, frame)
+        if frame.state is not None:
+            self.note_return(node, value, frame)
+            frame.results.append((value, frame.state, node.value.at if node.value is not None else node.at))
+        frame.state = None
+
+    def note_return(self, node: ir.Return, value: Value, frame: Frame) -> None:
+        """Remember what a true result says of the parameters."""
+        raise NotImplementedError
+
+    def branch(self, node: ir.If, frame: Frame) -> None:
+        """`if`: only the branch that can be taken."""
+        known = self.truth(self.evaluate(node.test, frame), frame)
+        if known is not None:
+            self.refine(node.test, known, frame)
+            self.execute(node.body if known else node.other, frame)
+            return
+        before = frame.now.copy()
+        self.spend_on(before)
+        self.refine(node.test, True, frame)  # noqa: FBT003 -- the branch taken
+        self.execute(node.body, frame)
+        after, frame.state = frame.state, before
+        self.refine(node.test, False, frame)  # noqa: FBT003 -- the branch taken
+        self.execute(node.other, frame)
+        frame.state = join_states(after, frame.state)
+
+    def iterate(self, node: ir.For, frame: Frame) -> None:
+        """`for`."""
+        items = self.evaluate(node.items, frame)
+
+        def body() -> None:
+            self.assign(node.target, self.element(items, frame, node.items.at), frame)
+            self.execute(node.body, frame)
+
+        self.rounds(frame, body)
+        self.execute(node.other, frame) if frame.state is not None else None
+
+    def repeat(self, node: ir.While, frame: Frame) -> None:
+        """`while`: an endless one is left by `break` only."""
+        first = self.truth(self.evaluate(node.test, frame), frame)
+        if first is False:
+            self.execute(node.other, frame)
+            return
+        endless = isinstance(node.test, ir.Const) and bool(node.test.value)
+
+        def body() -> None:
+            self.evaluate(node.test, frame)
+            self.refine(node.test, True, frame)  # noqa: FBT003 -- the branch taken
+            self.execute(node.body, frame)
+
+        self.rounds(frame, body, endless=endless)
+        if frame.state is not None:
+            self.refine(node.test, False, frame)  # noqa: FBT003 -- the branch taken
+            if frame.state is not None:
+                self.execute(node.other, frame)
+
+    def rounds(self, frame: Frame, body: Callable[[], None], *, endless: bool = False) -> None:
+        """Run a loop to a small fixpoint."""
+        outer_jumps, frame.jumps = frame.jumps, []
+        entry = frame.now.copy()
+        current = entry
+        for number in range(MOST_ROUNDS):
+            frame.state = current.copy()
+            self.spend_on(current)
+            body()
+            continued = [state for kind, state in frame.jumps if kind == "continue"]
+            frame.jumps = [jump for jump in frame.jumps if jump[0] == "break"]
+            after = frame.state
+            for state in continued:
+                after = join_states(after, state)
+            merged = join_states(current, after) or current
+            if merged.same(current):
+                current = merged
+                break
+            current = widen(current, merged) if number else merged
+        left: State | None = None if endless else current
+        for _, state in frame.jumps:
+            left = join_states(left, state)
+        frame.jumps = outer_jumps
+        frame.state = left
+
+    def attempt(self, node: ir.Try, frame: Frame) -> None:
+        """`try`: a handler begins with what held before, or after any part of the body."""
+        before = frame.now.copy()
+        middle: State | None = before
+        for statement in node.body:
+            if frame.state is None:
+                break
+            self.execute((statement,), frame)
+            self.spend_on(frame.state)
+            middle = join_states(middle, frame.state.copy() if frame.state is not None else None)
+        if frame.state is not None:
+            self.execute(node.other, frame)
+        ends = frame.state
+        for handler in node.handlers:
+            frame.state = (middle or before).copy()
+            if handler.type is not None:
+                self.evaluate(handler.type, frame)
+            if handler.name:
+                frame.now.variables[handler.name] = UNKNOWN_VALUE
+            self.execute(handler.body, frame)
+            ends = join_states(ends, frame.state)
+        frame.state = ends
+        if node.last:
+            reachable = frame.state is not None
+            frame.state = frame.state or (middle or before).copy()
+            self.execute(node.last, frame)
+            if not reachable:
+                frame.state = None
+
+    def manage(self, node: ir.With, frame: Frame) -> None:
+        """`with`: `__enter__` of a library type by its model, else the object itself."""
+        for item, target in node.items:
+            value = self.evaluate(item, frame)
+            entered = self.entered(value, frame, item)
+            if target is not None:
+                self.assign(target, entered, frame)
+        self.execute(node.body, frame)
+        if frame.state is None and any(self.swallows(item) for item, _ in node.items):
+            frame.state = State({})
+
+    def swallows(self, item: ir.Expr) -> bool:
+        """Tell whether `with` goes on after an exception: contextlib.suppress."""
+        return (
+            isinstance(item, ir.Call)
+            and isinstance(item.function, ir.Name | ir.Attr)
+            and (item.function.id if isinstance(item.function, ir.Name) else item.function.name) == "suppress"
+        )
+
+    def entered(self, value: Value, frame: Frame, item: ir.Expr) -> Value:
+        """Give what `as` binds."""
+        for owner in sorted((t for t in value.types if isinstance(t, str)), key=str):
+            model = self.library.member(owner, "__enter__")
+            if model is not None and model.returns and model.returns != "self":
+                return typed(model.returns).but(taints=value.taints)
+        for owner in (t for t in value.types if isinstance(t, Class)):
+            method = owner.member("__enter__")
+            if method is not None:
+                call = ir.Call(item.at, item, (), ())
+                result = self.call_method(value, "__enter__", NO_ARGUMENTS, frame, call)
+                return result if not result.same(UNKNOWN_VALUE) else value
+        return value
+
+    def augment(self, node: ir.Augmented, frame: Frame) -> None:
+        """`target += value`."""
+        current, value = self.evaluate(node.target, frame), self.evaluate(node.value, frame)
+        if node.operator == "+" and "list" in current.types and current.objects:
+            call = ir.Call(node.at, ir.Attr(node.at, node.target, "extend"), (node.value,), ())
+            self.call_method(current, "extend", NO_ARGUMENTS._replace(positional=(value,)), frame, call)
+            return
+        result = self.operate(node.operator, current, value, frame, node.target)
+        self.assign(node.target, result, frame)
+
+    def operate(self, sign: str, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:
+        """Apply an operator to two values."""
+        raise NotImplementedError
+
+    def annotate(self, node: ir.Annotated, frame: Frame) -> None:
+        """`target: annotation = value`."""
+        if frame.function is None and frame.owner is not None and isinstance(node.target, ir.Name):
+            frame.owner.annotated.append(node.target.id)
+        kind = self.annotated_type(node.annotation, frame)
+        if node.value is not None:
+            value = self.evaluate(node.value, frame)
+            if kind is not None and not value.types and value.constants is None and not value.references:
+                value = value.but(types=kind.types)
+            self.assign(node.target, value, frame)
+        elif kind is not None and not (frame.function is None and frame.owner is None):
+            self.assign(node.target, kind, frame)
+
+    def annotated_type(self, annotation: ir.Expr | None, frame: Frame) -> Value | None:
+        """Give an unknown value of the type that an annotation names, None where that says nothing."""
+        raise NotImplementedError
+
+    def delete(self, node: ir.Delete, frame: Frame) -> None:
+        """`del`."""
+        for target in node.targets:
+            if isinstance(target, ir.Name):
+                frame.now.variables.pop(target.id, None)
+            elif isinstance(target, ir.Item):
+                value, index = self.evaluate(target.value, frame), self.evaluate(target.index, frame)
+                if len(value.objects) == 1 and index.constant is not None:
+                    place = next(iter(value.objects))
+                    cell = frame.now.heap.get(place)
+                    if cell is not None and cell.kind == "dict" and index.constant in cell.items:
+                        items = {key: item for key, item in cell.items.items() if key != index.constant}
+                        frame.now.heap[place] = cell._replace(items=items)
+
+    def match(self, node: ir.Match, frame: Frame) -> None:
+        """`match`: cases of literals that cannot be met are not taken."""
+        subject = self.evaluate(node.subject, frame)
+        ends: State | None = None
+        for case in node.cases:
+            verdict = self.fits(case, subject)
+            if verdict is False or frame.state is None:
+                continue
+            before = frame.now.copy()
+            self.enter_case(case, node, subject, frame)
+            self.execute(case.body, frame)
+            ends = join_states(ends, frame.state)
+            frame.state = None if verdict is True else before
+        frame.state = join_states(ends, frame.state)
+
+    def fits(self, case: ir.Case, subject: Value) -> bool | None:
+        """Tell whether a case is met; None where it cannot be told."""
+        if case.wildcard and case.guard is None:
+            return True
+        if case.constants is None or subject.constants is None or subject.taints:
+            return None
+        met = {
+            any(value == other and type(value) is type(other) for other in case.constants)
+            for _, value in subject.constants
+        }
+        outcome = met.pop() if len(met) == 1 else None
+        return None if outcome is True and case.guard is not None else outcome
+
+    def enter_case(self, case: ir.Case, node: ir.Match, subject: Value, frame: Frame) -> None:
+        """Bind what a case binds, and know what it says."""
+        for name in case.binds:
+            bound = subject if case.wildcard else Value(taints=subject.taints)
+            frame.now.variables[name.id] = self.stepped(frame, name.at, f"bound to {name.id}", bound)
+        if case.constants is not None:
+            self.narrow(node.subject, subject, frame, frozenset({"*"}))
+        if case.guard is not None:
+            self.evaluate(case.guard, frame)
+            self.refine(case.guard, True, frame)  # noqa: FBT003 -- the branch taken
+
+    def narrow(self, node: ir.Expr, value: Value, frame: Frame, kinds: frozenset[str]) -> None:
+        """Make a value, and what it was taken from, harmless for these kinds from here on."""
+        raise NotImplementedError
+
+    def define(self, node: ir.Define, frame: Frame) -> None:
+        """`def`: the decorators are applied from the last to the first."""
+        raise NotImplementedError
+
+    def define_class(self, node: ir.DefineClass, frame: Frame) -> None:
+        """`class`: run its body where it stands."""
+        raise NotImplementedError
+
+    def bind_import(self, node: ir.Import, frame: Frame) -> None:
+        """Bind what an import names: a module or member of the program, or something outside."""
+        module = self.absolute(node.module, node.level, frame)
+        if not node.member:
+            self.bind_module(node, module, frame)
+        elif node.member == "*":
+            self.bind_all(module, frame)
+        else:
+            frame.now.variables[node.bound] = self.imported_member(module, node, frame)
+
+    def absolute(self, module: str, level: int, frame: Frame) -> str:
+        """Make a relative import absolute."""
+        if not level:
+            return module
+        parts = frame.module.package.split(".") if frame.module.package else []
+        kept = parts[: len(parts) - level + 1] if level > 1 else parts
+        return ".".join([*kept, *([module] if module else [])])
+
+    def bind_module(self, node: ir.Import, name: str, frame: Frame) -> None:
+        """`import a.b` binds a; `import a.b as c` binds a.b."""
+        wanted = name if node.bound else name.partition(".")[0]
+        found = self.program.resolve(wanted, frame.module.path)
+        value = Value(references=frozenset({Package(found)})) if found is not None else outside(wanted)
+        frame.now.variables[node.bound or wanted] = value
+
+    def bind_all(self, name: str, frame: Frame) -> None:
+        """`from a import *`: everything without a leading underscore."""
+        found = self.program.resolve(name, frame.module.path)
+        if found is None:
+            for known in self.library.below(name):
+                frame.now.variables.setdefault(known.rpartition(".")[2], outside(known))
+            return
+        source = self.module_frame(found)
+        for key, value in list(source.now.variables.items()):
+            if not key.startswith("_"):
+                frame.now.variables[key] = self.adopt(value, source.now, frame)
+
+    def imported_member(self, name: str, node: ir.Import, frame: Frame) -> Value:
+        """`from name import member`."""
+        member, at = node.member, node.at
+        inner = self.program.resolve(f"{name}.{member}" if name else member, frame.module.path)
+        found = self.program.resolve(name, frame.module.path) if name else None
+        if found is not None and found is not frame.module:
+            if inner is not None and member not in self.module_frame(found).now.variables:
+                return Value(references=frozenset({Package(inner)}))
+            return Value(references=frozenset({Member(found, member)}))
+        if inner is not None:
+            return Value(references=frozenset({Package(inner)}))
+        return self.outside_value(f"{name}.{member}", frame, at)
+
+
+def widen(before: State, after: State) -> State:
+    """Forget constants and beginnings that still change."""
+    for name, value in after.variables.items():
+        old = before.variables.get(name)
+        if old is not None and old.constants != value.constants:
+            after.variables[name] = Value(
+                taints=value.taints, types=value.types, references=value.references, objects=value.objects
+            )
+    return after

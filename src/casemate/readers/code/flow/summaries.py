@@ -1,0 +1,229 @@
+"""Summaries: a function is run once for each shape of its arguments, with tokens in place of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State
+from casemate.readers.code.flow.values import (
+    Closure,
+    Method,
+    Place,
+    Reference,
+    Step,
+    Super,
+    Taint,
+    Token,
+    Value,
+    merge_taints,
+)
+from casemate.readers.code.ir import At
+
+DEEPEST = 3  # levels of an argument that are followed
+MOST_OBJECTS = 40  # of all arguments of one call
+
+
+@dataclass(slots=True)
+class Summary:
+    """What one run of a function gave, in terms of its tokens."""
+
+    value: Value | None  # None where it never returns
+    state: State
+    hits: tuple[SinkHit, ...]
+    tokens: tuple[Token, ...]  # in the order in which they were passed
+    places: tuple[Place, ...]  # of the argument objects, likewise
+    started: dict[Place, Cell]  # what they held when it began
+    verdicts: dict[str, frozenset[str]]  # parameter → harmless for these kinds where the result is true
+    checked: dict[str, frozenset[str]]  # parameter → harmless for these kinds wherever it returns
+
+
+class Abstraction:
+    """Arguments on their way into a callee: labels become tokens, objects get places of their own."""
+
+    def __init__(self, source: State, first: int, *, constants: bool, plain: bool) -> None:
+        """`first` is the number of the first token; without `constants` the callee is not specialised for them; where
+        all is `plain`, nothing is labelled, and of an instance only its class is passed.
+        """
+        self.source, self.next, self.keep, self.plain = source, first, constants, plain
+        self.tokens: dict[Token, tuple[Taint, ...]] = {}
+        self.places: dict[Place, int] = {}
+        self.heap: dict[Place, Cell] = {}
+
+    def enter(self, value: Value, depth: int = 0) -> tuple[Value, object]:
+        """Give the callee's value, and its shape."""
+        taints: tuple[Taint, ...] = ()
+        if value.taints:
+            token = Token(self.next)
+            self.next += 1
+            self.tokens[token] = value.taints
+            taints = (Taint(token, frozenset(), None, sure=True),)
+        objects, shapes = self.enter_objects(value, depth)
+        references, reference_shapes = self.enter_references(value, depth)
+        constants = value.constants if self.keep else None
+        prefix = value.prefix if self.keep else None
+        entered = Value(
+            constants=constants,
+            taints=taints,
+            types=value.types,
+            references=references,
+            objects=objects,
+            prefix=prefix,
+        )
+        return entered, (constants, bool(taints), value.types, reference_shapes, shapes, prefix)
+
+    def enter_objects(self, value: Value, depth: int) -> tuple[frozenset[Place], object]:
+        """Copy what the value holds."""
+        if not value.objects:
+            return frozenset(), ()
+        if depth > DEEPEST or len(self.heap) > MOST_OBJECTS:
+            return frozenset(key for key in value.objects if not self.source.heap.owns(key)), ()
+        shapes: list[object] = []
+        places: set[Place] = set()
+        for key in sorted(value.objects):
+            cell = self.source.heap.get(key)
+            if cell is None or (self.plain and (cell.kind == "object" or not self.keep)):
+                continue
+            places.add(key)
+            if not self.source.heap.owns(key):
+                shapes.append(("shared", key.number))
+                continue
+            if key in self.places:
+                shapes.append(("again", self.places[key]))
+                continue
+            self.places[key] = len(self.places)
+            shapes.append(self.enter_cell(key, cell, depth))
+        return frozenset(places), tuple(shapes)
+
+    def enter_cell(self, key: Place, cell: Cell, depth: int) -> object:
+        """Copy one object."""
+        items = {name: self.enter(item, depth + 1) for name, item in cell.items.items()}
+        attributes = {name: self.enter(item, depth + 1) for name, item in cell.attributes.items()}
+        rest = self.enter(cell.rest, depth + 1) if cell.rest is not None else None
+        self.heap[key] = Cell(
+            cell.kind,
+            {name: item[0] for name, item in items.items()},
+            rest[0] if rest is not None else None,
+            {name: item[0] for name, item in attributes.items()},
+            cell.exact,
+        )
+        inner = tuple((name, item[1]) for name, item in items.items())
+        fields = tuple((name, item[1]) for name, item in attributes.items())
+        return (cell.kind, cell.exact, inner, rest[1] if rest is not None else None, fields)
+
+    def enter_references(self, value: Value, depth: int) -> tuple[frozenset[Reference], object]:
+        """Methods and bound functions hold a value themselves."""
+        if not any(isinstance(r, Closure | Method | Super) for r in value.references):
+            return value.references, value.references
+        found: set[Reference] = set()
+        shapes: list[object] = []
+        for reference in value.references:
+            match reference:
+                case Closure() if reference.receiver is not None:
+                    receiver, shape = self.enter(reference.receiver, depth + 1)
+                    found.add(Closure(reference.function, reference.frame, receiver))
+                    shapes.append((id(reference.function), id(reference.frame), shape))
+                case Closure():
+                    found.add(reference)
+                    shapes.append((id(reference.function), id(reference.frame)))
+                case Method():
+                    receiver, shape = self.enter(reference.receiver, depth + 1)
+                    found.add(Method(reference.owner, reference.name, receiver))
+                    shapes.append((reference.owner, reference.name, shape))
+                case _:
+                    found.add(reference)
+                    shapes.append(id(reference))
+        return frozenset(found), frozenset(shapes)
+
+
+class Return:
+    """What a summary gives, on its way back into the caller: tokens become the labels that were passed."""
+
+    def __init__(
+        self,
+        *,
+        tokens: dict[Token, tuple[Taint, ...]],
+        places: dict[Place, Place],
+        caller: Frame,
+        at: At,
+        name: str,
+        allocate: Callable[[], Place],
+    ) -> None:
+        """`places` leads from the callee's argument objects to those of the caller."""
+        self.tokens, self.places, self.caller, self.at, self.name = tokens, places, caller, at, name
+        self.allocate = allocate
+        self._frames: dict[int, Frame] = {}
+
+    def taint(self, taint: Taint, message: str) -> Iterable[Taint]:
+        """Replace a token by what was passed for it."""
+        if not isinstance(taint.origin, Token) or taint.origin not in self.tokens:
+            step = Step(self.caller.module, self.at, message, taint.step) if message else taint.step
+            yield taint._replace(step=step)
+            return
+        for passed in self.tokens[taint.origin]:
+            entered = Step(self.caller.module, self.at, f"passed to {self.name}", passed.step)
+            step = Step(self.caller.module, self.at, message, entered, taint.step)
+            yield Taint(passed.origin, passed.cleared | taint.cleared, step, passed.sure and taint.sure)
+
+    def value(self, value: Value, state: State, message: str = "") -> Value:
+        """Give a value of the callee as one of the caller."""
+        taints = merge_taints(self.taint(taint, message) for taint in value.taints)
+        references = frozenset(self.reference(reference, state) for reference in value.references)
+        places = frozenset(self.place(key, state) for key in value.objects if key in state.heap)
+        return Value(
+            constants=value.constants,
+            taints=taints,
+            types=value.types,
+            references=references,
+            objects=places,
+            prefix=value.prefix,
+        )
+
+    def reference(self, reference: Reference, state: State) -> Reference:
+        """Bound values and the frames of nested functions come along."""
+        match reference:
+            case Method():
+                return Method(reference.owner, reference.name, self.value(reference.receiver, state))
+            case Closure():
+                receiver = self.value(reference.receiver, state) if reference.receiver is not None else None
+                return Closure(reference.function, self.frame(reference.frame), receiver)
+            case _:
+                return reference
+
+    def frame(self, frame: Frame | None) -> Frame | None:
+        """Give the frame of a nested function that leaves its definer."""
+        if frame is None or frame.function is None or frame.state is None or not self.tokens:
+            return frame
+        if id(frame) not in self._frames:
+            copy = Frame(frame.module, frame.function, frame.outer, frame.depth)
+            self._frames[id(frame)] = copy
+            copy.owner, copy.receiver = frame.owner, frame.receiver
+            state = frame.state
+            variables = {name: self.value(value, state) for name, value in state.variables.items()}
+            copy.state = State(variables, Heap(self.caller.now.heap))
+        return self._frames[id(frame)]
+
+    def place(self, key: Place, state: State) -> Place:
+        """Give the caller's place of an object; one that the callee made comes along."""
+        if key in self.places:
+            return self.places[key]
+        heap = self.caller.now.heap
+        if key in heap:
+            return key  # an object of a module, which both hold
+        self._allocate(key)
+        heap[self.places[key]] = state.heap[key]  # for one that holds itself
+        heap[self.places[key]] = self.cell(state.heap[key], state)
+        return self.places[key]
+
+    def _allocate(self, key: Place) -> None:
+        self.places[key] = self.allocate()
+
+    def cell(self, cell: Cell, state: State) -> Cell:
+        """Give a content of the callee as one of the caller."""
+        return Cell(
+            cell.kind,
+            {name: self.value(item, state) for name, item in cell.items.items()},
+            self.value(cell.rest, state) if cell.rest is not None else None,
+            {name: self.value(item, state) for name, item in cell.attributes.items()},
+            cell.exact,
+        )

@@ -1,0 +1,307 @@
+"""Abstract values: what an expression may be, and who chose it.
+
+A value is immutable. Identity counts: two variables that hold the same `Value` object hold the same value, which is how
+a guard on one of them reaches the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from casemate.model.finding import Trust
+from casemate.readers.code.ir import At
+from casemate.readers.code.view import Constant
+
+if TYPE_CHECKING:
+    from casemate.libraries import Entry
+    from casemate.readers.code.flow.program import Class, Function, Module
+    from casemate.readers.code.flow.state import Cell, Frame
+
+MOST_CONSTANTS = 12
+MOST_TAINTS = 8
+MOST_OBJECTS = 6  # that one value may be
+NOTHING: frozenset[str] = frozenset()
+
+
+class Place:
+    """An object: its number orders places in every run alike; `base` is the content that all activations share."""
+
+    __slots__ = ("base", "number")
+
+    def __init__(self, number: int) -> None:
+        """Begin as an object of one activation."""
+        self.number = number
+        self.base: Cell | None = None
+
+    def __lt__(self, other: Place) -> bool:
+        """Order by age."""
+        return self.number < other.number
+
+
+class Step:
+    """One station of a way. The way is that of `parent`, then that of `inner` (within a callee), then this place."""
+
+    __slots__ = ("at", "inner", "message", "module", "parent")
+
+    def __init__(
+        self, module: Module, at: At, message: str, parent: Step | None = None, inner: Step | None = None
+    ) -> None:
+        """A step without message is not shown."""
+        self.module, self.at, self.message, self.parent, self.inner = module, at, message, parent, inner
+
+
+class Origin(NamedTuple):
+    """A place where a value enters that somebody else chose."""
+
+    path: str
+    at: At
+    label: str
+    trust: Trust
+
+
+class Token(NamedTuple):
+    """What stands for the labels of an argument while a function is summarised."""
+
+    index: int
+
+
+class Taint(NamedTuple):
+    """One label: where it is from, for which kinds of sink it is harmless, how it came here, and whether that is sure."""
+
+    origin: Origin | Token
+    cleared: frozenset[str]
+    step: Step | None
+    sure: bool
+
+    @property
+    def key(self) -> tuple[Origin | Token, frozenset[str], bool]:
+        """What makes two labels the same: the way does not count."""
+        return (self.origin, self.cleared, self.sure)
+
+    def dangerous(self, kind: str) -> bool:
+        """Tell whether the label still matters to a sink of this kind."""
+        return kind not in self.cleared and "*" not in self.cleared
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """An imported or built-in object that is not of this program."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of a library type, with the object it was taken from."""
+
+    owner: str
+    name: str
+    receiver: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Closure:
+    """A function of the program, what it is bound to, and the frame it was defined in."""
+
+    function: Function
+    frame: Frame | None
+    receiver: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A module of the program, not yet looked into."""
+
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`from module import name` of a module of the program, not yet looked into."""
+
+    module: Module
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decorating:
+    """What `app.route("/")` gives: called with a function it makes it an entry."""
+
+    entry: Entry
+    route: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Super:
+    """`super()` in a method of a class."""
+
+    owner: Class
+    receiver: Value
+
+
+Reference: TypeAlias = "Outside | Method | Closure | Package | Member | Decorating | Super | Class"
+Typed: TypeAlias = "tuple[str, Constant]"
+
+
+class Value:
+    """What is known of a value. `constants` is None where it is not one of a few constants; `objects` are places of the
+    heap; `prefix` is the known beginning of a text; `links` leads to the value this one was taken from.
+    """
+
+    __slots__ = ("constants", "link", "objects", "prefix", "references", "taints", "types")
+
+    def __init__(
+        self,
+        *,
+        constants: frozenset[Typed] | None = None,
+        taints: tuple[Taint, ...] = (),
+        types: frozenset[str | Class] = NOTHING,
+        references: frozenset[Reference] = NOTHING,  # type: ignore[assignment] -- the empty set is of every kind
+        objects: frozenset[Place] = NOTHING,  # type: ignore[assignment] -- the empty set is of every kind
+        prefix: str | None = None,
+        link: tuple[str, Value] | None = None,
+    ) -> None:
+        """Build a value; without arguments it is unknown."""
+        self.constants, self.taints, self.types = constants, taints, types
+        self.references, self.objects, self.prefix, self.link = references, objects, prefix, link
+
+    def but(
+        self,
+        *,
+        taints: tuple[Taint, ...] | None = None,
+        types: frozenset[str | Class] | None = None,
+        link: tuple[str, Value] | None = None,
+    ) -> Value:
+        """Give the same value with other labels, types or link."""
+        return Value(
+            constants=self.constants,
+            taints=self.taints if taints is None else taints,
+            types=self.types if types is None else types,
+            references=self.references,
+            objects=self.objects,
+            prefix=self.prefix,
+            link=link or self.link,
+        )
+
+    @property
+    def constant(self) -> Typed | None:
+        """Give the one constant this value is, or None."""
+        if self.constants is not None and len(self.constants) == 1:
+            return next(iter(self.constants))
+        return None
+
+    @property
+    def text(self) -> str | None:
+        """Give the one text this value is, or None."""
+        only = self.constant
+        return only[1] if only is not None and isinstance(only[1], str) else None
+
+    def same(self, other: Value) -> bool:
+        """Tell whether two values are equal as far as a fixpoint goes: the ways of labels do not count."""
+        return (
+            self.constants == other.constants
+            and self.types == other.types
+            and self.objects == other.objects
+            and self.prefix == other.prefix
+            and self.references == other.references
+            and (
+                self.taints is other.taints
+                or {taint.key for taint in self.taints} == {taint.key for taint in other.taints}
+            )
+        )
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What counts for a fixpoint."""
+        return (
+            self.constants,
+            frozenset(taint.key for taint in self.taints),
+            self.types,
+            self.references,
+            self.objects,
+            self.prefix,
+        )
+
+
+UNKNOWN_VALUE = Value()
+BOOL = Value(types=frozenset({"bool"}))
+NUMBER = Value(types=frozenset({"int"}))
+TEXT = Value(types=frozenset({"str"}))
+
+
+def constant(value: Constant) -> Value:
+    """Make the value of a literal."""
+    name = type(value).__name__
+    prefix = value if isinstance(value, str) else None
+    return Value(constants=frozenset({(name, value)}), types=frozenset({name}), prefix=prefix)
+
+
+def typed(name: str | Class) -> Value:
+    """Make an unknown value of a type."""
+    return Value(types=frozenset({name}))
+
+
+def outside(name: str) -> Value:
+    """Make a reference to an object of a library."""
+    return Value(references=frozenset({Outside(name)}))
+
+
+def merge_taints(groups: Iterable[Iterable[Taint]]) -> tuple[Taint, ...]:
+    """Unite labels; of those that are the same the first way is kept."""
+    found: dict[object, Taint] = {}
+    for group in groups:
+        for taint in group:
+            if taint.key not in found and len(found) < MOST_TAINTS:
+                found[taint.key] = taint
+    return tuple(found.values())
+
+
+def join(left: Value, right: Value) -> Value:
+    """Give the value that may be either."""
+    if left is right:
+        return left
+    if left.same(right):
+        return left
+    constants = left.constants | right.constants if left.constants is not None and right.constants is not None else None
+    if constants is not None and len(constants) > MOST_CONSTANTS:
+        constants = None
+    return Value(
+        constants=constants,
+        taints=merge_taints((left.taints, right.taints)),
+        types=left.types | right.types,
+        references=left.references | right.references,
+        objects=fewest(left.objects | right.objects),
+        prefix=left.prefix if left.prefix == right.prefix else common_prefix(left.prefix, right.prefix),
+    )
+
+
+def fewest(objects: frozenset[Place]) -> frozenset[Place]:
+    """Keep the oldest objects where a value may be too many."""
+    return frozenset(sorted(objects)[:MOST_OBJECTS]) if len(objects) > MOST_OBJECTS else objects
+
+
+def common_prefix(left: str | None, right: str | None) -> str | None:
+    """Give the beginning that both have."""
+    if left is None or right is None:
+        return None
+    for place, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return left[:place]
+    return left if len(left) <= len(right) else right
+
+
+def join_all(values: Iterable[Value]) -> Value:
+    """Give the value that may be any of these; of none, an unknown."""
+    result: Value | None = None
+    for value in values:
+        result = value if result is None else join(result, value)
+    return UNKNOWN_VALUE if result is None else result
+
+
+def cleared(taints: tuple[Taint, ...], kinds: frozenset[str]) -> tuple[Taint, ...]:
+    """Give the labels after they were made harmless for these kinds; for all, none are left."""
+    if "*" in kinds or not taints:
+        return ()
+    return merge_taints([tuple(taint._replace(cleared=taint.cleared | kinds) for taint in taints)])

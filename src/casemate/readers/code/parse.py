@@ -1,0 +1,163 @@
+"""Bytes become a tree, whatever Python the host has. Nothing here raises on any input.
+
+Where the grammar lacks newer syntax, the bytes are rewritten to the same length before they are parsed again, so that
+every place stays what it was in the file: lazy imports (PEP 810) and defaults of type parameters (PEP 696).
+"""
+
+import codecs
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+
+import tree_sitter_python
+from tree_sitter import Language, Node, Parser, Tree
+
+from casemate.model.finding import Skipped, Why
+from casemate.model.location import Location
+
+LANGUAGE = Language(tree_sitter_python.language())
+COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
+LAZY = re.compile(rb"^([ \t]*)lazy(?=[ \t]+(?:import|from)\b)", re.MULTILINE)
+GENERIC = re.compile(rb"\b(?:def|class|type)[ \t]+\w+[ \t]*\[")
+MOST_ERRORS = 20  # listed per file; the last one says that there are more
+
+
+class Source:
+    """One file: its bytes as UTF-8, its tree, and the way from bytes to lines and columns."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        """Decode and parse."""
+        self.path = path
+        self.skipped: list[Skipped] = []
+        self.data = self._decoded(data)
+        self.tree = self._parsed()
+
+    def _decoded(self, data: bytes) -> bytes:
+        if data.startswith(codecs.BOM_UTF8):
+            data = b"   " + data[3:] if b"\n" in data[:3] else data[3:]
+        name = declared_encoding(data)
+        if name not in {"utf-8", "utf8", "ascii", "us-ascii"}:
+            return self._recoded(data, name)
+        if data.isascii():
+            return data
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            self.skipped.append(
+                Skipped(self.path, line, Why.ENCODING, "bytes that are not UTF-8; the rest was analysed")
+            )
+            return data.decode("utf-8", "replace").encode()
+        return data
+
+    def _recoded(self, data: bytes, name: str) -> bytes:
+        try:
+            return data.decode(name).encode("utf-8", "replace")
+        except (LookupError, UnicodeError, ValueError, TypeError, AssertionError):
+            self.skipped.append(
+                Skipped(self.path, 1, Why.ENCODING, f"not in the declared encoding {name[:40]!r}; read as Latin-1")
+            )
+            return data.decode("latin-1").encode()
+
+    def _parsed(self) -> Tree:
+        tree = Parser(LANGUAGE).parse(self.data)
+        if tree.root_node.has_error:
+            newer = without_newer_syntax(self.data)
+            if newer != self.data:
+                again = Parser(LANGUAGE).parse(newer)
+                if sum(1 for _ in errors(again)) < sum(1 for _ in errors(tree)):
+                    tree = again
+                    self.data = newer
+            self._note_errors(tree)
+        return tree
+
+    def _note_errors(self, tree: Tree) -> None:
+        for count, node in enumerate(errors(tree)):
+            line = node.start_point.row + 1
+            if count == MOST_ERRORS:
+                self.skipped.append(Skipped(self.path, line, Why.SYNTAX, "more errors from here on"))
+                return
+            until = node.end_point.row + 1
+            what = f"lines {line} to {until} cannot be parsed" if until > line else "cannot be parsed"
+            self.skipped.append(Skipped(self.path, line, Why.SYNTAX, f"{what}; the rest was analysed"))
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """The offset at which each line begins."""
+        found = [0]
+        data = self.data
+        place = data.find(b"\n")
+        while place >= 0:
+            found.append(place + 1)
+            place = data.find(b"\n", place + 1)
+        return found
+
+    def point(self, offset: int) -> tuple[int, int]:
+        """Give line and column, both from 1; columns count characters."""
+        row = bisect_right(self.starts, offset) - 1
+        start = self.starts[row]
+        before = self.data[start:offset]
+        return row + 1, (len(before) if before.isascii() else len(before.decode("utf-8", "replace"))) + 1
+
+    def location(self, at: tuple[int, int]) -> Location:
+        """Give the place of a range of bytes."""
+        return Location(self.path, *self.point(at[0]), *self.point(at[1]))
+
+    def text(self, at: tuple[int, int], most: int = 200) -> str:
+        """Give the text of a range of bytes, cut after `most` characters."""
+        return self.data[at[0] : min(at[1], at[0] + 4 * most)].decode("utf-8", "replace")[:most]
+
+
+def declared_encoding(data: bytes) -> str:
+    """Give the encoding that the first two lines declare (PEP 263), or utf-8."""
+    end = data.find(b"\n", data.find(b"\n") + 1)
+    for line in data[: end if 0 <= end < 1000 else 1000].split(b"\n")[:2]:
+        match = COOKIE.match(line)
+        if match:
+            return match.group(1).decode("ascii", "replace").lower().replace("_", "-")
+        if line.strip() and not line.lstrip().startswith(b"#"):
+            break
+    return "utf-8"
+
+
+def errors(tree: Tree) -> Iterator[Node]:
+    """Yield the outermost nodes that could not be parsed, without recursion."""
+    cursor = tree.walk()
+    while True:
+        node = cursor.node
+        if node is None:
+            return
+        inside = False
+        if node.is_error or node.is_missing:
+            yield node
+        elif node.has_error:
+            inside = cursor.goto_first_child()
+        while not inside and not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
+
+
+def without_newer_syntax(data: bytes) -> bytes:
+    """Blank what the grammar does not know yet; the length stays the same."""
+    data = LAZY.sub(lambda match: match.group(1) + b"    ", data)
+    changed = bytearray(data)
+    for match in GENERIC.finditer(data):
+        blank_defaults(changed, match.end())
+    return bytes(changed)
+
+
+def blank_defaults(data: bytearray, start: int, most: int = 2000) -> None:
+    """Blank ` = default` in the type parameters that begin here."""
+    depth, blanking = 1, False
+    for place in range(start, min(len(data), start + most)):
+        letter = data[place : place + 1]
+        depth += (letter in b"[(") - (letter in b"])")
+        if depth == 0:
+            return
+        if depth == 1 and letter == b",":
+            blanking = False
+        elif depth == 1 and letter == b"=":
+            blanking = True
+        if blanking and letter not in b"\n\r":
+            data[place] = 0x20

@@ -1,0 +1,1 @@
+"""Rules about Python source: one criterion, one file, found by being here."""

@@ -1,0 +1,79 @@
+"""Text from outside becomes a command, or part of one.
+
+## Why
+A shell reads `;`, `|`, `$( )` and much more. Whoever writes a part of the command line starts programs as you.
+Without a shell, whoever chooses the program does the same, and an argument that begins with `-` is an option.
+
+## Fix
+Pass a list, without `shell=True`, with a constant program first, and `--` before arguments from outside.
+`shlex.quote` is right for a POSIX shell only.
+
+## Known misses
+A program that the starter chooses is reported only where a shell reads the line: the starter could run it too.
+Options of the started program that run commands (`tar --to-command`, `git -c`). Programs without a library model.
+"""
+
+from collections.abc import Iterator
+
+from casemate.model.capability import Capability
+from casemate.model.finding import Confidence, Severity, Trust
+from casemate.model.rule import Hit
+from casemate.readers.code import Code, FlowHit
+from casemate.rules import judge, rule
+
+SHELLS = frozenset({"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"})
+
+EXAMPLE = """
+    import os
+    import shlex
+    import subprocess
+    import sys
+    from flask import Flask, request
+
+    app = Flask(__name__)
+
+
+    @app.route("/ping")
+    def ping():
+        host = request.args["host"]
+        os.system("ping -c 1 " + host)  # flag
+        subprocess.run(f"ping -c 1 {host}", shell=True)  # flag
+        subprocess.run([host, "-c", "1"])  # flag
+        subprocess.run(["ping", "-c", "1", "--", host])
+        subprocess.run(["ls", "-l"])
+        subprocess.run("ping " + shlex.quote(host), shell=True)
+        return ""
+
+
+    os.system("ls " + sys.argv[1])  # flag
+    subprocess.run([sys.argv[1], "--version"])
+"""
+
+
+@rule(
+    severity=Severity.CRITICAL,
+    confidence=Confidence.HIGH,
+    cwe=(78, 88),
+    kinds=("command",),
+    capabilities=(
+        Capability.PROC_SPAWN,
+        Capability.PROC_SHELL,
+    ),
+    example=EXAMPLE,
+)
+def command_injection(code: Code) -> Iterator[Hit]:
+    """Report remote values in a command line or as the program, and local ones in the line of a shell."""
+    message = "{source} becomes a command, or part of one, in {sink}"
+    for found in judge.worst(code, "command"):
+        if found.trust is Trust.REMOTE:
+            yield judge.hit(found, message, Severity.CRITICAL)
+        elif through_shell(code, found):
+            yield judge.hit(found, message, Severity.LOW)
+
+
+def through_shell(code: Code, found: FlowHit) -> bool:
+    """Tell whether the command is read by a shell: who starts a program may choose what it starts."""
+    if found.sink in SHELLS:
+        return True
+    calls = (call for call in code.calls(found.sink) if call.location == found.location)
+    return any((shell := call.argument("shell")) is not None and shell.constant is True for call in calls)

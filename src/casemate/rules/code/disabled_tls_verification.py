@@ -1,0 +1,78 @@
+"""A TLS connection that believes any certificate.
+
+## Why
+Without verification everybody on the way can answer in the name of the other side, read what is sent and change what
+comes back: the encryption then protects nothing.
+
+## Fix
+Leave verification on. For a private authority name its file: `verify="/etc/ssl/our-ca.pem"`, or
+`ssl.create_default_context(cafile=…)`.
+
+## Known misses
+Verification that is switched off by a variable or by the environment. Clients without a library model.
+"""
+
+from collections.abc import Iterator
+
+from casemate.model.capability import Capability
+from casemate.model.finding import Confidence, Severity
+from casemate.model.rule import Hit
+from casemate.readers.code import Assignment, Call, Code
+from casemate.rules import rule
+
+CLIENTS = ("requests.*", "httpx.*", "urllib3.*", "aiohttp.*", "ssl.*", "imaplib.*", "smtplib.*", "ftplib.*", "http.*")
+OFF = frozenset({"verify", "verify_ssl", "ssl_verify", "check_hostname"})
+
+EXAMPLE = """
+    import ssl
+    import requests
+
+    requests.get("https://example.com", verify=False)  # flag
+    context = ssl._create_unverified_context()  # flag
+    context.check_hostname = False  # flag
+    context.verify_mode = ssl.CERT_NONE  # flag
+    session = requests.Session()
+    session.verify = False  # flag
+    ssl._create_default_https_context = ssl._create_unverified_context  # flag
+    requests.get("https://example.com", verify="/etc/ssl/our-ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    validate(verify=False)
+"""
+
+
+def off_in_call(call: Call) -> bool:
+    """Tell whether an argument of a client's call switches verification off."""
+    if call.name == "ssl._create_unverified_context":
+        return True
+    return any(
+        (name in OFF and value.constant is False)
+        or (name == "cert_reqs" and (value.name == "ssl.CERT_NONE" or value.constant == "CERT_NONE"))
+        or (name == "ssl" and value.constant is False and call.name.startswith("aiohttp."))
+        for name, value in call.keywords
+    )
+
+
+def off_in_assignment(given: Assignment) -> bool:
+    """Tell whether an attribute that clients and contexts have is set to off."""
+    if given.kind != "attribute":
+        return False
+    if given.target in {"check_hostname", "verify"}:
+        return given.value.constant is False
+    return given.value.name in {"ssl.CERT_NONE", "ssl._create_unverified_context"}
+
+
+@rule(
+    severity=Severity.HIGH,
+    confidence=Confidence.HIGH,
+    cwe=295,
+    needles=("verify", "CERT_NONE", "_create_unverified_context", "check_hostname"),
+    capabilities=(Capability.NET_CONNECT,),
+    example=EXAMPLE,
+)
+def disabled_tls_verification(code: Code) -> Iterator[Hit]:
+    """Flag calls and attributes that switch the verification of certificates off."""
+    places = [call.location for call in code.calls(*CLIENTS) if off_in_call(call)]
+    if any(code.imports("ssl", "requests", "httpx", "urllib3", "aiohttp")):
+        places += [given.location for given in code.assignments() if off_in_assignment(given)]
+    for place in sorted(set(places)):
+        yield Hit(place, "any certificate is believed from here on")

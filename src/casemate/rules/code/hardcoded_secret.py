@@ -1,0 +1,78 @@
+"""A key, token or password that stands in the source.
+
+## Why
+Source is copied: to every developer, to the build, to a backup, often to the public. Whoever has it has the secret,
+and it stays in the history after it was deleted from the file.
+
+## Fix
+Take it from the environment or a secret store. A secret that was ever committed is spent: replace it.
+
+## Known misses
+Secrets that are put together or encoded; secrets in files that are not Python.
+"""
+
+import re
+from collections.abc import Iterator
+
+from casemate.model.capability import Capability
+from casemate.model.finding import Confidence, Severity
+from casemate.model.rule import Hit
+from casemate.readers.code import Assignment, Code
+from casemate.rules import rule
+from casemate.rules.secret_shapes import Shape, by_format, by_name
+
+NEEDLES = (
+    *("password", "passwd", "passphrase", "pwd", "secret", "token =", "token=", "_token", "_key", "apikey", "Key ="),
+    *("PASSWORD", "SECRET", "TOKEN", "_KEY", "Password", "Token", "Secret", "PRIVATE KEY", "AKIA", "ASIA", "ghp_"),
+    *("github_pat_", "glpat-", "k_live_", "xox", "AIza", "SG.", "npm_", "pypi-", "sk-", "hf_", "eyJ", "://"),
+)
+TEST = re.compile(r"(^|/)(tests?|testing|examples?|docs?|fixtures?)/|(^|/)(test_[^/]*|conftest|[^/]*_test)\.py$")
+LITERAL = re.compile(r"\(?\s*[rRbBuU]{0,2}['\"]")
+
+EXAMPLE = """
+    import os
+
+    AWS = "AKIA" "QWERTYUIOPASDFGH"  # flag
+    github_token = "ghp_" + "a8Kd03mZq7Lw1Xc9Vb2Nf6Hj4Rt5Ys0PoUiE"  # flag
+    db_password = "hX7!pq02-Lm"  # flag
+    DATABASE = "postgres://shop:hX7pq02Lm@db.internal/shop"  # flag
+    login(password="hX7!pq02-Lm")  # flag
+    login(password=db_password)
+    next_page_token = "eyJpbmRleCI6IDExfQ=="
+    password = ""
+    secret = None
+    password = "changeme-please"
+    api_key = os.environ["API_KEY"]
+    TOKEN_HEADER = "X-Auth-Token"
+    password_field = "user_password"
+    token = "<your token here>"
+    SECRET_NAME = "projects/shop/secrets/database"
+"""
+
+
+def judged(given: Assignment) -> Shape | None:
+    """Give what the value looks like: first by its format, then by the name that it is given."""
+    if not isinstance(given.value.constant, str | bytes) or not LITERAL.match(given.value.text):
+        return None
+    text = given.value.constant
+    text = text if isinstance(text, str) else text.decode("latin-1")
+    return by_format(text) or by_name(given.target, text)
+
+
+@rule(
+    severity=Severity.HIGH,
+    confidence=Confidence.MEDIUM,
+    cwe=(798, 259),
+    capabilities=(Capability.SECRET_READ,),
+    example=EXAMPLE,
+    needles=NEEDLES,
+)
+def hardcoded_secret(code: Code) -> Iterator[Hit]:
+    """Flag constants with the format of a known secret, and constants with a secret's name and shape."""
+    for given in code.assignments():
+        shape = judged(given)
+        if shape is not None:
+            test = TEST.search(code.path) is not None
+            severity = Severity.LOW if test else shape.severity
+            confidence = Confidence.LOW if test else shape.confidence
+            yield Hit(given.location, shape.message, severity=severity, confidence=confidence)

@@ -1,0 +1,43 @@
+"""What the name of a variable, argument or function says about its value."""
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+
+from casemate.model.location import Location
+
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+PASSWORDS = frozenset({"password", "passwd", "passphrase", "passcode", "pwd"})
+TOKENS = frozenset({"token", "nonce", "salt", "otp", "csrf", "captcha", "sessionid"})
+SECRETS = PASSWORDS | TOKENS | {"secret", "apikey", "credential", "credentials"}
+KEYS = frozenset("api secret private signing encryption access auth session crypto aes hmac master".split())  # noqa: SIM905 -- a list of words
+NO_SECRETS = frozenset({"tokenize", "tokenizer"})
+
+
+def words(name: str) -> tuple[str, ...]:
+    """Split `resetToken`, `RESET_TOKEN` and `reset_token` into the same lower-case words."""
+    return tuple(word.lower() for word in WORD.findall(name))
+
+
+def pairs(parts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield every word with the one after it."""
+    return itertools.pairwise(parts)
+
+
+def secret(name: str) -> bool:
+    """Tell whether a value of this name must not be guessed: `reset_token`, `apiKey`, `session_id`, never `key`."""
+    parts = words(name)
+    if NO_SECRETS.intersection(parts):
+        return False
+    return bool(SECRETS.intersection(parts)) or any(
+        (before in KEYS and after == "key") or (before, after) in {("session", "id"), ("verification", "code")}
+        for before, after in pairs(parts)
+    )
+
+
+def within(inner: Location, outer: Location) -> bool:
+    """Tell whether one region of a file lies in another."""
+    return (outer.line, outer.column) <= (inner.line, inner.column) and (inner.end_line, inner.end_column) <= (
+        outer.end_line,
+        outer.end_column,
+    )

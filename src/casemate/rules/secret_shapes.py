@@ -1,0 +1,94 @@
+"""What secrets look like: known formats of issuers, and texts that no person would choose as a word."""
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from casemate.model.finding import Confidence, Severity
+from casemate.rules.naming import words
+
+FORMATS = (
+    ("an AWS access key", r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
+    ("a GitHub token", r"\bgh[opsur]_[A-Za-z0-9]{36,}\b|\bgithub_pat_[A-Za-z0-9_]{60,}"),
+    ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20}"),
+    ("a Stripe key", r"\b[rs]k_live_[A-Za-z0-9]{16,}"),
+    ("a Slack token", r"\bxox[abeoprs]-[0-9]{6,}-[A-Za-z0-9-]{10,}"),
+    ("a Google API key", r"\bAIza[A-Za-z0-9_-]{35}"),
+    ("a SendGrid key", r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
+    ("an npm token", r"\bnpm_[A-Za-z0-9]{36}\b"),
+    ("a PyPI token", r"\bpypi-AgE[A-Za-z0-9_-]{50,}"),
+    ("an Anthropic or OpenAI key", r"\bsk-(?:ant|proj)-[A-Za-z0-9_-]{20,}"),
+    ("a Hugging Face token", r"\bhf_[A-Za-z]{34}\b"),
+    ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{40}"),
+    ("a signed token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}"),
+    ("a password in an address", r"\b[a-z][a-z0-9+.-]*://[^\s/:@{}<>$%]+:(?P<password>[^\s/:@{}<>$%*]{6,})@[\w.-]+"),
+)
+KNOWN = tuple((name, re.compile(pattern)) for name, pattern in FORMATS)
+PASSWORDS = frozenset({"password", "passwd", "passphrase", "pwd"})
+LAST = frozenset({"secret", "token", "apikey"})
+KEYS = frozenset({"api", "secret", "private", "signing", "encryption", "access", "auth"})
+PUBLIC = frozenset(
+    {"page", "cursor", "continuation", "public", "csrf", "sort", "partition"}
+)  # tokens that grant nothing
+PLACEHOLDER = re.compile(
+    r"change.?me|example|placeholder|your|dummy|sample|fake|test|xxx|\*\*\*|\.\.\.|insecure|redacted|<.*>|[${}]|%[(s]",
+    re.IGNORECASE,
+)
+IDENTIFIER = re.compile(r"[a-z]+://.*|[A-Za-z_]+([-./: ]+[A-Za-z_]+)*[-./:]?|[A-Z0-9_]+|/.*|.*\s.*", re.DOTALL)
+LONGEST = 10_000  # characters looked at: patterns are never given more
+POPULAR = frozenset(
+    "changeme hunter2 letmein admin123 password1 password123 qwerty123 passw0rd p@ssw0rd admin secret".split()  # noqa: SIM905 -- a list of words
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a text looks like, and how sure that is."""
+
+    message: str
+    severity: Severity
+    confidence: Confidence
+
+
+def entropy(text: str) -> float:
+    """Give the bits for each character: 0 for one letter repeated, above 3 for most random texts of 12."""
+    counts = Counter(text)
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())
+
+
+def by_format(text: str) -> Shape | None:
+    """Recognise the format of a known issuer; examples of its documentation are no secrets."""
+    for name, pattern in KNOWN:
+        found = pattern.search(text, 0, LONGEST)
+        if found is None:
+            continue
+        secret = found.groupdict().get("password") or found[0]
+        if PLACEHOLDER.search(secret) or (secret.lower() in PASSWORDS) or entropy(secret) < 2.5:
+            continue
+        return Shape(f"{name} stands in the source", Severity.HIGH, Confidence.HIGH)
+    return None
+
+
+def names_a_secret(name: str) -> str:
+    """Tell by its last word whether a name holds a secret itself: "password", "token", "key" or ""."""
+    parts = words(name)
+    if not parts or PUBLIC.intersection(parts):
+        return ""
+    if parts[-1] in PASSWORDS:
+        return "password"
+    if parts[-1] in LAST:
+        return "token"
+    return "key" if len(parts) > 1 and parts[-1] == "key" and parts[-2] in KEYS else ""
+
+
+def by_name(name: str, text: str) -> Shape | None:
+    """Judge a text by the name it is given: random enough to be a secret, or a popular password."""
+    kind = names_a_secret(name)
+    if not kind or words(text) == words(name):
+        return None
+    if kind == "password" and text.lower() in POPULAR:
+        return Shape("a popular password stands in the source", Severity.LOW, Confidence.LOW)
+    if not 8 <= len(text) <= 500 or PLACEHOLDER.search(text) or IDENTIFIER.fullmatch(text) or entropy(text) < 2.8:
+        return None
+    return Shape(f"what `{name}` holds looks like a secret", Severity.HIGH, Confidence.MEDIUM)

@@ -1,0 +1,220 @@
+"""The engine of `run`: what the user asked for → an expanded policy and a command → confinement.
+
+Whatever is wrong is raised before anything of the target starts. The policy that is enforced is exactly the one that
+`prepare()` gives; the command line and the public API both come through here.
+"""
+# ruff: noqa: PTH118 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from casemate.model.capability import Capability
+from casemate.model.errors import Refused
+from casemate.model.policy import Grant, Policy
+from casemate.model.sandbox import Command, Json, Outcome, Plan
+from casemate.policy.expand import PATHS, expand
+from casemate.policy.sets import Places, homes, inside
+from casemate.readers.host.choose import Choice, Own, choose, own
+from casemate.readers.host.interpreter import Interpreter
+from casemate.readers.host.program import (
+    Code,
+    Files,
+    Host,
+    Program,
+    Script,
+    Target,
+    files_to_spawn,
+    needs_python,
+    whole_path,
+)
+from casemate.readers.host.program import of as program_of
+
+HOME = "/home/casemate"  # private, empty, gone afterwards
+SEARCH = "/usr/local/bin:/usr/bin:/bin"
+BARE = ("LANG", "TERM")  # of the caller; everything else only by name
+SAFE_PATH = (3, 11)  # the first Python with -P
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for. `grants`, `settings` and `limits` come on top of `policy`."""
+
+    target: Target
+    policy: Policy = field(default_factory=Policy)
+    grants: tuple[Grant, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict[str, int])
+    policy_file: str = ""  # where the policy was read: no program may see or change it
+    policy_hash: str = ""  # of the file as it was read, for the record
+    record: str = ""  # where the record will be written: no program may write there
+    python: str | None = None
+    backend: str | None = None
+    accept: frozenset[Capability] = frozenset()
+    directory: str = field(default_factory=os.getcwd)
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What will be confined, and to what.
+
+    `notes` say which grant was not given; `hints` explain what often surprises: they matter when somebody looks.
+    """
+
+    command: Command
+    policy: Policy
+    environment: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+
+
+def prepare(request: Request) -> Prepared:
+    """Choose the Python, find the program, expand the policy. Raises CasemateError; reads files and starts nothing."""
+    host = Host(request.directory, request.environment, homes(request.environment.get("HOME", "/")), own())
+    choice = _python(request, host.ours)
+    program = program_of(request.target, choice.interpreter if choice else None, host)
+    asked = _asked(request)
+    files = program.files
+    for grant in asked.of(Capability.PROC_SPAWN):
+        files |= files_to_spawn(grant.resource, host)
+    places = Places(request.directory, host.homes, files.read, files.libraries, program.own)
+    expanded = expand(_with_own(asked, program, files), places)
+    policy = expanded.policy
+    _keep_ours(request, policy, host.ours)
+    program = _without_writable_path(program, request, policy, choice)
+    directory = request.directory if _is_shown(request.directory, policy) else HOME
+    command = Command(_argv(program, request, directory), program.executable, directory)
+    hints = (*program.notes, *_hints(request, choice, policy), *expanded.absent)
+    return Prepared(command, policy, _environment(request, policy), expanded.notes, hints)
+
+
+def run(prepared: Prepared, request: Request, *, record: Callable[[Mapping[str, Json]], None] | None = None) -> Outcome:
+    """Confine and wait for the end. Raises Refused and Unenforceable before the start, never after it."""
+    from casemate.sandbox import confine  # noqa: PLC0415 -- a plan that is wrong never loads what enforces it
+
+    return confine(
+        prepared.command,
+        prepared.policy,
+        backend=request.backend,
+        accept=request.accept,
+        environment=prepared.environment,
+        record=record,
+        policy_hash=request.policy_hash,
+    )
+
+
+def plan(prepared: Prepared, request: Request) -> Plan:
+    """Give exactly what `run` would start, and start nothing."""
+    from casemate.sandbox import plan as plan_of  # noqa: PLC0415 -- likewise
+
+    return plan_of(prepared.command, prepared.policy, backend=request.backend, accept=request.accept)
+
+
+def _python(request: Request, ours: Own) -> Choice | None:
+    """Choose the Python where the target needs one."""
+    if not needs_python(request.target):
+        if request.python is not None:
+            raise Refused("--python belongs to SCRIPT, -m and -c; a command after `--` chooses its own")
+        return None
+    return choose(request.python, request.environment, request.directory, ours)
+
+
+def _asked(request: Request) -> Policy:
+    """Put the policy together with what was asked for on top of it; a value that is set wins over one passed on."""
+    settings = dict(request.policy.settings) | dict(request.settings)
+    everything = request.policy.plus(*request.grants)
+    grants = tuple(
+        g for g in everything.grants if g.capability is not Capability.ENV_READ or g.resource not in settings
+    )
+    limits = replace(request.policy.limits, **request.limits)
+    deny = (*request.policy.deny, *([os.path.realpath(request.policy_file)] if request.policy_file else []))
+    return replace(everything, grants=grants, settings=tuple(settings.items()), limits=limits, deny=deny)
+
+
+def _with_own(policy: Policy, program: Program, files: Files) -> Policy:
+    """Add what a program always gets: its interpreter and itself, read-only; the public certificates if it connects."""
+    sets = [Grant(Capability.FS_READ, "@python"), Grant(Capability.FS_READ, "@program")]
+    if policy.grants_any(Capability.NET_CONNECT):
+        sets.append(Grant(Capability.FS_READ, "@tls"))
+    execute = [Grant(Capability.FS_EXEC, path) for path in program.files.execute]
+    spawned = [Grant(Capability.FS_EXEC, path) for path in files.execute if path not in program.files.execute]
+    return policy.plus(*sets, *execute, *spawned)
+
+
+def _keep_ours(request: Request, policy: Policy, ours: Own) -> None:
+    """Refuse a write grant over casemate itself, or over the record of this run."""
+    kept = {ours.package: "casemate lives there", ours.prefix: "casemate lives there"}
+    if request.record:
+        kept[os.path.join(request.directory, request.record)] = "the record of the run is written there"
+    for grant in policy.of(Capability.FS_WRITE):
+        for path, why in kept.items():
+            if inside(os.path.realpath(path), os.path.realpath(grant.resource)):
+                raise Refused(f"{grant.resource} cannot be writable: {why}")
+
+
+def _without_writable_path(program: Program, request: Request, policy: Policy, choice: Choice | None) -> Program:
+    """Refuse a write grant over what `sys.path` begins with: the next import there would run what was written."""
+    writable = [os.path.realpath(grant.resource) for grant in policy.of(Capability.FS_WRITE)]
+    clash = [path for path in program.startup if any(inside(os.path.realpath(path), tree) for tree in writable)]
+    if not clash:
+        return program
+    code = isinstance(request.target, Code) or (isinstance(request.target, Script) and request.target.path == "-")
+    if code and clash == [request.directory] and choice and _has_safe_path(choice.interpreter):
+        return replace(program, argv=(program.argv[0], "-P", *program.argv[1:]))  # it imports nothing from there
+    raise Refused(
+        f"{clash[0]} would be writable, and Python imports from there: grant a folder below it instead, "
+        "or keep the program and what it writes apart"
+    )
+
+
+def _has_safe_path(python: Interpreter) -> bool:
+    """Tell whether a Python knows -P."""
+    return tuple(map(int, python.version.split(".")[:2])) >= SAFE_PATH
+
+
+def _is_shown(directory: str, policy: Policy) -> bool:
+    """Tell whether a directory can be seen under a policy: it is granted, or something in it is."""
+    paths = [grant.resource for grant in policy.grants if grant.capability in PATHS]
+    own = [path for path in paths if not inside(path, "/usr") or inside(directory, "/usr")]
+    return any(inside(directory, path) or inside(path, directory) for path in own)
+
+
+def _argv(program: Program, request: Request, directory: str) -> tuple[str, ...]:
+    """Name the script by its whole path where the program does not start in the caller's directory."""
+    match request.target:
+        case Script(path, _) if path != "-" and directory != request.directory:
+            whole = whole_path(path, request.directory)
+            return tuple(whole if word in (path, f"./{path}") else word for word in program.argv)
+        case _:
+            return program.argv
+
+
+def _environment(request: Request, policy: Policy) -> dict[str, str]:
+    """Give exactly the variables that the program will see."""
+    caller = request.environment
+    values = {"HOME": HOME, "PATH": SEARCH, "LANG": "C.UTF-8", "TERM": "dumb"}
+    values |= {name: caller[name] for name in BARE if name in caller}
+    values |= {
+        grant.resource: caller[grant.resource] for grant in policy.of(Capability.ENV_READ) if grant.resource in caller
+    }
+    return values | dict(policy.settings)
+
+
+def _hints(request: Request, choice: Choice | None, policy: Policy) -> Iterator[str]:
+    """Explain what often surprises: another Python than expected, and paths of imports that are not readable."""
+    if choice is None:
+        return
+    if choice.note:
+        yield choice.note
+    yield from _unreadable(choice.interpreter.linked, "a .pth file of site-packages", policy)
+    named = _environment(request, policy).get("PYTHONPATH", "").split(":")
+    yield from _unreadable([os.path.join(request.directory, path) for path in named if path], "PYTHONPATH", policy)
+
+
+def _unreadable(paths: Iterable[str], named_by: str, policy: Policy) -> Iterator[str]:
+    """Yield a sentence for each path of imports that no grant opens."""
+    readable = [g.resource for g in policy.grants if g.capability in (Capability.FS_READ, Capability.FS_WRITE)]
+    for path in paths:
+        if not any(inside(path, tree) for tree in readable):
+            yield f"{path} is named by {named_by} and is not readable (--read {path})"

@@ -1,0 +1,105 @@
+"""Confinement: the only way a target is started.
+
+A backend answers two questions: what can you not withhold on this host (`gaps`), and what exactly would you start
+(`plan`). `confine` refuses while anything that the policy denies cannot be withheld and nobody accepted that by name.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from casemate.model.capability import Capability
+from casemate.model.errors import Refused, Unenforceable, UsageError
+from casemate.model.policy import Policy
+from casemate.model.sandbox import Command, Coverage, Gap, Json, Layer, Outcome, Plan
+from casemate.sandbox.streams import RunInput, Streams
+
+__all__ = ["Backend", "RunInput", "Streams", "choose", "confine", "names", "plan"]
+
+
+class Backend(Protocol):
+    """A way to confine a process from outside its interpreter."""
+
+    name: str
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Give every mechanism of this backend, and whether this host has it: each one was tried."""
+        ...
+
+    def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
+        """Say for every capability how far this backend withholds it on this host under a policy."""
+        ...
+
+    def gaps(self, policy: Policy) -> Iterator[Gap]:
+        """Yield what this backend, on this host, cannot withhold although the policy denies it."""
+        ...
+
+    def plan(self, command: Command, policy: Policy) -> Plan:
+        """Say exactly what would be started; start nothing. Raises Refused (125, 126, 127) or PolicyError."""
+        ...
+
+    def start(self, plan: Plan, run: RunInput) -> Outcome:
+        """Start a plan that this backend made, and come back when it has ended. Raises Refused."""
+        ...
+
+
+def names() -> tuple[str, ...]:
+    """Name the backends that there are, in the order in which they were written."""
+    return ("native",)
+
+
+def choose(name: str) -> Backend:
+    """Give a backend by name. Raises UsageError for a name that there is not."""
+    if name == "native":
+        from casemate.sandbox.native import Native  # noqa: PLC0415 -- only the chosen backend is loaded
+
+        return Native()
+    raise UsageError(f"there is no backend {name!r}; there are: {', '.join(names())}")
+
+
+def plan(
+    command: Command,
+    policy: Policy,
+    *,
+    backend: Backend | str | None = None,
+    accept: frozenset[Capability] = frozenset(),
+) -> Plan:
+    """Say exactly what `confine` would start, and start nothing. Raises what `confine` would raise before the start."""
+    return _planned(_chosen(backend, policy), command, policy, accept)
+
+
+def confine(  # noqa: PLR0913 -- what a run needs, each by name
+    command: Command,
+    policy: Policy,
+    *,
+    environment: Mapping[str, str],
+    backend: Backend | str | None = None,
+    accept: frozenset[Capability] = frozenset(),
+    record: Callable[[Mapping[str, Json]], None] | None = None,
+    streams: Streams | None = None,
+    policy_hash: str = "",
+) -> Outcome:
+    """Run the command confined, or refuse. The policy is expanded: absolute paths, no @sets but "@persist" in `deny`.
+
+    `environment` holds the values of the variables that the plan names, and may hold more: those stay outside. Raises
+    Unenforceable, Refused or PolicyError; then nothing of the command ran.
+    """
+    chosen = _chosen(backend, policy)
+    made = _planned(chosen, command, policy, accept)
+    return chosen.start(made, RunInput(environment, streams or Streams(), record, policy_hash))
+
+
+def _planned(chosen: Backend, command: Command, policy: Policy, accept: frozenset[Capability]) -> Plan:
+    """Refuse while there is a gap that nobody accepted by name."""
+    if found := [gap for gap in chosen.gaps(policy) if gap.capability not in accept]:
+        raise Unenforceable(found)
+    return chosen.plan(command, policy)
+
+
+def _chosen(backend: Backend | str | None, policy: Policy) -> Backend:
+    """Take the given backend, or the first of the policy that there is; none that it does not name is ever used."""
+    if backend is not None:
+        return choose(backend) if isinstance(backend, str) else backend
+    known = [name for name in policy.backends if name in names()]
+    if not known:
+        raise Refused(f"none of the policy's backends exists: {', '.join(policy.backends) or 'it names none'}")
+    return choose(known[0])

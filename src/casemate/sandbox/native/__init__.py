@@ -1,0 +1,57 @@
+"""The native backend: namespaces, a root of granted paths only, Landlock, seccomp, limits."""
+
+from collections.abc import Iterator
+
+from casemate.model.errors import Refused, UsageError
+from casemate.model.policy import Policy
+from casemate.model.sandbox import Command, Coverage, Gap, Layer, Outcome, Plan
+from casemate.sandbox.native import gaps, landlock, layers, seccomp
+from casemate.sandbox.native.contract import NativePlan, RunInput
+from casemate.sandbox.native.plan import compile_plan
+from casemate.sandbox.native.start import start
+from casemate.sandbox.native.steward import Prepared
+
+
+class Native:
+    """Confinement by the Linux kernel alone, as root and as an ordinary user."""
+
+    name = "native"
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Give every layer; each was tried in a child."""
+        return layers.tried()
+
+    def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
+        """Say for every capability which layers withhold it here."""
+        return gaps.coverage(policy, layers.missing())
+
+    def gaps(self, policy: Policy) -> Iterator[Gap]:
+        """Yield what is denied and cannot be withheld here."""
+        return gaps.gaps(policy, layers.missing())
+
+    def plan(self, command: Command, policy: Policy) -> Plan:
+        """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""
+        return compile_plan(command, policy, self.coverage(policy))
+
+    def start(self, plan: Plan, run: RunInput) -> Outcome:
+        """Start a plan of this backend. Raises Refused."""
+        if not isinstance(plan, NativePlan):
+            raise UsageError(f"this plan is for the backend {plan.backend}, not for native")
+        lacking = layers.missing()
+        prepared = Prepared(
+            privileged=layers.privileged(),
+            landlock=0 if gaps.LANDLOCK in lacking else landlock.abi(),
+            filter=b"" if gaps.SECCOMP in lacking else _filter(plan),
+            mdwe=gaps.MDWE not in lacking,
+        )
+        return start(plan, run, prepared)
+
+
+def _filter(plan: NativePlan) -> bytes:
+    try:
+        return seccomp.compiled(wx=plan.filter.wx)
+    except OSError as error:
+        raise Refused(f"seccomp: {error}") from None
+
+
+__all__ = ["Native"]

@@ -1,0 +1,167 @@
+"""How far each capability is withheld on this host under a policy, and what cannot be withheld though it is denied.
+
+One row for each capability: the layers that withhold it. A layer that this host lacks does not count; a capability that
+no layer withholds, or fewer than the policy asks for, is a gap.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
+from casemate.model.persist import persists
+from casemate.model.policy import Policy, WriteMode
+from casemate.model.sandbox import Coverage, Enforcement, Gap
+
+MOUNT, NET, PID, IPC = "mount namespace", "net namespace", "pid namespace", "ipc namespace"
+LANDLOCK, LANDLOCK_NET, SCOPES = "landlock", "landlock tcp", "landlock scopes"
+SECCOMP, MDWE, IDENTITY, LIMITS = "seccomp", "mdwe", "identity", "rlimits"
+ENVIRONMENT, DESCRIPTORS, LOOP, COMMIT, BROKER = "environment", "descriptors", "outer loop", "commit", "broker"
+
+WITHHELD: Mapping[C, tuple[str, ...]] = {
+    C.FS_READ: (MOUNT, LANDLOCK),
+    C.FS_LIST: (MOUNT, LANDLOCK),
+    C.FS_WRITE: (MOUNT, LANDLOCK),
+    C.FS_DELETE: (MOUNT, LANDLOCK),
+    C.FS_META: (MOUNT,),
+    C.FS_EXEC: (MOUNT, LANDLOCK, SECCOMP),
+    C.FS_DEV: (MOUNT, LANDLOCK, SECCOMP),
+    C.FS_PERSIST: (MOUNT, COMMIT),
+    C.NET_CONNECT: (NET, SECCOMP, LANDLOCK_NET),
+    C.NET_LISTEN: (NET, SECCOMP, LANDLOCK_NET),
+    C.NET_UDP: (NET, SECCOMP),
+    C.NET_DNS: (NET, SECCOMP),
+    C.NET_UNIX: (SECCOMP, MOUNT),
+    C.NET_RAW: (SECCOMP, NET),
+    C.NET_FDPASS: (DESCRIPTORS, SECCOMP),
+    C.PROC_SPAWN: (LANDLOCK, SECCOMP),
+    C.PROC_SHELL: (MOUNT, LANDLOCK, SECCOMP),
+    C.PROC_FORK: (LIMITS,),
+    C.PROC_THREAD: (LIMITS,),
+    C.PROC_SIGNAL: (PID, SCOPES),
+    C.PROC_TRACE: (PID, SECCOMP),
+    C.PROC_PRIV: (IDENTITY, SECCOMP),
+    C.IPC_SHM: (IPC, SECCOMP, MOUNT),
+    C.IPC_MQ: (IPC, SECCOMP),
+    C.ENV_READ: (ENVIRONMENT, PID),
+    C.ENV_WRITE: (ENVIRONMENT, PID),
+    C.NATIVE_EXT: (MOUNT,),
+    C.NATIVE_WX: (SECCOMP, MDWE),
+    C.RES_CPU: (LIMITS,),
+    C.RES_WALL: (LOOP,),
+    C.RES_MEMORY: (LIMITS,),
+    C.RES_FDS: (LIMITS,),
+    C.RES_PROCS: (LIMITS,),
+    C.RES_DISK: (MOUNT, LIMITS),
+    C.RES_OUTPUT: (LOOP,),
+    C.KERNEL: (SECCOMP,),
+}
+PARTLY: Mapping[C, str] = {
+    C.PROC_FORK: "not withheld, only counted: limits.processes",
+    C.PROC_THREAD: "not withheld, only counted: limits.processes",
+    C.ENV_WRITE: "a program may always change its own variables",
+    C.RES_CPU: "each process has the budget, not the run",
+    C.RES_MEMORY: "each process has the budget (address space), not the run",
+    C.RES_FDS: "each process has the budget, not the run",
+}
+WHEN_GRANTED: Mapping[C, tuple[tuple[str, ...], str]] = {
+    C.FS_EXEC: ((MOUNT, LANDLOCK), "the loader can map any readable file of an executable tree"),
+    C.PROC_SPAWN: ((LANDLOCK,), "the loader can map any readable file of an executable tree"),
+    C.PROC_SHELL: ((MOUNT, LANDLOCK), "if no shell lies in an executable tree"),
+    C.NET_CONNECT: ((NET, BROKER), "names and ports as granted; the broker checks the address that it dials"),
+    C.NET_LISTEN: ((NET, BROKER), "any port inside; only granted ones can be reached from outside"),
+    C.NET_UDP: ((NET,), ""),
+    C.NET_DNS: ((NET, BROKER), "only granted names are answered"),
+    C.NET_UNIX: ((MOUNT,), "any socket in a granted tree"),
+    C.NET_FDPASS: ((DESCRIPTORS, MOUNT), ""),
+}
+LIMIT_OF: Mapping[C, str] = {
+    C.RES_CPU: "cpu_seconds",
+    C.RES_WALL: "wall_seconds",
+    C.RES_MEMORY: "memory_bytes",
+    C.RES_FDS: "fds",
+    C.RES_PROCS: "processes",
+    C.RES_DISK: "disk_bytes",
+    C.RES_OUTPUT: "output_bytes",
+    C.PROC_FORK: "processes",
+    C.PROC_THREAD: "processes",
+}
+OPENED_BY: Mapping[C, tuple[C, ...]] = {  # a grant of these takes layers away from the capability
+    C.FS_EXEC: (C.PROC_SPAWN,),
+    C.PROC_SPAWN: (C.PROC_SPAWN,),
+    C.PROC_SHELL: (C.PROC_SPAWN,),
+    C.NET_CONNECT: (C.NET_CONNECT, C.NET_LISTEN),
+    C.NET_LISTEN: (C.NET_CONNECT, C.NET_LISTEN),
+    C.NET_UDP: (C.NET_CONNECT, C.NET_LISTEN),
+    C.NET_DNS: (C.NET_CONNECT, C.NET_LISTEN),
+    C.NET_UNIX: (C.NET_UNIX,),
+    C.NET_FDPASS: (C.NET_UNIX,),
+}
+
+
+def coverage(policy: Policy, missing: Mapping[str, str]) -> tuple[Coverage, ...]:
+    """Say for every capability which layers withhold it. `missing` names the layers that this host lacks, and why."""
+    return tuple(_cover(capability, policy, missing) for capability in C)
+
+
+def gaps(policy: Policy, missing: Mapping[str, str]) -> Iterator[Gap]:
+    """Yield what is denied and not withheld by as many layers as the policy asks for."""
+    for covered in coverage(policy, missing):
+        if not covered.capability.enforceable or _given(covered.capability, policy):
+            continue
+        if direct := _direct(covered.capability, policy):
+            yield Gap(covered.capability, direct)
+        elif len(covered.layers) < policy.layers:
+            yield Gap(covered.capability, _why(covered, policy, missing))
+
+
+def _cover(capability: C, policy: Policy, missing: Mapping[str, str]) -> Coverage:
+    if capability not in WITHHELD:
+        return Coverage(capability, Enforcement.DESCRIBED, ())
+    if given := _given(capability, policy):
+        return Coverage(capability, Enforcement.NOT, (), given)
+    if direct := _direct(capability, policy):
+        return Coverage(capability, Enforcement.NOT, (), direct)
+    wanted, note = _layers(capability, policy)
+    held = tuple(layer for layer in wanted if layer not in missing)
+    return Coverage(capability, _how(capability, held), held, note or PARTLY.get(capability, ""))
+
+
+def _layers(capability: C, policy: Policy) -> tuple[tuple[str, ...], str]:
+    if any(policy.grants_any(other) for other in OPENED_BY.get(capability, ())):
+        return WHEN_GRANTED[capability]
+    return WITHHELD[capability], ""
+
+
+def _how(capability: C, held: tuple[str, ...]) -> Enforcement:
+    if not held:
+        return Enforcement.NOT
+    if capability in PARTLY:
+        return Enforcement.PARTLY
+    return Enforcement.ENFORCED if len(held) > 1 else Enforcement.SINGLE
+
+
+def _given(capability: C, policy: Policy) -> str:
+    """Say that the policy itself gives all of a capability."""
+    if capability in LIMIT_OF and getattr(policy.limits, LIMIT_OF[capability]) == 0:
+        return "the policy sets no limit"
+    if capability is C.NATIVE_WX and policy.grants_any(C.NATIVE_WX):
+        return "granted"
+    return ""
+
+
+def _direct(capability: C, policy: Policy) -> str:
+    """Say what a write grant in mode direct takes away: it reaches the host at once, past every check."""
+    direct = [grant.resource for grant in policy.of(C.FS_WRITE) if grant.mode is WriteMode.DIRECT]
+    if not direct or capability not in (C.FS_PERSIST, C.RES_DISK):
+        return ""
+    if capability is C.FS_PERSIST and "@persist" not in policy.deny and not any(map(persists, direct)):
+        return ""
+    what = "names that something later executes" if capability is C.FS_PERSIST else "no quota"
+    return f"mode direct writes to {', '.join(direct)} at once: {what} can be written there"
+
+
+def _why(covered: Coverage, policy: Policy, missing: Mapping[str, str]) -> str:
+    wanted, _ = _layers(covered.capability, policy)
+    reasons = [f"{layer}: {missing[layer]}" for layer in wanted if layer in missing]
+    held = ", ".join(covered.layers) or "no layer"
+    asked = f"withheld by {held}; {policy.layers} asked for" if covered.layers else "no layer withholds it"
+    return "; ".join((asked, *reasons))

@@ -1,0 +1,91 @@
+"""Who the target is: an identity that owns nothing of the host's, without any Linux capability, for good.
+
+The names of the bits are those of capabilities(7); each step that fails ends the run before the target exists.
+"""
+
+import os
+import resource
+
+from casemate.model.policy import Limits
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.world import UID
+
+FIRST = 1_900_000_000  # host ids from here on are used by nobody: systemd's containers end at 1_879_048_191
+LAST_CAPABILITY = 63
+SECUREBITS = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40 | 0x80  # NOROOT, NO_SETUID_FIXUP, KEEP_CAPS off; all locked
+COUNTED = {"max_inotify_instances": "32", "max_inotify_watches": "16384"}  # the caller's other programs need them too
+NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time")
+
+
+def map_self(inside: int, uid: int, gid: int, proc: str = "/proc") -> None:
+    """Map one identity into the user namespace just made: user_namespaces(7)."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{inside} {uid} 1"), ("gid_map", f"{inside} {gid} 1")):
+        write(f"{proc}/self/{name}", text)
+
+
+def write(path: str, text: str) -> None:
+    """Write a kernel file in one call."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def become(uid: int) -> None:
+    """Leave root's identity for one that owns nothing; supplementary groups go first."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    k.prctl(k.PR_SET_DUMPABLE, 1)  # or /proc/self belongs to root, and the next map could not be written
+
+
+def last_namespace(proc: int) -> None:
+    """Enter a user namespace that may hold no further namespace of any kind. `proc` is a procfs with sysctls."""
+    uid, gid = os.geteuid(), os.getegid()
+    k.unshare(k.CLONE_NEWUSER)
+    here = f"/proc/self/fd/{proc}"
+    map_self(UID, uid, gid, here)
+    for kind in NAMESPACES:
+        path = f"{here}/sys/user/max_{kind}_namespaces"
+        if kind != "time" or os.path.exists(path):  # noqa: PTH110 -- start-up path; Linux 5.6
+            write(path, "0")
+    for name, most in COUNTED.items():
+        if os.path.exists(f"{here}/sys/user/{name}"):  # noqa: PTH110 -- start-up path; a kernel without inotify
+            write(f"{here}/sys/user/{name}", most)
+
+
+def drop_privileges() -> None:
+    """Lock the securebits, empty the bounding, ambient and other sets, and allow no new privileges."""
+    k.prctl(k.PR_CAP_AMBIENT, 4)
+    k.prctl(k.PR_SET_SECUREBITS, SECUREBITS)
+    for capability in range(LAST_CAPABILITY + 1):
+        try:
+            k.prctl(k.PR_CAPBSET_DROP, capability)
+        except OSError:
+            break  # EINVAL: the kernel knows no further one
+    k.keep_capabilities(())
+    k.prctl(k.PR_SET_NO_NEW_PRIVS, 1)
+
+
+def limit(limits: Limits) -> None:
+    """Set the resource limits, soft and hard; 0 leaves what the caller has; man 2 setrlimit."""
+    wanted = (
+        (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_CPU, limits.cpu_seconds),
+        (resource.RLIMIT_NOFILE, limits.fds),
+        (resource.RLIMIT_NPROC, limits.processes),
+        (resource.RLIMIT_FSIZE, limits.disk_bytes),
+    )
+    for which, value in wanted:
+        if value:
+            _lower(which, value)
+    for which in (resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE):
+        _lower(which, 0)
+    _lower(resource.RLIMIT_CORE, 1)  # not 0: core(5), a pipe in core_pattern is served unless it is exactly 1
+
+
+def _lower(which: int, value: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(which, (least, least))

@@ -1,0 +1,191 @@
+"""The system calls that Python has no name for, by ctypes; a failure is an OSError that names the call.
+
+Numbers above 423 are the same on every architecture. Structures and constants are those of linux/uapi.
+"""
+
+import ctypes
+import errno
+import os
+from collections.abc import Sequence
+
+MACHINE = os.uname().machine
+NUMBERS = {  # name: (x86_64, aarch64)
+    "pivot_root": (155, 41),
+    "capset": (126, 91),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "seccomp": (317, 277),
+}
+COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE, -1)
+
+OPEN_TREE, MOVE_MOUNT, FSOPEN, FSCONFIG, FSMOUNT = 428, 429, 430, 431, 432
+CLOSE_RANGE, OPENAT2, MOUNT_SETATTR = 436, 437, 442
+LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
+
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+
+MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+OPEN_TREE_CLONE, AT_RECURSIVE, AT_EMPTY_PATH = 1, 0x8000, 0x1000
+MOVE_MOUNT_EMPTY = 0x4 | 0x40  # both ends are named by descriptors alone
+ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV, ATTR_NOEXEC, ATTR_IDMAP = 1, 2, 4, 8, 0x100000
+O_PATH = 0x200000
+RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP = 1, 4, 8, 22
+PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_SET_MDWE = 24, 28, 38, 47, 65
+PR_SET_TSC, PR_SET_NAME = 26, 15
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+
+
+class Unsupported(OSError):  # noqa: N818 -- it says what is the case
+    """The system call has no number on this architecture."""
+
+
+def number(name: str) -> int:
+    """Give the number of a system call on this architecture. Raises Unsupported for others than x86-64 and aarch64."""
+    if COLUMN < 0:
+        raise Unsupported(errno.ENOSYS, f"{name}: {MACHINE} is not supported")
+    return NUMBERS[name][COLUMN]
+
+
+def checked(result: int, name: str) -> int:
+    """Turn -1 into an OSError that names the call."""
+    if result == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")
+    return result
+
+
+def call(name: str, nr: int, *arguments: "int | ctypes.Array[ctypes.c_char] | bytes | None") -> int:
+    """Make a system call; integers are passed as 64 bits."""
+    passed = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    return checked(_syscall(ctypes.c_long(nr), *passed), name)
+
+
+def unshare(flags: int) -> None:
+    """Leave namespaces for new ones; man 2 unshare."""
+    checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def sethostname(name: str) -> None:
+    """Name this UTS namespace; man 2 sethostname."""
+    raw = name.encode()
+    checked(_libc.sethostname(raw, ctypes.c_size_t(len(raw))), "sethostname")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+    """Mount a file system, or change the flags of a mount; man 2 mount."""
+    result = _libc.mount(
+        os.fsencode(source),
+        os.fsencode(target),
+        None if kind is None else kind.encode(),
+        ctypes.c_ulong(flags),
+        os.fsencode(options) or None,
+    )
+    checked(result, f"mount {kind or 'flags'} on {target}")
+
+
+def pivot_root(new: str, old: str) -> None:
+    """Exchange the root of this mount namespace; man 2 pivot_root."""
+    call("pivot_root", number("pivot_root"), os.fsencode(new), os.fsencode(old))
+
+
+def umount(target: str) -> None:
+    """Detach a mount and everything below it, now for newcomers, for others when they let go."""
+    checked(_libc.umount2(os.fsencode(target), ctypes.c_int(MNT_DETACH)), f"umount {target}")
+
+
+def open_within(root: int, path: str, flags: int = O_PATH) -> int:
+    """Open `path` as if `root` were /, through no symbolic link and no magic link: openat2(2)."""
+    how = (ctypes.c_uint64 * 3)(flags | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+    try:
+        return call("openat2", OPENAT2, root, os.fsencode(path), bytes(how), ctypes.sizeof(how))
+    except OSError as error:
+        raise OSError(error.errno, f"{path}: {os.strerror(error.errno or 0)}") from None
+
+
+def clone_tree(descriptor: int) -> int:
+    """Give a detached copy of the mount, and of those below it, at an O_PATH descriptor: open_tree(2)."""
+    flags = OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | os.O_CLOEXEC
+    return call("open_tree", OPEN_TREE, descriptor, b"", flags)
+
+
+def set_attributes(tree: int, attributes: int, *, recursive: bool = True, users: int = 0) -> None:
+    """Set mount attributes; with ATTR_IDMAP `users` is a descriptor of a user namespace: mount_setattr(2)."""
+    how = (ctypes.c_uint64 * 4)(attributes, 0, 0, users)
+    flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
+    call("mount_setattr", MOUNT_SETATTR, tree, b"", flags, bytes(how), ctypes.sizeof(how))
+
+
+def attach(tree: int, target: int) -> None:
+    """Mount a detached tree on what an O_PATH descriptor names: move_mount(2)."""
+    call("move_mount", MOVE_MOUNT, tree, b"", target, b"", MOVE_MOUNT_EMPTY)
+
+
+def new_filesystem(kind: str, options: Sequence[tuple[str, str | None]], attributes: int) -> int:
+    """Make a file system and give its mount, attached nowhere: fsopen(2), fsconfig(2), fsmount(2)."""
+    context = call("fsopen", FSOPEN, kind.encode(), 1)
+    try:
+        for key, value in options:
+            command = 0 if value is None else 1
+            call(
+                f"fsconfig {key}",
+                FSCONFIG,
+                context,
+                command,
+                key.encode(),
+                None if value is None else value.encode(),
+                0,
+            )
+        call(f"fsconfig create {kind}", FSCONFIG, context, 6, None, None, 0)
+        return call("fsmount", FSMOUNT, context, 1, attributes)
+    finally:
+        os.close(context)
+
+
+def prctl(option: int, *arguments: int) -> int:
+    """Ask for, or change, a property of this process; man 2 prctl."""
+    padded = [ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
+    return checked(_libc.prctl(ctypes.c_int(option), *padded), f"prctl {option}")
+
+
+def keep_capabilities(kept: Sequence[int]) -> None:
+    """Empty the effective, permitted and inheritable sets but for these bits below 32; man 2 capset, version 3."""
+    header = bytes((ctypes.c_uint32 * 2)(0x20080522, 0))
+    mask = sum(1 << bit for bit in kept)
+    call("capset", number("capset"), header, bytes((ctypes.c_uint32 * 6)(mask, mask, 0, 0, 0, 0)))
+
+
+def close_on_exec(first: int) -> None:
+    """Mark every descriptor from `first` on: close_range(2) with CLOSE_RANGE_CLOEXEC."""
+    call("close_range", CLOSE_RANGE, first, 0xFFFFFFFF, 4)
+
+
+def close_range(first: int, last: int) -> None:
+    """Close descriptors; those that are not open do not matter."""
+    if first <= last:
+        call("close_range", CLOSE_RANGE, first, last, 0)
+
+
+def erase(address: int, length: int) -> None:
+    """Overwrite memory of this process with zeros."""
+    ctypes.memset(address, 0, length)
+
+
+def map_at(address: int, length: int) -> bool:
+    """Map private zeroed memory at an address that nothing uses; false when something does: MAP_FIXED_NOREPLACE."""
+    _libc.mmap.restype = ctypes.c_void_p
+    got = _libc.mmap(
+        ctypes.c_void_p(address),
+        ctypes.c_size_t(length),
+        ctypes.c_int(3),  # PROT_READ | PROT_WRITE
+        ctypes.c_int(0x100022),  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE
+        ctypes.c_int(-1),
+        ctypes.c_long(0),
+    )
+    return bool(got == address)

@@ -1,0 +1,260 @@
+"""Policy + command → plan. It reads the file system to resolve links, and starts nothing.
+
+A path is bound at its own place: every symbolic link on the way is made again inside, so that a program finds things
+where it expects them. Deny beats every grant, whatever the order.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+
+from casemate.model.capability import Capability
+from casemate.model.errors import PolicyError, Refused
+from casemate.model.exits import Exit
+from casemate.model.policy import Grant, Missing, Policy, WriteMode
+from casemate.model.sandbox import Command, Coverage, Operation
+from casemate.sandbox.native import executable, world
+from casemate.sandbox.native.contract import NativePlan, Outside, Write
+from casemate.sandbox.native.endpoints import endpoints, forwards
+from casemate.sandbox.native.gathered import Gathered
+from casemate.sandbox.native.paths import ABSENT, below, look, walk
+from casemate.sandbox.native.steps import Bind, Filter, Folder, Hide, Layered, Link, Seen, Step, describe
+
+OWN = ("/proc", "/dev", "/sys")  # made anew inside, or not there at all
+MARKS = {"@persist"}  # enforced by name when a layer is committed, not by path
+SHOWN = (Capability.FS_READ, Capability.FS_LIST, Capability.NET_UNIX)
+LISTED = (*SHOWN, Capability.FS_EXEC, Capability.PROC_SPAWN, Capability.NATIVE_EXT)
+EXECUTING = (Capability.FS_EXEC, Capability.PROC_SPAWN, Capability.NATIVE_EXT)
+
+
+def compile_plan(command: Command, policy: Policy, coverage: tuple[Coverage, ...]) -> NativePlan:
+    """Say exactly what would be started. Raises Refused (125, 126, 127) and PolicyError."""
+    root = Gathered()
+    for capability in LISTED:
+        for grant in policy.of(capability):
+            _read(root, grant, policy.missing)
+    for grant in policy.of(Capability.FS_WRITE):
+        _write(root, grant, policy)
+    for path in _executables(policy):
+        _runnable(root, path)
+    _deny_beats_grants(root, policy)
+    if not any(below(os.path.realpath(world.LOCALTIME), denied) for denied in policy.deny):
+        _read(root, Grant(Capability.FS_READ, world.LOCALTIME), Missing.SKIP_READ)
+    _check_command(root, command)
+    steps = (*_steps(root, policy, command), *_hidden(root, policy))
+    return _assemble(command, policy, coverage, root, steps)
+
+
+def _assemble(
+    command: Command, policy: Policy, coverage: tuple[Coverage, ...], root: Gathered, steps: tuple[Step, ...]
+) -> NativePlan:
+    shape = Filter(
+        wx=policy.grants_any(Capability.NATIVE_WX),
+        unix=policy.grants_any(Capability.NET_UNIX),
+        inet=policy.grants_any(Capability.NET_CONNECT) or policy.grants_any(Capability.NET_LISTEN),
+        spawn=policy.grants_any(Capability.PROC_SPAWN),
+    )
+    outside = Outside(
+        limits=policy.limits,
+        connect=endpoints(grant.resource for grant in policy.of(Capability.NET_CONNECT)),
+        forwards=forwards(grant.resource for grant in policy.of(Capability.NET_LISTEN)),
+        writes=tuple(write for _, write in root.writes.values()),
+        deny=tuple(path for path in policy.deny if path not in MARKS),
+        persist="@persist" in policy.deny,
+    )
+    return NativePlan(
+        backend="native",
+        command=command.argv,
+        directory=command.directory,
+        environment=world.variables(policy),
+        operations=tuple(_operations(command, policy, root, steps, shape, outside)),
+        coverage=coverage,
+        executable=command.executable,
+        runnable=tuple(root.runnable),
+        steps=steps,
+        filter=shape,
+        tmp_bytes=policy.tmp_bytes,
+        outside=outside,
+    )
+
+
+def _operations(
+    command: Command, policy: Policy, root: Gathered, steps: tuple[Step, ...], shape: Filter, outside: Outside
+) -> Iterator[Operation]:
+    yield Operation("unshare", {"namespaces": "user,mount,pid,net,ipc,uts,cgroup"})
+    yield from map(describe, steps)
+    yield Operation("pivot_root")
+    for endpoint in outside.connect:
+        address = endpoint.address or endpoint.address6
+        yield Operation("broker", {"connect": f"{endpoint.host}:{endpoint.port}", "inside": address})
+    for forward in outside.forwards:
+        yield Operation("forward", {"listen": f"{forward.host}:{forward.port}"})
+    yield Operation("identity", {"uid": world.UID, "gid": world.UID, "capabilities": "none", "new_privileges": "never"})
+    for name in ("cpu_seconds", "wall_seconds", "memory_bytes", "processes", "fds", "output_bytes", "disk_bytes"):
+        yield Operation("limit", {name: getattr(policy.limits, name)})
+    yield Operation("environment", {"names": ",".join(world.variables(policy))})
+    yield Operation("descriptors", {"kept": "0,1,2"})
+    yield Operation("landlock", {"execute": ",".join(root.runnable)})
+    yield Operation("seccomp", {"open": str(shape), "unknown": "ENOSYS"})
+    yield Operation("exec", {"file": command.executable, "directory": command.directory})
+
+
+def _checked(path: str) -> str:
+    """Refuse what cannot be a granted path."""
+    if not path.startswith("/") or "\0" in path:
+        raise PolicyError(f"{path!r} is not an absolute path (the policy was not expanded)")
+    return path
+
+
+def _own(path: str) -> None:
+    if path == "/" or any(below(path, own) for own in OWN):
+        raise PolicyError(f"{path} cannot be granted by the native backend: /proc, /dev and /sys are made anew inside")
+
+
+def _found(path: str, *, needed: bool) -> tuple[Seen, tuple[Link, ...]] | None:
+    try:
+        real, links = walk(_checked(path))
+        seen = look(real)
+    except OSError as error:
+        if error.errno in ABSENT and not needed:
+            return None
+        raise Refused(f"granted path {path}: {error.strerror}") from None
+    _own(seen.path)
+    return seen, links
+
+
+def _read(root: Gathered, grant: Grant, missing: Missing) -> None:
+    if world.is_there_already(grant.resource):
+        return
+    found = _found(grant.resource, needed=missing is Missing.ERROR)
+    if found is not None:
+        seen, links = found
+        root.passed(links)
+        root.bind(seen, execute=grant.capability in EXECUTING)
+
+
+def _write(root: Gathered, grant: Grant, policy: Policy) -> None:
+    if world.is_there_already(grant.resource):
+        return
+    found = _found(grant.resource, needed=True)
+    assert found is not None  # noqa: S101 -- needed=True raises instead; for the type checker
+    seen, links = found
+    root.passed(links)
+    if not seen.directory and not stat.S_ISREG(os.lstat(seen.path).st_mode):
+        raise PolicyError(f"{grant.resource} cannot be granted for writing: it is neither a file nor a directory")
+    mode = grant.mode or WriteMode.COMMIT
+    size = grant.max_bytes or policy.limits.disk_bytes
+    step = Layered(seen, size) if mode is WriteMode.COMMIT else Bind(seen, write=True)
+    root.writes[seen.path] = (step, Write(seen.path, mode, size, seen.directory))
+
+
+def _executables(policy: Policy) -> Iterator[str]:
+    for capability in (Capability.FS_EXEC, Capability.PROC_SPAWN):
+        yield from (grant.resource for grant in policy.of(capability))
+
+
+def _runnable(root: Gathered, path: str) -> None:
+    """Let execve open a granted file or tree, and a file's loader; a script's interpreter needs its own grant."""
+    found = _found(path, needed=False)
+    if found is None:
+        return
+    root.runnable[found[0].path] = None
+    if found[0].directory:
+        return  # a whole tree may be executed (@system); its loader needs no grant of its own when it lies in it
+    try:
+        with_it = executable.companions(found[0].path)
+    except OSError:
+        return  # not readable by us: the kernel will say so at execve
+    for loader in (name for name in with_it if name.startswith("/") and _is_loader(name)):
+        if there := _found(loader, needed=False):
+            root.passed(there[1])
+            root.bind(there[0], execute=True)
+            root.runnable[there[0].path] = None
+
+
+def _is_loader(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name.startswith(("ld-", "ld.", "ld64"))
+
+
+def _check_command(root: Gathered, command: Command) -> None:
+    """Tell "not found" and "not executable" before anything starts; the kernel has the last word."""
+    try:
+        real, _ = walk(_checked(command.executable))
+        status = os.stat(real)  # noqa: PTH116 -- pathlib is too heavy for the start-up path
+        needed = executable.companions(real)
+    except OSError as error:
+        code = Exit.NOT_FOUND if error.errno in ABSENT else Exit.NOT_EXECUTABLE
+        raise Refused(f"{command.executable}: {error.strerror}", code) from None
+    if look(real).directory or not status.st_mode & 0o111:
+        raise Refused(f"{command.executable}: is not an executable file", Exit.NOT_EXECUTABLE)
+    if not root.may_run(real):
+        raise Refused(f"{command.executable}: executing it is not granted (fs.exec)", Exit.NOT_EXECUTABLE)
+    for name in needed:
+        _check_companion(root, command.executable, name)
+
+
+def _check_companion(root: Gathered, path: str, name: str) -> None:
+    try:
+        real, _ = walk(name)
+        look(real)
+    except OSError as error:
+        raise Refused(f"{path} needs {name}: {error.strerror}", Exit.NOT_EXECUTABLE) from None
+    if not root.may_run(real):
+        raise Refused(f"{path} needs {name}: executing it is not granted (fs.exec)", Exit.NOT_EXECUTABLE)
+
+
+def _steps(root: Gathered, policy: Policy, command: Command) -> tuple[Step, ...]:
+    """Order the steps: what is made inside first, then trees before what lies in them."""
+    mounted = root.mounted()
+    trees = [step.seen.path for step in mounted if step.seen.directory]
+    links = [link for path, link in root.links.items() if not any(below(path, tree) for tree in trees)]
+    steps: list[Step] = [*world.steps(policy), *links, *mounted]
+    directory, passed = _directory(command.directory)
+    steps += [link for link in passed if link.path not in root.links and not any(below(link.path, t) for t in trees)]
+    if not any(below(directory, tree) for tree in trees):
+        steps.append(Folder(directory))
+    return tuple(steps)
+
+
+def _directory(path: str) -> tuple[str, tuple[Link, ...]]:
+    if path == world.HOME:
+        return path, ()  # made inside; the host has no such folder
+    try:
+        return walk(_checked(path))
+    except OSError as error:
+        raise Refused(f"working directory {path}: {error.strerror}") from None
+
+
+def _deny_beats_grants(root: Gathered, policy: Policy) -> None:
+    """Refuse a policy that grants what it denies: expansion has dropped such grants, and said so."""
+    for denied in policy.deny:
+        names = () if denied in MARKS else {_checked(denied), os.path.realpath(denied)}
+        for path in (*root.binds, *root.writes):
+            if any(below(path, name) for name in names):
+                raise PolicyError(f"{path} is granted and {denied} is denied: take one of them out")
+
+
+def _hidden(root: Gathered, policy: Policy) -> Iterator[Step]:
+    """Cover every denied path that a granted tree would show, and every kernel file system below one."""
+    trees = [*root.binds, *root.writes]
+    covered = dict[str, bool]()
+    for path in policy.deny:
+        if path in MARKS:
+            continue
+        found = _found_denied(path)
+        if found is not None and any(below(found.path, tree) for tree in trees):
+            covered[found.path] = found.directory
+    for path in world.kernel_mounts():
+        if any(below(path, tree) for tree in trees):
+            covered[path] = True
+    for path in sorted(covered, key=lambda path: path.count("/")):
+        if not any(below(path, other) for other in covered if other != path):
+            yield Hide(path, covered[path])
+
+
+def _found_denied(path: str) -> Seen | None:
+    try:
+        return look(walk(_checked(path))[0])
+    except OSError:
+        return None  # nothing there to hide

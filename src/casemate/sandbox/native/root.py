@@ -1,0 +1,263 @@
+"""Builds the root inside from the steps of a plan, in the steward, before anything of the target exists.
+
+Host paths are opened once, through no symbolic link, compared with what was seen when the plan was made, and mounted by
+descriptor: what is checked is what is bound. Nothing is written to the host; everything of ours is in memory and ends
+with the mount namespace.
+"""
+
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.paths import below
+from casemate.sandbox.native.steps import (
+    Bind,
+    Device,
+    Folder,
+    Hide,
+    Layered,
+    Link,
+    Private,
+    Seen,
+    Step,
+    Synthetic,
+)
+
+BASE = "/tmp"  # noqa: S108 -- covered by a tmpfs of our own in a private mount namespace
+NEW, LAYERS = f"{BASE}/root", f"{BASE}/layers"
+READ_ONLY = k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NODEV
+SMALL = "size=4m,nr_inodes=4k,mode=755"
+CHUNK = 1 << 20
+PAGE, LEAST_NAMES = 4096, 1024
+
+
+class Changed(OSError):  # noqa: N818 -- it says what happened to the path
+    """A path names another file than when the plan was made."""
+
+
+@dataclass(slots=True)
+class Root:
+    """A root being built. `owner` is the host identity that the target will have; `users` maps the caller's to it."""
+
+    owner: int
+    users: int = -1  # descriptor of a user namespace for idmapped mounts, or -1
+    new: int = -1
+    uppers: list[int] = field(default_factory=list[int])
+    trees: list[str] = field(default_factory=list[str])  # bound so far: nothing is ever made in them
+
+    def prepare(self) -> None:
+        """Cover a directory with memory of our own, and make the new root and the place of the layers in it."""
+        k.mount("none", "/", None, k.MS_REC | k.MS_PRIVATE)
+        k.mount("casemate", BASE, "tmpfs", k.MS_NOSUID | k.MS_NODEV, SMALL)
+        for path in (NEW, LAYERS):
+            os.mkdir(path, 0o755)  # noqa: PTH102 -- pathlib is too heavy for the start-up path
+        k.mount("casemate", NEW, "tmpfs", k.MS_NOSUID | k.MS_NODEV, SMALL)
+        self.new = os.open(NEW, k.O_PATH | os.O_CLOEXEC)
+        os.mkdir(f"{BASE}/hidden", 0)  # noqa: PTH102 -- likewise
+        os.close(os.open(f"{BASE}/hidden.file", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0))
+
+    def build(self, steps: Sequence[Step]) -> None:
+        """Carry the steps out. Host paths that BASE covers are opened before it is covered."""
+        os.umask(0)
+        sources = [self.open_source(step) for step in steps]
+        self.prepare()
+        for step, source in zip(steps, sources, strict=True):
+            try:
+                self.carry_out(step, source)
+            except OSError as error:
+                raise OSError(error.errno, f"{step}: {error.strerror}") from None
+            if source >= 0:
+                os.close(source)
+
+    def open_source(self, step: Step) -> int:
+        """Open what a step takes from the host; -1 where it takes nothing. Raises Changed."""
+        match step:
+            case Bind(seen) | Layered(seen):
+                return open_seen(seen)
+            case Device(path):
+                return open_device(path)
+            case Link() | Private() | Synthetic() | Folder() | Hide():
+                return -1
+            case _:
+                assert_never(step)
+
+    def carry_out(self, step: Step, source: int) -> None:
+        """Do one step."""
+        match step:
+            case Bind(seen, execute, write):
+                self.bind(seen, source, execute=execute, write=write)
+            case Layered(seen, size):
+                self.layer(seen, source, size)
+            case Link(path, text):
+                self.parent(path)
+                os.symlink(text, NEW + path)  # noqa: PTH211 -- pathlib is too heavy for the start-up path
+            case Private(path, size):
+                self.private(path, size)
+            case Synthetic(path, content):
+                self.parent(path)
+                self.file(path, content.encode(), 0o444)
+            case Device(path):
+                self.parent(path)
+                self.file(path, b"", 0o444)
+                self.place(source, path, k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NOEXEC)
+            case Folder(path):
+                self.parent(path + "/.")
+            case Hide(path, directory):
+                hidden = os.open(f"{BASE}/hidden" + ("" if directory else ".file"), k.O_PATH | os.O_CLOEXEC)
+                self.place(hidden, path, READ_ONLY | k.ATTR_NOEXEC)
+                os.close(hidden)
+            case _:
+                assert_never(step)
+
+    def bind(self, seen: Seen, source: int, *, execute: bool, write: bool) -> None:
+        """Mount a host tree or file at its own path, nosuid, nodev, and read-only unless it is a direct write grant."""
+        attributes = k.ATTR_NOSUID | k.ATTR_NODEV
+        attributes |= 0 if write else k.ATTR_RDONLY
+        attributes |= 0 if execute else k.ATTR_NOEXEC
+        self.target(seen)
+        self.place(source, seen.path, attributes)
+
+    def place(self, source: int, path: str, attributes: int) -> None:
+        """Clone the mount at a descriptor, set its attributes and attach it at `path` inside."""
+        tree = self.clone(source, attributes)
+        target = k.open_within(self.new, path)
+        k.attach(tree, target)
+        os.close(target)
+        os.close(tree)
+
+    def clone(self, source: int, attributes: int) -> int:
+        """Give a detached tree with attributes, owned by the target where the caller's own id is on the file."""
+        tree = k.clone_tree(source)
+        k.set_attributes(tree, attributes)
+        if self.users >= 0:
+            with suppress(OSError):  # a file system without idmapped mounts: then what others may read can be read
+                k.set_attributes(tree, k.ATTR_IDMAP, users=self.users)
+        return tree
+
+    def target(self, seen: Seen) -> None:
+        """Make the mount point, unless a tree that was bound before holds it."""
+        if seen.directory:
+            self.parent(seen.path + "/.")
+            self.trees.append(seen.path)
+        elif not self.is_bound(seen.path):
+            self.parent(seen.path)
+            self.file(seen.path, b"", 0o444)
+
+    def is_bound(self, path: str) -> bool:
+        """Tell whether a path lies in a tree of the host: those are never changed."""
+        return any(below(path, tree) for tree in self.trees)
+
+    def parent(self, path: str) -> None:
+        """Make the directories above `path`, as far as they are our own memory."""
+        made = ""
+        for part in path.split("/")[1:-1]:
+            made += f"/{part}"
+            if self.is_bound(made):
+                return
+            with suppress(FileExistsError):
+                os.mkdir(NEW + made, 0o755)  # noqa: PTH102 -- likewise
+
+    def file(self, path: str, content: bytes, mode: int) -> None:
+        """Write a file of ours into the new root; never through a link, never over anything."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(NEW + path, flags, mode)
+        os.write(descriptor, content)
+        os.close(descriptor)
+
+    def private(self, path: str, size: int) -> None:
+        """Mount an empty directory in memory that belongs to the target: nothing in it can be executed or mapped so."""
+        self.parent(path + "/.")
+        k.mount("casemate", NEW + path, "tmpfs", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, memory(size) + ",mode=700")
+        os.chown(NEW + path, self.owner, self.owner)
+
+    def layer(self, seen: Seen, source: int, size: int) -> None:
+        """Put a private layer over a host tree, or a private copy over a file; keep a descriptor for the commit."""
+        number = len(self.uppers)
+        place = f"{LAYERS}/{number}"
+        os.mkdir(place, 0o755)  # noqa: PTH102 -- likewise
+        k.mount("casemate", place, "tmpfs", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, memory(size) + ",mode=755")
+        self.target(seen)
+        (self.overlay if seen.directory else self.copy)(seen, source, place)
+
+    def overlay(self, seen: Seen, source: int, place: str) -> None:
+        """See overlayfs: lower is the granted tree, upper and work lie on the layer."""
+        for name in ("lower", "upper", "work", "merged"):
+            os.mkdir(f"{place}/{name}", 0o755)  # noqa: PTH102 -- likewise
+        tree = self.clone(source, k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NODEV)
+        lower = os.open(f"{place}/lower", k.O_PATH | os.O_CLOEXEC)
+        k.attach(tree, lower)
+        os.close(lower)
+        status = os.stat(f"{place}/lower")  # noqa: PTH116 -- likewise
+        os.chmod(f"{place}/upper", stat.S_IMODE(status.st_mode) & 0o777)  # noqa: PTH101 -- likewise
+        os.chown(f"{place}/upper", self.owner, self.owner)
+        options = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work,redirect_dir=nofollow"
+        options += ",metacopy=off,index=off"
+        options += "" if self.users >= 0 else ",userxattr"
+        k.mount("casemate", f"{place}/merged", "overlay", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, options)
+        merged = os.open(f"{place}/merged", k.O_PATH | os.O_CLOEXEC)
+        target = k.open_within(self.new, seen.path)
+        k.attach(k.clone_tree(merged), target)
+        self.uppers.append(os.open(f"{place}/upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+    def copy(self, seen: Seen, source: int, place: str) -> None:
+        """Copy a file into the layer and mount the copy over it."""
+        reader = os.open(f"/proc/self/fd/{source}", os.O_RDONLY | os.O_CLOEXEC)
+        writer = os.open(f"{place}/file", os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        while data := os.read(reader, CHUNK):
+            os.write(writer, data)
+        os.fchmod(writer, stat.S_IMODE(os.fstat(reader).st_mode) & 0o777)
+        os.fchown(writer, self.owner, self.owner)
+        os.close(reader)
+        os.lseek(writer, 0, os.SEEK_SET)
+        copied = os.open(f"{place}/file", k.O_PATH | os.O_CLOEXEC)
+        target = k.open_within(self.new, seen.path)
+        tree = k.clone_tree(copied)
+        k.set_attributes(tree, k.ATTR_NOSUID | k.ATTR_NODEV | k.ATTR_NOEXEC)
+        k.attach(tree, target)
+        self.uppers.append(writer)
+
+
+def memory(size: int) -> str:
+    """Give the options of a tmpfs: bytes, and as many names as pages; 0 is the kernel's default, half of the memory."""
+    if not size:
+        return "size=50%"
+    return f"size={max(size, PAGE)},nr_inodes={max(size // PAGE, LEAST_NAMES)}"
+
+
+def enter(umask: int = 0o077) -> None:
+    """Make the new root the root of this mount namespace, let the old one go, and make ours read-only."""
+    os.chdir(NEW)
+    k.pivot_root(".", ".")  # the old root now lies over the new one: pivot_root(2), notes
+    k.umount(".")
+    os.chdir("/")
+    here = os.open("/", k.O_PATH | os.O_CLOEXEC)
+    k.set_attributes(here, READ_ONLY | k.ATTR_NOEXEC, recursive=False)
+    os.close(here)
+    os.umask(umask)
+
+
+def open_seen(seen: Seen) -> int:
+    """Open a host path through no link and make sure that it is the file that the plan means. Raises Changed."""
+    top = os.open("/", k.O_PATH | os.O_CLOEXEC)
+    try:
+        descriptor = k.open_within(top, seen.path)
+    finally:
+        os.close(top)
+    status = os.fstat(descriptor)
+    if (status.st_dev, status.st_ino) != (seen.device, seen.inode):
+        os.close(descriptor)
+        raise Changed(f"{seen.path} is another file than when the plan was made")
+    return descriptor
+
+
+def open_device(path: str) -> int:
+    """Open a device of the host, and make sure that it is one."""
+    descriptor = os.open(path, k.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not stat.S_ISCHR(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Changed(f"{path} is not a device")
+    return descriptor

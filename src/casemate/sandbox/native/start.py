@@ -1,0 +1,192 @@
+"""P's part of the process tree: open what it needs, fork the steward, wait until all stands, hand it to the loop.
+
+The tree is P → S (steward.py) → I (init.py) → T (target.py). Every layer is in force before T's execve, and every
+failure on the way ends the run with 125 and the layer's name.
+"""
+
+import json
+import os
+import signal
+import socket
+import warnings
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from casemate.model.errors import Refused
+from casemate.model.exits import Exit
+from casemate.model.sandbox import Outcome
+from casemate.sandbox.native import forward, supervise, terminal
+from casemate.sandbox.native.contract import (
+    CommitLayer,
+    Inside,
+    Listener,
+    NativePlan,
+    Resolver,
+    RunInput,
+    Stdio,
+    Transport,
+    Write,
+)
+from casemate.sandbox.native.root import open_seen
+from casemate.sandbox.native.steps import Layered
+from casemate.sandbox.native.steward import Ends, Prepared, stand
+
+WORD = 256
+
+
+@dataclass(slots=True)
+class _Opened:
+    """Descriptors that are ours until the loop outside takes them over."""
+
+    numbers: set[int] = field(default_factory=set[int])
+
+    def own(self, *numbers: int) -> None:
+        """Note what must be closed if the run does not start."""
+        self.numbers.update(number for number in numbers if number >= 0)
+
+    def close(self, *numbers: int) -> None:
+        """Close some now."""
+        for number in numbers:
+            if number in self.numbers:
+                self.numbers.discard(number)
+                os.close(number)
+
+
+def start(plan: NativePlan, run: RunInput, prepared: Prepared) -> Outcome:
+    """Run the plan. Raises Refused when nothing of the target ran; then nothing is left behind either."""
+    with _owned() as opened:
+        try:
+            inside = _stand_up(plan, run, prepared, opened)
+        except OSError as error:
+            raise Refused(f"cannot prepare the run: {error}") from None
+        opened.numbers.clear()
+    return supervise.supervise(inside, plan, run)
+
+
+@contextmanager
+def _owned() -> Generator[_Opened]:
+    opened = _Opened()
+    try:
+        yield opened
+    finally:
+        opened.close(*tuple(opened.numbers))
+
+
+def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened) -> Inside:
+    targets = list[int]()
+    for step in plan.steps:
+        if isinstance(step, Layered):
+            targets.append(open_seen(step.seen))
+            opened.own(targets[-1])
+    doors = forward.open_doors(plan.outside.forwards)
+    opened.own(*doors)
+    stdio = terminal.open_stdio(run.streams)
+    opened.own(*stdio.inner, *stdio.outer, stdio.terminal)
+    ours, ends = _channels(stdio, opened)
+    steward = _fork(plan, run, prepared, ends)
+    try:
+        pidfd = os.pidfd_open(steward)
+        opened.own(pidfd)
+        opened.close(ends.lifeline, ends.status, ends.control, *stdio.inner, stdio.terminal)
+        handed = _receive(ours.control, plan, opened)
+    except BaseException:
+        _end(steward)
+        raise
+    if handed is None:
+        _end(steward)
+        raise _refusal(ours.status)
+    layers = (CommitLayer(*made) for made in zip(_layered(plan), handed.layers, targets, strict=True))
+    return Inside(
+        steward=steward,
+        steward_pidfd=pidfd,
+        lifeline=ours.lifeline,
+        status=ours.status,
+        control=ours.control,
+        stdio=stdio,
+        resolvers=tuple(handed.resolvers),
+        listeners=tuple(handed.listeners),
+        layers=tuple(layers),
+        doors=doors,
+    )
+
+
+def _channels(stdio: Stdio, opened: _Opened) -> tuple[Ends, Ends]:
+    """Make lifeline, status and control; give our ends and the steward's."""
+    lifeline_in, lifeline = os.pipe2(os.O_CLOEXEC)
+    opened.own(lifeline_in, lifeline)
+    status, status_in = os.pipe2(os.O_CLOEXEC)
+    opened.own(status, status_in)
+    ours, theirs = (end.detach() for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    opened.own(ours, theirs)
+    me = os.getpid()
+    return Ends(me, lifeline, status, ours, stdio.outer), Ends(me, lifeline_in, status_in, theirs, stdio.inner)
+
+
+def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends) -> int:
+    """Fork the steward; give its pid. It never comes back from `stand`."""
+    with warnings.catch_warnings():  # threads of the caller: the child uses nothing that they could hold
+        warnings.simplefilter("ignore", DeprecationWarning)
+        steward = os.fork()
+    if steward == 0:
+        stand(plan, run.environment, prepared, ends)
+    return steward
+
+
+@dataclass(slots=True)
+class _Handed:
+    """What the steward passed out of the namespaces."""
+
+    listeners: list[Listener] = field(default_factory=list[Listener])
+    resolvers: list[Resolver] = field(default_factory=list[Resolver])
+    layers: list[int] = field(default_factory=list[int])
+
+    def take(self, word: str, descriptor: int, plan: NativePlan) -> None:
+        """Note one descriptor by the word it came with."""
+        kind, _, which = word.partition(" ")
+        if kind == "listener":
+            self.listeners.append(Listener(descriptor, plan.outside.connect[int(which)]))
+        elif kind == "resolver":
+            self.resolvers.append(Resolver(descriptor, Transport(which)))
+        else:
+            self.layers.append(descriptor)
+
+
+def _receive(control: int, plan: NativePlan, opened: _Opened) -> _Handed | None:
+    """Take descriptors until all stands; None when the steward ended before that."""
+    handed = _Handed()
+    with socket.socket(fileno=os.dup(control)) as channel:
+        while True:
+            word, descriptors, _, _ = socket.recv_fds(channel, WORD, 1, socket.MSG_CMSG_CLOEXEC)
+            opened.own(*descriptors)
+            if word == b"stands":
+                return handed
+            if not word:
+                return None
+            handed.take(word.decode("ascii"), descriptors[0], plan)
+
+
+def _layered(plan: NativePlan) -> Iterator[Write]:
+    """Yield the write grants in the order in which their layers are made."""
+    writes = {write.path: write for write in plan.outside.writes}
+    return (writes[step.seen.path] for step in plan.steps if isinstance(step, Layered))
+
+
+def _end(steward: int) -> None:
+    """Make sure that nothing of a tree that did not stand is left."""
+    with suppress(ProcessLookupError):
+        os.kill(steward, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(steward, 0)
+
+
+def _refusal(status: int) -> Refused:
+    """Read why it did not stand."""
+    words = b""
+    while part := os.read(status, 4096):
+        words += part
+    for line in words.splitlines():
+        message = json.loads(line)
+        if message.get("event") == "refused":
+            return Refused(f"{message['layer']}: {message['reason']}", message["code"])
+    return Refused("the run ended before it began", Exit.REFUSED)

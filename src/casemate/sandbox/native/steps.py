@@ -1,0 +1,123 @@
+"""The steps that build the root inside, in order, and the shape of the system call filter: what a plan is made of.
+
+Each step knows how it prints (`Operation`); `root.py` carries it out. Nothing else ever gets into the root.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+from casemate.model.sandbox import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Which file a path named when the plan was made: compared again after it was opened, before it is bound."""
+
+    path: str
+    device: int
+    inode: int
+    directory: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A file or tree of the host, at its own path. `execute`: it may be mapped so; `write`: at once (direct)."""
+
+    seen: Seen
+    execute: bool = False
+    write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """A write grant in mode commit: a private layer of at most `size` bytes over the host's file or tree."""
+
+    seen: Seen
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link on the way to a granted path, as it is on the host."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """An empty directory of the run's own, in memory."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Synthetic:
+    """A small file that describes the world inside instead of the host."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A harmless device node of the host."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """An empty directory that must be there (where the program starts)."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hide:
+    """An unreadable empty file or directory over a denied path."""
+
+    path: str
+    directory: bool
+
+
+Step: TypeAlias = Bind | Layered | Link | Private | Synthetic | Device | Folder | Hide
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What the system call filter leaves open because the policy grants it."""
+
+    wx: bool = False  # memory that is writable and executable
+    unix: bool = False  # AF_UNIX sockets
+    inet: bool = False  # AF_INET and AF_INET6, stream and datagram
+    spawn: bool = False  # further execve calls, by path
+
+    def __str__(self) -> str:
+        """Name what is open, for the printed plan."""
+        return ",".join(name for name in ("wx", "unix", "inet", "spawn") if getattr(self, name)) or "nothing"
+
+
+def describe(step: Step) -> Operation:  # noqa: PLR0911 -- one answer for each kind of step
+    """Print a step: what, where, how; never a content."""
+    match step:
+        case Bind(seen, execute, write):
+            mode = ("rw" if write else "ro") + (",exec" if execute else "")
+            return Operation("bind", {"path": seen.path, "mode": mode, "inode": f"{seen.device:x}:{seen.inode}"})
+        case Layered(seen, size):
+            return Operation("layer", {"path": seen.path, "max": size, "inode": f"{seen.device:x}:{seen.inode}"})
+        case Link(path, text):
+            return Operation("symlink", {"path": path, "to": text})
+        case Private(path, size):
+            return Operation("tmpfs", {"path": path, "max": size})
+        case Synthetic(path, _):
+            return Operation("file", {"path": path})
+        case Device(path):
+            return Operation("device", {"path": path})
+        case Folder(path):
+            return Operation("directory", {"path": path})
+        case Hide(path, _):
+            return Operation("hide", {"path": path})
+        case _:
+            assert_never(step)

@@ -1,0 +1,209 @@
+"""S, the steward: makes the namespaces, the root and the sockets, forks pid 1, and then only connects on request.
+
+It stays outside the pid namespace, so the target can neither see nor signal it; it is not dumpable, holds none of the
+caller's environment or descriptors, and dies with P.
+"""
+
+import errno
+import fcntl
+import gc
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from casemate.sandbox.native import identity, init, landlock, net
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
+from casemate.sandbox.native.init import Failed
+from casemate.sandbox.native.root import NEW, Root, enter
+from casemate.sandbox.native.target import Locks, become_target, must
+from casemate.sandbox.native.world import NAME, UID
+
+NAMESPACES = k.CLONE_NEWNS | k.CLONE_NEWPID | k.CLONE_NEWNET | k.CLONE_NEWIPC | k.CLONE_NEWUTS | k.CLONE_NEWCGROUP
+FIRST_FREE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The steward's ends of everything, and who its parent is."""
+
+    parent: int
+    lifeline: int
+    status: int
+    control: int
+    inner: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is decided once for a host and a plan, before the first fork."""
+
+    privileged: bool  # real capabilities: no user namespace needed for the tree, and the identity is changed
+    landlock: int  # ABI, 0 where it is missing and that was accepted
+    filter: bytes  # compiled list of system calls, b"" likewise
+    mdwe: bool
+
+
+def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
+    """Be the steward. Never returns; every failure is a line on the status pipe."""
+    status = ends.status
+    try:
+        gc.disable()  # what the caller left in memory must not be finalised here, with its descriptor numbers
+        ends = _leave_caller(ends)
+        status = ends.status
+        _make_world(plan, environment, prepared, ends)
+    except Failed as failed:
+        init.refuse(status, failed)
+    except BaseException as error:  # noqa: BLE001 -- a forked child must not unwind into the stack of its parent
+        init.refuse(status, Failed("steward", f"{type(error).__name__}: {error}"))
+    finally:
+        os._exit(0)
+
+
+def _leave_caller(ends: Ends) -> Ends:
+    """Cut every tie to the caller but the channels: session, signals, descriptors, environment."""
+    os.setsid()
+    init.plain_signals()
+    k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != ends.parent:
+        os._exit(0)
+    inner = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in ends.inner]
+    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in (ends.lifeline, ends.status, ends.control)]
+    for number, descriptor in enumerate(inner):
+        os.dup2(descriptor, number, inheritable=True)
+    above = FIRST_FREE
+    for descriptor in sorted(kept):
+        k.close_range(above, descriptor - 1)
+        above = descriptor + 1
+    k.close_range(above, 0xFFFFFFFF)
+    init.forget_environment()
+    return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2))
+
+
+def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    owner = identity.FIRST + os.getpid() if prepared.privileged else UID
+    users = _users(owner) if prepared.privileged else -1  # before the pid namespace: its first child is pid 1
+    _leave_namespaces(prepared)
+    if not prepared.privileged:
+        must("user namespace", identity.map_self, UID, uid, gid)
+    k.prctl(k.PR_SET_DUMPABLE, 0)
+    control = socket.socket(fileno=ends.control)
+    _open_sockets(plan, control)
+    made = Root(owner, users)
+    must("root", made.build, plan.steps)
+    for number, upper in enumerate(made.uppers):
+        _hand(control, f"layer {number}", upper)
+    child = _fork_init(plan, environment, prepared, ends, owner)
+    try:
+        _serve(control)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)  # pid 1 is gone when everybody inside is
+        os._exit(EVERYBODY_IS_DEAD)  # only then does P copy files out
+
+
+def _leave_namespaces(prepared: Prepared) -> None:
+    try:
+        k.unshare(NAMESPACES | (0 if prepared.privileged else k.CLONE_NEWUSER))
+    except OSError as error:
+        hint = "forbidden here: in a container, by its seccomp profile; else see `casemate backends`"
+        raise Failed("namespaces", f"{error} ({hint})") from None
+
+
+def _open_sockets(plan: NativePlan, control: socket.socket) -> None:
+    """Make the net namespace usable and hand its sockets out."""
+    connect = plan.outside.connect
+
+    def make() -> None:
+        six = net.set_up(connect)
+        for listener in net.listeners(connect, six=six):
+            _hand(control, f"listener {connect.index(listener.endpoint)}", listener.fd)
+        for resolver in net.resolvers() if any(not endpoint.literal for endpoint in connect) else ():
+            _hand(control, f"resolver {resolver.transport}", resolver.fd)
+
+    must("network", make)
+
+
+def _hand(control: socket.socket, word: str, descriptor: int) -> None:
+    """Hand a descriptor to P and let go of it."""
+    socket.send_fds(control, [word.encode()], [descriptor])
+    os.close(descriptor)
+
+
+def _users(owner: int) -> int:
+    """Make a user namespace that maps the caller's root to the target's identity, for idmapped mounts."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    ready, made = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(writer)
+            k.unshare(k.CLONE_NEWUSER)
+            os.write(made, b"1")
+            os.read(reader, 1)
+        finally:
+            os._exit(0)
+    os.close(made)
+    try:
+        if not os.read(ready, 1):
+            raise Failed("user namespace", "it could not be made")
+        for name in ("uid_map", "gid_map"):
+            must("user namespace", identity.write, f"/proc/{child}/{name}", f"0 {owner} 1")
+        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        for descriptor in (reader, writer, ready):
+            os.close(descriptor)
+        os.waitpid(child, 0)
+
+
+def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, owner: int) -> int:
+    child = os.fork()
+    if child:
+        for descriptor in (ends.lifeline, ends.status, 0, 1, 2):
+            os.close(descriptor)
+        return child
+    try:
+        k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.close(ends.control)
+        locks = _inside(plan, prepared, owner)
+        init.run(ends.lifeline, ends.status, lambda _: become_target(plan, environment, locks))
+    except Failed as failed:
+        init.refuse(ends.status, failed)
+    except BaseException as error:  # noqa: BLE001 -- as above
+        init.refuse(ends.status, Failed("init", f"{type(error).__name__}: {error}"))
+    finally:
+        os._exit(0)
+
+
+def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
+    """Finish the root from within the pid namespace, and prepare what the target will lock itself with."""
+    must("namespaces", k.sethostname, NAME)
+    flags = k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC | 1
+    must("proc", k.mount, "proc", f"{NEW}/proc", "proc", flags, "subset=pid,hidepid=2")
+    proc = -1
+    ruleset = -1
+    try:
+        proc = k.new_filesystem("proc", (), 0xE)
+        enter()
+        if prepared.landlock:
+            ruleset = landlock.ruleset(plan, prepared.landlock)
+    except OSError as error:
+        layer = "proc" if proc < 0 else "root" if prepared.landlock == 0 else "landlock"
+        raise Failed(layer, str(error)) from None
+    return Locks(proc, ruleset, prepared.filter, owner if prepared.privileged else -1, prepared.mdwe)
+
+
+def _serve(control: socket.socket) -> None:
+    """Connect to ports inside as P asks; end when P lets go. P reads from elsewhere when pid 1 has ended."""
+    control.sendall(b"stands")
+    while request := control.recv(64):
+        try:
+            _, family, port = request.decode("ascii").split()
+            made = net.connect(int(family), int(port))
+        except (OSError, ValueError) as error:
+            control.sendall(f"error {getattr(error, 'errno', None) or errno.EINVAL}".encode())
+            continue
+        _hand(control, "ok", made.detach())

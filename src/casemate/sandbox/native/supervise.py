@@ -1,0 +1,227 @@
+"""The loop outside: everything that a run needs from this host, for as long as it lasts.
+
+It owns every descriptor of `Inside` and gives all of them back, kills and reaps the tree, and restores the terminal and
+the signal handlers, whatever happens. Files are copied out only when everybody inside is dead.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+
+from casemate.model.errors import Refused
+from casemate.model.sandbox import Denial, Outcome
+from casemate.model.visible import visible
+from casemate.sandbox.native import record
+from casemate.sandbox.native.channel import borrowed
+from casemate.sandbox.native.contract import Inside, NativePlan
+from casemate.sandbox.native.loop import Loop, Timer
+from casemate.sandbox.native.network import Network
+from casemate.sandbox.native.relay import Meter
+from casemate.sandbox.native.signals import FORWARDED, Signals, suspend
+from casemate.sandbox.native.status import Status
+from casemate.sandbox.native.stdio import Carried
+from casemate.sandbox.native.terminal import Outer, copy_size, is_open, outer_terminal
+from casemate.sandbox.native.tree import PATIENCE, Tree
+from casemate.sandbox.native.written import copy_out
+from casemate.sandbox.streams import RunInput, Streams
+
+GRACE = 2.0  # seconds for the tree to end by itself, and for a stalled reader once the target was killed
+TWICE = 3.0  # seconds within which a second Ctrl-C means "now"
+LOOK = 0.5  # seconds between looks whether a background job has become the foreground one
+DENIALS = 1000  # different ones that are kept: a target can think up any number of names
+
+
+def supervise(inside: Inside, plan: NativePlan, run: RunInput) -> Outcome:
+    """Carry a run to its end and copy out what it wrote.
+
+    Raises Refused with the code 125, 126 or 127 where nothing of the target ran.
+    """
+    began = time.monotonic()
+    with ExitStack() as stack:
+        for fd in {fd for layer in inside.layers for fd in (layer.upper, layer.target)}:
+            stack.callback(os.close, fd)
+        tree = Tree(inside)
+        stack.callback(tree.reap)
+        watch = Watch(inside, plan, run, tree)
+        try:
+            watch.carry()
+        finally:
+            watch.end()
+        if watch.story.refused:
+            raise Refused(watch.story.refused, watch.story.refused_code)
+        return watch.outcome(time.monotonic() - began)
+
+
+class Watch:
+    """One run, from the fork to the last byte."""
+
+    def __init__(self, inside: Inside, plan: NativePlan, run: RunInput, tree: Tree) -> None:
+        """Begin to carry bytes; nothing is waited for before `carry`. Raises Refused."""
+        self._inside, self._plan, self._run, self._tree = inside, plan, run, tree
+        self._ended_by = ""
+        self._denials: dict[Denial, None] = {}
+        self._interrupted = -TWICE
+        self._gone = False  # the steward has ended, and so has everybody inside
+        self._late = False  # peers had the time to take what was sent
+        self._drop = False  # nobody waits for the output any more
+        self._wall: Timer | None = None
+        self._loop = Loop()
+        self._meter = Meter(plan.outside.limits.output_bytes, lambda: self._kill("output limit"))
+        self._status = Status(self._loop, inside.status, self._heard)
+        self.story = self._status.story
+        self._outer = Outer(run.streams)
+        self._streams = Carried(self._loop, inside.stdio, run.streams, self._meter)
+        self._network = Network(self._loop, inside, plan.outside, self._denied)
+
+    def carry(self) -> None:
+        """Move everything until the target has ended and its output has arrived."""
+        self._tell(record.started(self._plan, self._run.policy_hash))
+        self._loop.on_read(self._tree.pidfd, self._steward_ended)
+        with self._outer, Signals(self._loop, self._signal):
+            self._look_at_the_foreground()
+            self._loop.run(self._is_over)
+
+    def _is_over(self) -> bool:
+        """Tell whether everybody inside is dead and everything they said has arrived, or nobody waits for it."""
+        return self._gone and (self._drop or (self._streams.output_done and (self._late or self._network.drained)))
+
+    def end(self) -> None:
+        """Kill what is left, reap it, close everything."""
+        with ExitStack() as stack:
+            stack.callback(self._loop.close)
+            stack.callback(self._streams.close)
+            stack.callback(self._tree.reap)
+            stack.callback(self._network.close)
+        for line in self._streams.errors:
+            say(self._run.streams, line)
+
+    def outcome(self, seconds: float) -> Outcome:
+        """Copy out what was written, and put the result together. Everybody inside is dead."""
+        story = self.story
+        number = story.signal
+        if story.code is None and number is None:
+            number = int(signal.SIGKILL)  # the tree was killed before it could say anything
+        committed, refused = self._written()
+        outcome = Outcome(
+            code=128 + number if number is not None else story.code or 0,
+            signal=number,
+            wall_seconds=seconds,
+            cpu_seconds=story.cpu_seconds,
+            max_rss_bytes=story.max_rss_bytes,
+            ended_by=self._ended_by,
+            denials=tuple(self._denials),
+            committed=committed,
+            refused=refused,
+        )
+        for event in record.finished(outcome, record.Usage(self._meter.total, self._network.traffic)):
+            self._tell(event)
+        return outcome
+
+    def _written(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Copy out, unless the tree was torn down from outside: somebody might still be writing."""
+        if not self.story.started:
+            return (), ()
+        if not self._tree.dead:
+            why = "the run was torn down from outside: nothing was copied"
+            return (), tuple(f"{visible(layer.write.path)}: {why}" for layer in self._inside.layers)
+        return copy_out(self._inside.layers, self._plan.outside)
+
+    def _heard(self) -> None:
+        """Act on news from inside: start the clock, or begin to end."""
+        seconds = self._plan.outside.limits.wall_seconds
+        if self.story.started and self._wall is None and seconds:
+            self._wall = self._loop.after(seconds, lambda: self._kill("wall limit"))
+        if self.story.over:
+            self._network.ending()
+            self._tree.cut()
+            self._loop.after(PATIENCE, self._tree.kill)
+
+    def _steward_ended(self) -> None:
+        """Everybody inside is dead: what lies in the pipes is all there is."""
+        self._loop.on_read(self._tree.pidfd, None)
+        self._gone = True
+        self._streams.last()
+        self._loop.after(GRACE, self._too_late)
+
+    def _kill(self, why: str) -> None:
+        """End the run now: the target by a signal, so that its end is told; soon after, everybody by the lifeline."""
+        if not self.story.over:
+            self._ended_by = self._ended_by or why
+        self._tree.signal(signal.SIGKILL)
+        self._loop.after(GRACE, self._tree.cut)
+        self._loop.after(GRACE, self._give_up)
+
+    def _too_late(self) -> None:
+        """Wait for no peer any more that does not take what was sent to it."""
+        self._late = True
+
+    def _give_up(self) -> None:
+        """Wait for no reader any more."""
+        self._drop = True
+
+    def _signal(self, number: int) -> None:
+        """Act on a signal that the caller got."""
+        if number == signal.SIGWINCH:
+            self._resize()
+        elif number == signal.SIGTSTP:
+            self._suspend()
+        elif self.story.over and number != signal.SIGCONT:
+            self._drop = True  # only a stalled reader is left to wait for, and somebody does not want to
+        elif number == signal.SIGINT and time.monotonic() - self._interrupted < TWICE:
+            self._kill("caller")
+        elif number in FORWARDED:
+            self._tree.signal(number)
+        if number == signal.SIGINT:
+            self._interrupted = time.monotonic()
+        if number == signal.SIGCONT:
+            self._outer.again()
+            self._look_at_the_foreground()
+
+    def _resize(self) -> None:
+        terminal = outer_terminal(self._run.streams)
+        if terminal >= 0 and self._streams.master >= 0:
+            copy_size(terminal, self._streams.master)
+
+    def _suspend(self) -> None:
+        """Stop with the target, and go on with it."""
+        self._tree.signal(signal.SIGSTOP)
+        self._outer.restore()
+        suspend()
+        self._tree.signal(signal.SIGCONT)
+        self._look_at_the_foreground()
+
+    def _look_at_the_foreground(self) -> None:
+        """Read the terminal only in the foreground: reading in the background would stop us, and everything with us."""
+        keys = self._streams.input
+        if self._outer.fd < 0 or keys is None or keys.done:
+            return
+        if self._outer.foreground:
+            self._outer.raw()
+            self._resize()
+            keys.resume()
+        else:
+            keys.pause()
+            self._loop.after(LOOK, self._look_at_the_foreground)
+
+    def _denied(self, denial: Denial) -> None:
+        """Note a denial, once."""
+        if denial not in self._denials and len(self._denials) < DENIALS:
+            self._denials[denial] = None
+            self._tell(record.denied(denial))
+
+    def _tell(self, event: record.Event) -> None:
+        """Record an event, where somebody records."""
+        tell: Callable[[record.Event], None] | None = self._run.record
+        if tell is not None:
+            tell(event)
+
+
+def say(streams: Streams, line: str) -> None:
+    """Write one line of ours on the caller's stderr, if it is there and takes it at once."""
+    if is_open(streams.stderr):
+        channel = borrowed(streams.stderr)
+        with suppress(OSError):
+            channel.write(f"casemate: {line}\n".encode())
+        channel.close()

@@ -1,0 +1,117 @@
+"""The target's last steps before its own code: each layer is put in force here, and execve is the end.
+
+Nothing of the target is read, imported or run before that, and execve is given exactly the planned environment.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import termios
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from casemate.model.exits import Exit
+from casemate.sandbox.native import arguments, identity, landlock, seccomp
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.init import Failed
+from casemate.sandbox.native.world import DEFAULTS
+
+NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
+PAGE = 4096
+LOWEST, HIGHEST = 1 << 32, 1 << (46 if k.COLUMN == 0 else 38)  # where addresses nobody can guess are taken from
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """What was prepared before the identity was dropped."""
+
+    proc: int  # a procfs with sysctls, attached nowhere
+    ruleset: int  # Landlock, or -1 where the kernel has none and that was accepted
+    filter: bytes  # the list of system calls, or b"" likewise
+    uid: int  # the identity to take, or -1 to stay who we are
+    mdwe: bool
+
+
+def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
+    """Do one step of a layer; a failure names the layer."""
+    try:
+        act(*arguments)
+    except (OSError, ValueError) as error:
+        raise Failed(layer, str(error)) from None
+
+
+def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks) -> None:
+    """Put everything in force and execute. It returns by Failed only."""
+    os.setsid()
+    if os.isatty(0) or os.isatty(1) or os.isatty(2):
+        must("terminal", _take_terminal)
+    if locks.uid >= 0:
+        must("identity", identity.become, locks.uid)
+    else:
+        must("identity", k.prctl, k.PR_SET_DUMPABLE, 1)
+    must("user namespace", identity.last_namespace, locks.proc)
+    must("capabilities", identity.drop_privileges)
+    must("working directory", os.chdir, plan.directory)
+    addresses = _lay_out(plan, environment)
+    must("limits", identity.limit, plan.outside.limits)
+    if locks.mdwe and not plan.filter.wx:
+        must("memory", k.prctl, k.PR_SET_MDWE, 1)
+    must("descriptors", k.close_on_exec, 3)
+    if locks.ruleset >= 0:
+        must("landlock", landlock.restrict, locks.ruleset)
+    if locks.filter:
+        code = arguments.assemble(plan.filter, addresses)
+        must("seccomp", seccomp.install, locks.filter)
+        must("seccomp", seccomp.install, code)
+    _execute(plan, addresses)
+
+
+def _take_terminal() -> None:
+    number = next(number for number in (0, 1, 2) if os.isatty(number))
+    fcntl.ioctl(number, termios.TIOCSCTTY, 0)
+
+
+def _lay_out(plan: NativePlan, environment: Mapping[str, str]) -> arguments.Addresses:
+    """Put what execve needs at three addresses that cannot be guessed: the filter knows the first execve by them."""
+    name = os.fsencode(plan.executable) + b"\0"
+    argv = [os.fsencode(part) for part in plan.command]
+    values = DEFAULTS | dict(environment)
+    envp = [os.fsencode(f"{key}={values[key]}") for key in plan.environment if key in values]
+    if any(b"\0" in part for part in (name[:-1], *argv, *envp)):
+        raise Failed("execve", "an argument or a variable holds a NUL byte")
+    return _place(name, lambda _: name), _strings(argv), _strings(envp)
+
+
+def _strings(parts: Sequence[bytes]) -> int:
+    table = 8 * (len(parts) + 1)
+    data = b"".join(part + b"\0" for part in parts)
+
+    def filled(address: int) -> bytes:
+        pointers, at = list[int](), address + table
+        for part in parts:
+            pointers.append(at)
+            at += len(part) + 1
+        return b"".join(pointer.to_bytes(8, "little") for pointer in (*pointers, 0)) + data
+
+    return _place(bytes(table) + data, filled)
+
+
+def _place(like: bytes, fill: Callable[[int], bytes]) -> int:
+    length = -(-len(like) // PAGE) * PAGE
+    for _ in range(64):
+        address = (LOWEST + int.from_bytes(os.urandom(8), "little") % (HIGHEST - LOWEST - length)) & ~(PAGE - 1)
+        if k.map_at(address, length):
+            data = fill(address)
+            ctypes.memmove(address, data, len(data))
+            return address
+    raise Failed("execve", "no memory for its arguments")
+
+
+def _execute(plan: NativePlan, addresses: arguments.Addresses) -> None:
+    try:
+        k.call("execve", k.number("execve"), *addresses)
+    except OSError as error:
+        code = Exit.NOT_FOUND if error.errno in NOT_FOUND else Exit.NOT_EXECUTABLE
+        raise Failed("execve", f"{plan.executable}: {os.strerror(error.errno or 0)}", code) from None

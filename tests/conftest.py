@@ -1,0 +1,34 @@
+"""What all tests share: runtimes that must be there, and the command under test."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("CASEMATE_REQUIRE_ALL") == "1"
+COMMAND = Path(sys.executable).with_name("casemate")
+
+
+def require(name: str, *, there: bool) -> None:
+    """Skip visibly where a runtime is missing; fail instead where everything is required (.ci/run)."""
+    if not there:
+        if REQUIRE_ALL:
+            pytest.fail(f"{name} is required here and missing")
+        pytest.skip(f"{name} is missing")
+
+
+@pytest.fixture
+def casemate() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the installed command as a user would."""
+
+    def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # type: ignore[call-overload,no-any-return] -- options are subprocess.run's own
+            [COMMAND, *map(str, arguments)],
+            check=False,
+            **{"capture_output": True, "text": True, "timeout": 120} | options,
+        )
+
+    return run

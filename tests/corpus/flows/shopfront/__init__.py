@@ -1,0 +1,1 @@
+"""A package whose helpers stand in other modules."""

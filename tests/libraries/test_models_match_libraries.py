@@ -1,0 +1,152 @@
+"""Every name that a model speaks of exists in the real library, and takes the arguments that the model says."""
+
+import importlib
+import inspect
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import casemate.libraries
+from casemate.libraries import Model, load, reader
+
+FOLDER = Path(casemate.libraries.__file__).parent
+FILES = sorted(FOLDER.glob("*.toml"))
+# Callables that hand all their arguments to another one, whose signature the model gives.
+DELEGATES = {f"subprocess.{name}": "subprocess.Popen" for name in ("run", "call", "check_call", "check_output")}
+
+
+def header(path: Path) -> dict[str, object]:
+    return dict(tomllib.loads(path.read_text(encoding="utf-8"))["library"])
+
+
+def cases() -> Iterator[tuple[Path, Model]]:
+    for path in FILES:
+        for model in reader.read(path):
+            yield path, model
+
+
+CASES = list(cases())
+
+
+def parent_and_member(name: str, *, builtin: bool) -> tuple[object, object | None]:
+    """Import the longest module of a dotted name and walk the rest; None where only instances have the member."""
+    parts = (["builtins"] if builtin else []) + name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        parent = found
+        for place, part in enumerate(parts[length:], length):
+            parent = found
+            if not hasattr(found, part) and place == len(parts) - 1:
+                return parent, None
+            found = getattr(found, part)
+        return parent, found
+    message = f"no module of {name} can be imported"
+    raise ModuleNotFoundError(message)
+
+
+def mentions(owner: object, member: str) -> bool:
+    """Tell whether the class, or one that it extends, annotates the attribute or gives it to its instances."""
+    assert isinstance(owner, type)
+    for kind in owner.__mro__[:-1]:
+        if member in inspect.get_annotations(kind):
+            return True
+        try:
+            source = textwrap.dedent(inspect.getsource(kind))
+        except (OSError, TypeError):
+            continue
+        if re.search(rf"\bself\.{re.escape(member)}\b", source):
+            return True
+    return False
+
+
+def real_parameters(found: object, parent: object) -> list[inspect.Parameter] | None:
+    """Give the parameters without self; None where the interpreter does not know the signature."""
+    try:
+        parameters = list(inspect.signature(found).parameters.values())  # type: ignore[arg-type] -- it may be anything
+    except (ValueError, TypeError):
+        return None
+    bound = inspect.ismethod(found) or getattr(found, "__self__", None) is parent
+    unbound = isinstance(parent, type) and not isinstance(found, type) and not bound
+    static = unbound and isinstance(inspect.getattr_static(parent, getattr(found, "__name__", ""), None), staticmethod)
+    return parameters[1:] if unbound and not static else parameters
+
+
+def positional(names: tuple[str, ...]) -> list[str]:
+    """Give the names that may be passed by position."""
+    taken = []
+    for name in names:
+        if name.startswith("*"):
+            break
+        taken.append(name)
+    return taken
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_file_says_what_it_is_about(path: Path) -> None:
+    named = header(path)
+    assert isinstance(named["import"], list)
+    tops = set(named["import"])
+    for model in reader.read(path):
+        assert path.stem == "python" or model.name.partition(".")[0] in tops, model.name
+
+
+def test_no_name_has_two_models() -> None:
+    names = [model.name for _, model in CASES]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize(("path", "model"), CASES, ids=[model.name for _, model in CASES])
+def test_the_name_exists_and_takes_these_arguments(path: Path, model: Model) -> None:
+    parent, found = parent_and_member(model.name, builtin=path.stem == "python")
+    if found is None:
+        forwards = hasattr(parent, "__getattr__")  # an uploaded file has the methods of its stream
+        assert model.parameters is None or forwards, "an attribute of instances cannot be checked as a callable"
+        assert forwards or mentions(parent, model.name.rpartition(".")[2])
+        return
+    if model.name in DELEGATES:
+        parent, found = parent_and_member(DELEGATES[model.name], builtin=False)
+    if model.parameters is None:
+        return
+    assert callable(found)
+    real = real_parameters(found, parent)
+    if real is None:
+        return
+    by_name = {p.name for p in real if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    anything = any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in real)
+    for name in model.parameters:
+        plain = name.lstrip("*")
+        assert not plain or anything or name.startswith("**") or plain in {p.name for p in real}, plain
+    ours = positional(model.parameters)
+    theirs = [p for p in real if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    for place, name in enumerate(ours):
+        if place < len(theirs) and name in by_name | {p.name for p in theirs}:
+            assert theirs[place].name == name
+
+
+@pytest.mark.parametrize(("path", "model"), CASES, ids=[model.name for _, model in CASES])
+def test_every_row_speaks_of_arguments_and_types_that_exist(path: Path, model: Model) -> None:
+    known = {*(model.parameters or ()), "self", "*", "return", ""}
+    rows = [*model.sinks, *model.capabilities, *model.guards]
+    asked = {row.argument for row in rows} | {end for way in model.propagates for end in way}
+    asked |= {name for row in (*model.sinks, *model.capabilities) for name, _ in row.when}
+    open_ended = any(name.startswith("**") for name in model.parameters or ())
+    assert open_ended or asked <= known, asked - known
+    library = load()
+    for name in (model.returns, model.type, model.items, model.alias, *model.bases):
+        if name and name != "self" and not name.startswith("argument "):
+            assert library.known(library.canonical(name)), name
+    assert path.exists()
+
+
+def test_the_walk_tells_existing_names_from_others() -> None:
+    assert parent_and_member("subprocess.run", builtin=False)[1] is not None
+    assert parent_and_member("subprocess.runn", builtin=False)[1] is None
+    assert isinstance(parent_and_member("os.path.join", builtin=False)[0], ModuleType)

@@ -1,0 +1,71 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from casemate.model.errors import PolicyError
+from casemate.policy.file import load
+from casemate.policy.trust import only_ours, trust, trusted
+
+TEXT = "[policy]\nversion = 1\n"
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> str:
+    folder = tmp_path / "project"
+    folder.mkdir(mode=0o755)
+    path = folder / "casemate.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    path.chmod(0o644)
+    return str(path)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {"XDG_STATE_HOME": str(tmp_path / "state")}
+
+
+def test_a_policy_is_trusted_until_a_byte_of_it_changes(policy: str, environment: dict[str, str]) -> None:
+    assert not trusted(load(policy), environment)
+    record = trust(load(policy), environment)
+    assert trusted(load(policy), environment)
+    assert stat.S_IMODE(Path(record).stat().st_mode) == 0o600
+    Path(policy).write_text(TEXT + "#", encoding="utf-8")
+    assert not trusted(load(policy), environment)
+
+
+def test_the_same_bytes_elsewhere_are_not_trusted(policy: str, environment: dict[str, str], tmp_path: Path) -> None:
+    trust(load(policy), environment)
+    (tmp_path / "casemate.toml").write_text(TEXT, encoding="utf-8")
+    assert not trusted(load(str(tmp_path / "casemate.toml")), environment)
+
+
+def test_a_trusted_policy_that_others_can_change_is_not_trusted(policy: str, environment: dict[str, str]) -> None:
+    trust(load(policy), environment)
+    Path(policy).chmod(0o646)
+    assert not trusted(load(policy), environment)
+
+
+def test_records_that_others_can_write_count_for_nothing(policy: str, environment: dict[str, str]) -> None:
+    record = Path(trust(load(policy), environment))
+    record.parent.chmod(0o777)
+    assert not trusted(load(policy), environment)
+
+
+@pytest.mark.parametrize(("place", "mode"), [("", 0o646), ("..", 0o757)])
+def test_a_policy_that_anybody_can_change_is_refused(policy: str, place: str, mode: int) -> None:
+    target = Path(policy).parent if place else Path(policy)
+    target.chmod(mode)
+    with pytest.raises(PolicyError, match="anybody"):
+        only_ours(policy)
+
+
+def test_a_sticky_folder_such_as_tmp_is_accepted(policy: str) -> None:
+    Path(policy).parent.chmod(0o1777)
+    only_ours(policy)
+
+
+def test_without_a_place_to_remember_it_is_said(policy: str) -> None:
+    with pytest.raises(PolicyError, match="XDG_STATE_HOME"):
+        trust(load(policy), {})
+    assert not trusted(load(policy), {})

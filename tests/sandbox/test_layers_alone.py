@@ -1,0 +1,144 @@
+"""What is said to be withheld by more than one layer is withheld by each of them alone: take one away and look."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from confining import EMPTY, PYTHON, policy, probe
+
+from casemate.model.capability import Capability
+from casemate.model.errors import Unenforceable
+from casemate.model.policy import Grant, Policy
+from casemate.model.sandbox import Command, Enforcement
+from casemate.sandbox import RunInput, Streams
+from casemate.sandbox.native import gaps, landlock, layers, seccomp
+from casemate.sandbox.native.plan import compile_plan
+from casemate.sandbox.native.start import start
+from casemate.sandbox.native.steward import Prepared
+
+SRC = Path(__file__).parents[2] / "src"
+
+
+def run(act: str, *, without: str, granted: Policy = EMPTY) -> str:
+    """Run an act with one layer missing; give what it said."""
+    prepared = Prepared(
+        privileged=layers.privileged(),
+        landlock=0 if without == "landlock" else landlock.abi(),
+        filter=b"" if without == "seccomp" else seccomp.compiled(wx=False),
+        mdwe=without != "mdwe",
+    )
+    command = Command((str(PYTHON), "-I", "-S", "-c", probe(act)), str(PYTHON), "/")
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as given:
+        streams = Streams(given.fileno(), out.fileno(), out.fileno())
+        start(compile_plan(command, granted, ()), RunInput({}, streams), prepared)
+        out.seek(0)
+        return out.read().decode()
+
+
+WITHOUT_SECCOMP = {
+    "proc.priv: namespace": "syscall(272, 97, 0x10000000)",
+    "proc.priv: mount": "syscall(165, 40, b'none', b'/tmp', b'tmpfs', 0, 0)",
+    "proc.priv: identity": "os.setuid(0)",
+    "proc.spawn": "pid = os.posix_spawn('/usr/bin/true', ['true'], {})",
+    "native.wx": "import mmap; mmap.mmap(-1, 4096, prot=7)",
+    "fs.dev": "os.mknod('/tmp/x', 0o20666, os.makedev(1, 1))",
+    "net.raw": "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
+    "kernel: bpf": "syscall(321, 280, 0, (ctypes.c_uint32 * 32)(2, 4, 4, 1), 128)",
+}
+WITHOUT_LANDLOCK = {
+    "fs.read": "open('/etc/shadow')",
+    "fs.write": "open('/usr/lib/x', 'w')",
+    "fs.write: root": "open('/x', 'w')",
+    "proc.spawn": "os.posix_spawn(sys.executable, ['python'], {})",
+    "net.unix": "import socket; socket.socket(socket.AF_UNIX)",
+    "proc.trace": "open('/proc/1/mem', 'rb')",
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_SECCOMP)
+def test_without_the_filter(name: str) -> None:
+    assert "refused" in run(WITHOUT_SECCOMP[name], without="seccomp")
+
+
+@pytest.mark.parametrize("name", WITHOUT_LANDLOCK)
+def test_without_landlock(name: str) -> None:
+    assert "refused" in run(WITHOUT_LANDLOCK[name], without="landlock")
+
+
+@pytest.mark.parametrize("without", ["landlock", "seccomp"])
+def test_the_host_is_not_reached_without(without: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
+        local.bind("\0casemate-alone")
+        local.listen()
+        port = server.getsockname()[1]
+        assert "refused" in run(f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)", without=without)
+        act = "import socket; socket.socket(socket.AF_UNIX).connect('\\0casemate-alone')"
+        assert "refused" in run(act, without=without)
+    assert "refused" in run(f"os.kill({os.getpid()}, 0)", without=without)
+    assert "refused" in run(f"open('{tmp_path}/x', 'w')", without=without)
+
+
+def test_without_mdwe_the_filter_holds() -> None:
+    assert "refused" in run("import mmap; mmap.mmap(-1, 4096, prot=7)", without="mdwe")
+
+
+@pytest.mark.parametrize(
+    ("missing", "lost"),
+    [
+        ({gaps.SECCOMP: "not there"}, {Capability.KERNEL}),
+        ({gaps.LANDLOCK: "no"}, set[Capability]()),
+        ({gaps.SECCOMP: "no", gaps.MDWE: "no"}, {Capability.KERNEL, Capability.NATIVE_WX}),
+        ({gaps.SECCOMP: "no", gaps.LANDLOCK: "no"}, {Capability.KERNEL, Capability.PROC_SPAWN}),
+    ],
+)
+def test_a_missing_layer_is_a_gap_where_it_was_the_last(missing: Mapping[str, str], lost: set[Capability]) -> None:
+    assert {gap.capability for gap in gaps.gaps(EMPTY, missing)} == lost
+
+
+def test_a_grant_of_spawning_needs_landlock() -> None:
+    granted = policy(Grant(Capability.PROC_SPAWN, "/bin/true"))
+    found = {gap.capability for gap in gaps.gaps(granted, {gaps.LANDLOCK: "no"})}
+    assert Capability.PROC_SPAWN in found
+
+
+def test_user_namespaces_that_are_switched_off_are_named() -> None:
+    missing = dict.fromkeys((gaps.MOUNT, gaps.NET, gaps.PID, gaps.IPC, gaps.IDENTITY), "user.max_user_namespaces is 0")
+    found = Unenforceable(gaps.gaps(EMPTY, missing))
+    assert "user.max_user_namespaces is 0" in str(found)
+
+
+def test_a_host_that_forbids_user_namespaces_is_told_which_switch(tmp_path: Path) -> None:
+    """For real: in a user namespace that may hold no further one, as somebody who is not root there."""
+    script = f"""
+import os, sys
+sys.path[:0] = {[str(SRC), str(Path(__file__).parent)]!r}
+from casemate.sandbox.native import identity, kernel
+uid, gid = os.geteuid(), os.getegid()
+kernel.unshare(kernel.CLONE_NEWUSER)
+identity.map_self(1000, uid, gid)
+identity.write("/proc/sys/user/max_user_namespaces", "0")
+from confining import confined
+open({str(tmp_path / "ran")!r}, "w").close()
+confined("print('ran')")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (tmp_path / "ran").exists(), done.stderr
+    assert "Unenforceable" in done.stderr
+    assert "sysctl user.max_user_namespaces" in done.stderr
+    assert "ran" not in done.stdout
+
+
+def test_every_enforceable_capability_has_a_row() -> None:
+    described = {c.capability for c in gaps.coverage(EMPTY, {}) if c.enforcement is Enforcement.DESCRIBED}
+    assert not {capability for capability in described if capability.enforceable}
+
+
+def test_every_layer_was_tried() -> None:
+    for layer in layers.tried():
+        assert layer.detail
+        assert layer.available, f"{layer.name}: {layer.detail}"

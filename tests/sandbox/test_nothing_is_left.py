@@ -1,0 +1,109 @@
+"""Whenever casemate dies, nothing of a run is left: no process, no zombie of ours, no mount, no file."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from confining import confined, policy
+
+from casemate.model.capability import Capability
+from casemate.model.policy import Grant, WriteMode
+
+ROUNDS = 20
+RUN = """
+import sys
+sys.path[:0] = [{src!r}, {here!r}]
+from confining import *
+granted = policy(Grant(Capability.FS_WRITE, {out!r}), Grant(Capability.NET_CONNECT, "x.example.com:1"))
+print("begin", flush=True)
+confine(Command((str(PYTHON), "-I", "-S", "-c", {code!r}), str(PYTHON), "/"), granted, environment={{}})
+"""
+CODE = """import os, time
+open({out!r} + '/x', 'w').write('x')
+os.fork()
+os.fork()
+print('inside', flush=True)
+time.sleep(60)
+"""
+
+
+def descriptors() -> list[str]:
+    return sorted(entry.name for entry in Path("/proc/self/fd").iterdir())
+
+
+def in_tmp() -> set[str]:
+    return {entry.name for entry in Path("/tmp").iterdir()}  # noqa: S108 -- to see that nothing is added
+
+
+def mounts() -> int:
+    return len(Path("/proc/self/mountinfo").read_text().splitlines())
+
+
+def marked(mark: str) -> list[tuple[str, str]]:
+    """Give every process whose arguments, or whose parent's, carry the mark."""
+    found = list[tuple[str, str]]()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "cmdline").read_bytes():
+                found.append((process.name, (process / "status").read_text().split("State:")[1][:4].strip()))
+        except OSError:
+            continue
+    return found
+
+
+def gone(mark: str) -> bool:
+    until = time.monotonic() + 10
+    while marked(mark) and time.monotonic() < until:
+        time.sleep(0.02)
+    return not marked(mark)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_casemate_is_killed_at_any_moment(tmp_path: Path, how: signal.Signals) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    mark = f"mark-{os.getpid()}-{time.monotonic_ns()}"
+    places = {"src": str(Path(__file__).parents[2] / "src"), "here": str(Path(__file__).parent), "out": str(out)}
+    script = RUN.format(**places, code=CODE.format(out=str(out)) + f"\n# {mark}")
+    before, temporary = mounts(), in_tmp()
+    chance = random.Random(7)  # noqa: S311 -- only delays
+    for number in range(ROUNDS):
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+            assert run.stdout is not None
+            run.stdout.readline()
+            if number % 3 == 0:
+                run.stdout.readline()  # until the target runs
+            time.sleep(chance.uniform(0, 0.08))
+            run.send_signal(how)
+            run.wait(20)
+        assert gone(mark), marked(mark)
+    assert mounts() == before
+    assert {name for name in in_tmp() - temporary if "casemate" in name} == set()
+    if how is signal.SIGKILL:
+        assert not list(out.iterdir()), "nothing is copied out when casemate is killed"
+
+
+def test_descriptors_and_children_of_the_caller_are_as_before(tmp_path: Path) -> None:
+    granted = policy(Grant(Capability.FS_WRITE, str(tmp_path), mode=WriteMode.COMMIT, max_bytes=1 << 20))
+    confined("pass", granted)
+    before = descriptors()
+    for code in ("pass", "import os; os.abort()", "import os\nif os.fork() == 0:\n import time; time.sleep(30)"):
+        confined(code, granted)
+    with pytest.raises(Exception, match="gone"):
+        confined("pass", policy(Grant(Capability.FS_READ, str(tmp_path / "gone"))))
+    assert descriptors() == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_failure_while_starting_leaves_nothing(tmp_path: Path) -> None:
+    granted = policy(Grant(Capability.FS_READ, str(tmp_path)))
+    before = descriptors()
+    with pytest.raises(Exception, match="working directory"):
+        confined("pass", granted, directory=str(tmp_path / "nowhere"))
+    assert descriptors() == before
