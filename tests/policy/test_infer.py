@@ -12,7 +12,7 @@ from casemate.model.finding import Skipped, Why
 from casemate.model.location import Location
 from casemate.model.policy import Missing, Policy
 from casemate.policy.file import parse
-from casemate.policy.infer import Inference, from_facts
+from casemate.policy.infer import Inference, from_facts, infer
 from casemate.policy.write import render
 from casemate.readers.code.capabilities import Facts, Imported, Precision, Use
 
@@ -174,7 +174,6 @@ def test_the_programs_own_files_need_no_grant(at: At) -> None:
         ("http://[::1]/", CONSTANT, "requests.get", "[::1]:80"),
         ("https://user:pw@example.com/", CONSTANT, "requests.get", "example.com:443"),
         ("postgresql+psycopg://db.internal/shop", CONSTANT, "sqlalchemy.create_engine", "db.internal:5432"),
-        ("mail.example.com", CONSTANT, "smtplib.SMTP_SSL", "mail.example.com:465"),
         ("db.internal:6379", CONSTANT, "x", "db.internal:6379"),
     ],
 )
@@ -224,6 +223,56 @@ def test_a_port_alone_is_on_loopback(at: At) -> None:
 def test_a_connection_to_host_and_port_of_one_call(at: At) -> None:
     together(at, Capability.NET_CONNECT, ["db.internal", "db2.internal"], ["5432"])
     assert at.granted(Capability.NET_CONNECT) == ["db.internal:5432", "db2.internal:5432"]
+
+
+def test_a_host_with_a_port_of_its_own_keeps_it(at: At) -> None:
+    assert together(at, Capability.NET_CONNECT, ["db.internal:99"], ["80"]).granted(Capability.NET_CONNECT) == [
+        "db.internal:99"
+    ]
+
+
+def test_an_ipv6_address_and_a_port_of_one_call(at: At) -> None:
+    assert together(at, Capability.NET_CONNECT, ["::1"], ["80"]).granted(Capability.NET_CONNECT) == ["[::1]:80"]
+
+
+SERVERS = """
+import asyncio, http.client, http.server, smtplib, socket, ftplib
+from flask import Flask
+import os
+
+PORT = int(os.environ.get("PORT", "8000"))
+Flask(__name__).run()
+Flask(__name__).run(port=8001)
+Flask(__name__).run("0.0.0.0", PORT)
+http.server.HTTPServer(("127.0.0.1", 8002), None)
+socket.create_server(("", 8003))
+asyncio.start_server(None, "127.0.0.1", 8004)
+socket.create_connection(("a.example", 8005))
+http.client.HTTPSConnection("b.example")
+http.client.HTTPConnection("c.example:8006")
+smtplib.SMTP_SSL("d.example")
+ftplib.FTP("e.example")
+"""
+
+
+def test_hosts_and_ports_are_read_from_the_calls_that_people_write(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(SERVERS)
+    grants = infer([tmp_path / "app.py"], folder=tmp_path).policy.grants
+    assert [grant.resource for grant in grants if grant.capability is Capability.NET_LISTEN] == [
+        "0.0.0.0:8000",
+        "127.0.0.1:5000",
+        "127.0.0.1:8001",
+        "127.0.0.1:8002",
+        "127.0.0.1:8003",
+        "127.0.0.1:8004",
+    ]
+    assert [grant.resource for grant in grants if grant.capability is Capability.NET_CONNECT] == [
+        "a.example:8005",
+        "b.example:443",
+        "c.example:8006",
+        "d.example:465",
+        "e.example:21",
+    ]
 
 
 def test_a_call_that_may_mean_several_hosts_is_granted_each(at: At) -> None:

@@ -44,11 +44,15 @@ class Sink:
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """A capability that a call uses, and the argument that names its resource ("" where it has none)."""
+    """A capability that a call uses, and the argument that names its resource ("" where it has none).
+
+    `default` is the resource where that argument is not passed, or is None.
+    """
 
     capability: Capability
     argument: str = ""
     item: int | str | None = None
+    default: Plain = None
     when: When = ()
 
 

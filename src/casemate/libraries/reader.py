@@ -130,7 +130,8 @@ def ability(table: Table) -> Ability:
         capability = Capability(table.text("name", None))
     except ValueError as error:
         raise InputError(f"{table.where}: {error}") from None
-    return Ability(capability, table.text("argument"), table.item(), when(table))
+    default = plain(f"{table.where} default", table.raw.get("default"))
+    return Ability(capability, table.text("argument"), table.item(), default, when(table))
 
 
 def trust(table: Table) -> Trust:
@@ -175,7 +176,7 @@ def model(where: str, name: str, raw: Toml) -> Model:
         items=table.text("items"),
         bases=table.texts("bases"),
         alias=table.text("alias"),
-        capabilities=tuple(ability(row) for row in table.tables("capabilities", "name argument item when")),
+        capabilities=tuple(ability(row) for row in table.tables("capabilities", "name argument item default when")),
         source=Origin(trust(origin), origin.text("label") or name, when(origin)) if "source" in table.raw else None,
         sinks=tuple(sink(row) for row in table.tables("sinks", "kind argument item keys when note")),
         sanitizes=table.kinds("sanitizes"),

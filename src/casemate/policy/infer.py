@@ -208,9 +208,9 @@ def _host_and_port(uses: list[Use]) -> tuple[str, str]:
         raise Unclear("the host or the port is not constant")
     ports = [use.resource for use in uses if use.resource.isdigit()]
     hosts = [use.resource for use in uses if use.resource and not use.resource.isdigit()]
-    if not ports and hosts and hosts[0].rpartition(":")[2].isdigit():
-        host, _, port = hosts[0].rpartition(":")
-        return host, port
+    host, colon, port = hosts[0].rpartition(":") if hosts else ("", "", "")
+    if colon and port.isdigit() and (":" not in host or host.endswith("]")):
+        return host, port  # its own port counts before the one beside it: http.client.HTTPConnection
     if not ports:
         raise Unclear("the port is not known")
     return (hosts or [""])[0], ports[0]
@@ -220,8 +220,9 @@ def _connection(uses: list[Use]) -> str:
     """Give the end of a connection that one call names."""
     if len(uses) > 1 and any(use.resource.isdigit() for use in uses):
         host, port = _host_and_port(uses)
-        return resources.connection(f"{host}:{port}", Precision.CONSTANT, uses[0].callable)
-    return resources.connection(uses[0].resource, uses[0].precision, uses[0].callable)
+        shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return resources.connection(f"{shown}:{port}", Precision.CONSTANT)
+    return resources.connection(uses[0].resource, uses[0].precision)
 
 
 def _order(need: Need) -> tuple[str, int, int, str, str]:

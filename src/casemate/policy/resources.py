@@ -36,21 +36,6 @@ PORTS: Mapping[str, int] = {
     "postgres": 5432,
     "postgresql": 5432,
 }
-DEFAULT_PORTS: Mapping[str, int] = {  # of callables that are given a host alone
-    "ftplib.FTP_TLS": 21,
-    "ftplib": 21,
-    "http.client.HTTPSConnection": 443,
-    "http.client": 80,
-    "imaplib.IMAP4_SSL": 993,
-    "imaplib": 143,
-    "nntplib": 119,
-    "poplib.POP3_SSL": 995,
-    "poplib": 110,
-    "redis": 6379,
-    "smtplib.SMTP_SSL": 465,
-    "smtplib": 25,
-    "telnetlib": 23,
-}
 PRIVATE = ("/tmp", "/var/tmp", "/dev/shm", "/home/casemate")  # noqa: S108 -- the run has its own
 GIVEN = (
     "/dev/null",
@@ -115,14 +100,14 @@ def folder_to_write(file: str, folder: str) -> str:
     return parent if parent.startswith(folder.rstrip("/") + "/") and not os.path.isdir(file) else file
 
 
-def connection(text: str, precision: Precision, callable_: str) -> str:
+def connection(text: str, precision: Precision) -> str:
     """Give the HOST:PORT to which a program connects, from a URL, a HOST:PORT or a host."""
     if precision not in (Precision.CONSTANT, Precision.PARTLY) or not text:
         raise Unclear("the host is not constant")
     if "://" not in text:
         if precision is Precision.PARTLY:
             raise Unclear("only the beginning of the host is known")
-        return _end(text, _default_port(callable_))
+        return _end(text, None)
     scheme, _, rest = text.partition("://")
     if precision is Precision.PARTLY and not any(mark in rest for mark in "/?#"):
         raise Unclear("only the beginning of the host is known")
@@ -133,13 +118,6 @@ def connection(text: str, precision: Precision, callable_: str) -> str:
         raise Unclear(f"{text!r}: {error}") from None
     shown = f"[{host}]" if ":" in host else host
     return _end(f"{shown}:{port}" if port else shown, PORTS.get(scheme.partition("+")[0].lower()))
-
-
-def _default_port(callable_: str) -> int | None:
-    """Give the port of a callable that is given a host alone."""
-    names = callable_.split(".")
-    prefixes = (".".join(names[:count]) for count in range(len(names), 0, -1))
-    return next((DEFAULT_PORTS[name] for name in prefixes if name in DEFAULT_PORTS), None)
 
 
 def _end(text: str, port: int | None) -> str:

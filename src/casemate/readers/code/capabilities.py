@@ -26,6 +26,7 @@ from casemate.readers.code.flow.state import Frame
 from casemate.readers.code.flow.values import UNKNOWN_VALUE, Value, constant
 from casemate.readers.code.parse import Source
 
+NONE = constant(None)
 DEEP = 8000  # frames, as in an audit
 NATIVE = (".so", ".pyd", ".abi3.so")
 DYNAMIC = {
@@ -230,15 +231,18 @@ class Reading:
         self, ability: Ability, name: str, passed: dict[str, Value], frame: Frame, location: Location
     ) -> Iterator[Use]:
         """Yield the uses of one capability: one for each text its resource may be."""
-        if not ability.argument:
+        if not ability.argument and ability.default is None:
             yield Use(ability.capability, name, location)
             return
-        value = passed.get(ability.argument, UNKNOWN_VALUE)
+        value = passed.get(ability.argument, UNKNOWN_VALUE if ability.default is None else NONE)
+        if value.constant == NONE.constant and ability.default is not None:
+            value = constant(ability.default)
         if ability.item is not None and value.objects:
             value = self.analysis.machine.item(value, constant(ability.item), frame, (0, 0))
-        texts = sorted(text(item[1]) for item in value.constants) if value.constants is not None else []
-        if texts and "" not in texts:
-            for one in texts:
+        texts = [text(item[1]) for item in value.constants or ()]
+        known = [one for one in texts if one is not None]
+        if texts and len(known) == len(texts):
+            for one in sorted(known):
                 yield Use(ability.capability, name, location, Precision.CONSTANT, one, ability.argument)
             if value.taints:  # the default, or what somebody else says
                 yield Use(ability.capability, name, location, Precision.UNKNOWN, "", ability.argument)
@@ -248,11 +252,11 @@ class Reading:
             yield Use(ability.capability, name, location, Precision.UNKNOWN, "", ability.argument)
 
 
-def text(value: object) -> str:
+def text(value: object) -> str | None:
     """Give a resource as text; what is no text or number has none."""
     if isinstance(value, bytes):
         return os.fsdecode(value)
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def has_native(folder: str, top: str) -> bool:
