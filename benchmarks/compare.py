@@ -33,8 +33,7 @@ def audit(rounds: int) -> None:
             "-q",
             *packages,
         ],
-        "casemate audit": [str(BIN / "casemate"), "audit", "--jobs", "1", *packages],
-        "casemate audit --jobs 2": [str(BIN / "casemate"), "audit", "--jobs", "2", *packages],
+        "casemate audit": [str(BIN / "casemate"), "audit", *packages],
     }
     costs = measure.interleaved(fast, rounds)
     costs |= measure.interleaved({"bandit": [str(BIN / "bandit"), "-q", "-r", *packages]}, 1)

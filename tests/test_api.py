@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,22 @@ def test_what_cannot_be_said_to_the_command_is_an_error_of_the_caller() -> None:
         casemate.run(Code("\0"))
     with pytest.raises(PolicyError, match=r"fs\.exec"):
         casemate.run(Code("pass"), policy=Policy(grants=(Grant(Capability.FS_EXEC, "/bin/sh"),)))
+
+
+@pytest.mark.parametrize(
+    ("code", "where"),
+    [
+        ("pass", {"directory": "/no/such"}),
+        ("pass", {"environment": {"A": "\0"}}),
+        ("pass", {"environment": {"A=B": ""}}),
+        ("x" * 10_000_000, {}),
+        ("print('\ud800')", {}),
+    ],
+)
+def test_what_no_process_can_be_started_with_is_refused(code: str, where: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="could not be started") as caught:
+        casemate.run(Code(code), output=CAPTURE, **where)
+    assert caught.value.code == 125
 
 
 def test_the_callers_own_modules_do_not_reach_the_command(tmp_path: Path) -> None:

@@ -84,6 +84,16 @@ def test_pythonpath_by_name_needs_its_folders_granted_and_it_is_said(project: Pa
     ]
 
 
+def test_a_file_that_an_argument_names_needs_a_grant_and_it_is_said(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").touch()
+    words = (str(tmp_path / "in.csv"), "../in.csv", "data", "6", "--help", "gone.csv", "")
+    said = f"{tmp_path}/in.csv is named by an argument and is not readable (--read {tmp_path}/in.csv)"
+    assert set(prepared(project, Script("app.py", words)).hints) == {said}
+    assert not prepared(project, Script("app.py", words), grants=(Grant(Capability.FS_READ, str(tmp_path)),)).hints
+    command = prepare(Request(Executable(("/bin/cat", "app.py")), directory=str(project), environment=CALLER))
+    assert command.hints == (f"{project}/app.py is named by an argument and is not readable (--read {project}/app.py)",)
+
+
 def test_the_working_directory_is_kept_where_the_program_can_see_it(project: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     assert prepared(project).command.directory == str(project)

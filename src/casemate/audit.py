@@ -1,4 +1,4 @@
-"""The engine: files × rules → findings and skipped. The only loop.
+"""The engine: every file by every rule → findings and skipped. The only loop.
 
 The same input gives the same report, whatever the number of workers and the order of directories.
 """
@@ -36,7 +36,7 @@ def audit(
     models: Sequence[Path] = (),
     select: Collection[str] = (),
     progress: Callable[[int, int], None] | None = None,
-    workers: int = 1,
+    workers: int = 1,  # noqa: ARG001 -- part of the interface, and never of the result
 ) -> Report:
     """Report what is dangerous below these paths. Nothing is executed, nothing is changed.
 
@@ -127,16 +127,18 @@ class Run:
     def follow(self) -> None:
         """Run what holds a source or is called by a framework."""
         for path, words in self.scan.starts():
-            module = self.analysis.open(path)
-            self.analysis.visit(module, words)
+            if self.scan.enters(path):
+                self.analysis.open(path)
+            self.analysis.visit(self.analysis.program.module(path), words)
 
     def judge(self, path: str) -> Iterator[Finding]:
         """Apply the rules to one file."""
         ends = any(hit.module.path == path for hit in self.analysis.machine.hits.values())
         due = [rule for rule in self.rules if (ends if rule.kinds else False) or self.scan.has(path, rule)]
-        if not due:
+        if not due and not self.scan.matters(path):
             return
         view = FileView(self.analysis, path)
+        _ = view.source  # parsed even where nothing is due: a file that cannot be read whole is never silent
         for rule in due:
             try:
                 for hit in rule.check(view):

@@ -19,6 +19,7 @@ from casemate.readers.host.choose import Choice, Own, choose, own
 from casemate.readers.host.interpreter import Interpreter
 from casemate.readers.host.program import (
     Code,
+    Executable,
     Files,
     Host,
     Program,
@@ -34,6 +35,7 @@ HOME = "/home/casemate"  # private, empty, gone afterwards
 SEARCH = "/usr/local/bin:/usr/bin:/bin"
 BARE = ("LANG", "TERM")  # of the caller; everything else only by name
 SAFE_PATH = (3, 11)  # the first Python with -P
+MOST_ARGUMENTS = 100  # that are looked at for a hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,18 +204,26 @@ def _environment(request: Request, policy: Policy) -> dict[str, str]:
 
 
 def _hints(request: Request, choice: Choice | None, policy: Policy) -> Iterator[str]:
-    """Explain what often surprises: another Python than expected, and paths of imports that are not readable."""
+    """Explain what often surprises: another Python than expected, arguments and imports that are not readable."""
+    named = [word for word in _arguments(request.target)[:MOST_ARGUMENTS] if word and not word.startswith("-")]
+    paths = [os.path.normpath(os.path.join(request.directory, word)) for word in named]
+    yield from _unreadable(filter(os.path.lexists, paths), "an argument", policy)
     if choice is None:
         return
     if choice.note:
         yield choice.note
     yield from _unreadable(choice.interpreter.linked, "a .pth file of site-packages", policy)
-    named = _environment(request, policy).get("PYTHONPATH", "").split(":")
-    yield from _unreadable([os.path.join(request.directory, path) for path in named if path], "PYTHONPATH", policy)
+    folders = _environment(request, policy).get("PYTHONPATH", "").split(":")
+    yield from _unreadable([os.path.join(request.directory, path) for path in folders if path], "PYTHONPATH", policy)
+
+
+def _arguments(target: Target) -> tuple[str, ...]:
+    """Give what a target is told."""
+    return target.argv[1:] if isinstance(target, Executable) else target.arguments
 
 
 def _unreadable(paths: Iterable[str], named_by: str, policy: Policy) -> Iterator[str]:
-    """Yield a sentence for each path of imports that no grant opens."""
+    """Yield a sentence for each path that no grant opens."""
     readable = [g.resource for g in policy.grants if g.capability in (Capability.FS_READ, Capability.FS_WRITE)]
     for path in paths:
         if not any(inside(path, tree) for tree in readable):

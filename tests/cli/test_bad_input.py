@@ -52,6 +52,16 @@ def test_wrong_arguments_are_one_line_and_2(
     assert done.stderr[:-1].isprintable()
 
 
+def test_a_working_directory_that_is_gone_is_one_line_and_2(tmp_path: Path, clean: Path, casemate: Casemate) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = casemate("audit", ".", cwd=gone, preexec_fn=gone.rmdir)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("casemate: the working directory is gone: ")  # sh may say it too
+    gone.mkdir()
+    assert casemate("audit", clean, cwd=gone, preexec_fn=gone.rmdir).returncode == 0
+
+
 def test_a_broken_model_is_one_line_and_2(clean: Path, casemate: Casemate) -> None:
     (clean / "model.toml").write_text("[[[\n", encoding="utf-8")
     done = casemate("audit", "--models", "model.toml", ".", cwd=clean)

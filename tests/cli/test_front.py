@@ -35,6 +35,7 @@ def test_help_names_every_verb_and_every_verb_is_there(casemate: Casemate) -> No
         helped = casemate(verb, "--help")
         assert helped.returncode == 0, helped.stderr
         assert summary in helped.stdout
+        assert casemate("help", verb).stdout == helped.stdout
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,8 @@ def test_help_names_every_verb_and_every_verb_is_there(casemate: Casemate) -> No
         (("explain", "sqlinjection"), "did you mean sql-injection?"),
         (("rules", "--format", "sarif"), "json"),
         (("backends", "extra"), "extra"),
+        (("help", "adit"), "casemate --help"),
+        (("audit", "--select", "", "."), "unknown rule ''"),
         (("a\x1b[2J\n\u202eb",), r"a\x1b[2J\n\u202eb"),
     ],
 )
@@ -96,7 +99,7 @@ def test_every_error_has_its_code(error: BaseException, verb: str, code: int) ->
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code
 
 
-@pytest.mark.parametrize("milliseconds", range(5, 80, 15))
+@pytest.mark.parametrize("milliseconds", range(4, 80, 4))
 def test_ctrl_c_while_it_loads_leaves_no_traceback(milliseconds: int) -> None:
     with subprocess.Popen(
         [COMMAND, "audit", ROOT / "src"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
@@ -104,8 +107,43 @@ def test_ctrl_c_while_it_loads_leaves_no_traceback(milliseconds: int) -> None:
         time.sleep(milliseconds / 1000)
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=30)
-    assert process.returncode in (130, -signal.SIGINT)  # the latter: before Python itself had started
+    assert process.returncode in (130, -signal.SIGINT)  # the latter: before anything but loading had begun
     assert said in (b"", b"casemate: interrupted\n")
+
+
+@pytest.mark.parametrize("arguments", [("rules",), ("run", "-c", "import time; time.sleep(1)")])
+def test_who_ignores_ctrl_c_keeps_ignoring_it(arguments: tuple[str, ...]) -> None:
+    with subprocess.Popen(
+        ["/bin/sh", "-c", 'trap \'\' INT; exec "$0" "$@"', COMMAND, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        time.sleep(0.05)  # sh has read its first line
+        for _ in range(20):
+            time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, b"")
+
+
+@pytest.mark.parametrize(("there", "said"), [(False, "no python3 beside"), (True, "you cannot execute")])
+@pytest.mark.parametrize(("verb", "code"), [("run", 125), ("audit", 4)])
+def test_an_installation_without_its_python_is_one_line(
+    verb: str,
+    code: int,
+    there: bool,  # noqa: FBT001 -- a parameter of the table
+    said: str,
+    tmp_path: Path,
+) -> None:
+    command = tmp_path / "casemate"
+    command.write_bytes((ROOT / "bin/casemate").read_bytes())
+    command.chmod(0o755)
+    if there:
+        (tmp_path / "python3").symlink_to("nowhere")
+    done = subprocess.run([command, verb, "."], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 BROKEN = """
@@ -139,6 +177,29 @@ def test_our_own_fault_names_the_place_and_keeps_what_was_read(debug: str) -> No
     )
     assert ("Traceback" in rest) is (debug == "1")
     assert done.stdout == ""
+
+
+ENDED = """
+import os, signal, sys
+sys.path[:0] = sys.argv[3:]
+os.fsync = lambda _descriptor: os.kill(os.getpid(), int(sys.argv[1]))  # while the report is being written
+from casemate.cli import main
+sys.exit(main(["audit", "--output", sys.argv[2] + "/report", sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_in_the_middle_leaves_no_half_written_file(number: signal.Signals, clean: Path) -> None:
+    paths = [str(ROOT / "src"), *[path for path in sys.path if path.endswith("site-packages")]]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", ENDED, str(int(number)), clean, *paths],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "interrupted" if number is signal.SIGINT else "terminated"
+    assert (done.returncode, done.stderr) == (128 + number, f"casemate: {said}\n")
+    assert [path.name for path in clean.iterdir()] == ["plain.py"]
 
 
 @pytest.mark.parametrize("arguments", [("rules", "--format", "json"), ("--help",), ("rules", "--help")])
@@ -215,7 +276,17 @@ def test_a_terminal_gets_colours_unless_it_asks_for_none(variables: dict[str, st
     assert "sql-injection" in shown
 
 
-@pytest.mark.parametrize(("name", "coloured"), [("FORCE_COLOR", True), ("CLICOLOR_FORCE", True), ("LANG", False)])
-def test_a_pipe_gets_colours_only_where_they_are_forced(name: str, coloured: bool, casemate: Casemate) -> None:  # noqa: FBT001 -- a parameter of the table
-    done = casemate("rules", env={"PATH": os.environ["PATH"], name: "1"})
+@pytest.mark.parametrize(
+    ("variable", "coloured"),
+    [
+        ("FORCE_COLOR=1", True),
+        ("CLICOLOR_FORCE=1", True),
+        ("FORCE_COLOR=", False),
+        ("FORCE_COLOR=0", False),
+        ("A=", False),
+    ],
+)
+def test_a_pipe_gets_colours_only_where_they_are_forced(variable: str, coloured: bool, casemate: Casemate) -> None:  # noqa: FBT001 -- a parameter of the table
+    name, _, value = variable.partition("=")
+    done = casemate("rules", env={"PATH": os.environ["PATH"], name: value})
     assert ("\x1b[" in done.stdout) is coloured

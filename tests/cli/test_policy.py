@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from casemate.model.capability import Capability
 from casemate.policy.file import load
 
 Casemate = Callable[..., subprocess.CompletedProcess[str]]
+COMMAND = Path(sys.executable).with_name("casemate")
 
 PROGRAM = '''\
 """Copy numbers."""
@@ -109,6 +111,40 @@ def test_a_policy_is_not_overwritten_unasked(casemate: Casemate, project: Path) 
     assert list(load(str(project / "casemate.toml")).policy.of(Capability.FS_WRITE))
 
 
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full"])
+def test_nobody_who_hears_what_was_written_is_no_fault(stream: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" policy infer program/app.py {stream}', COMMAND], check=False, capture_output=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert load("casemate.toml").policy.name == "app"
+
+
+def test_what_cannot_be_written_is_said_before_the_work(casemate: Casemate, project: Path) -> None:
+    (project / "program/app.py").write_bytes(b"x = (\n")  # would be told about
+    refused(casemate("policy", "infer", "--force", "-o", "in", "program/app.py"), "no regular file")
+    refused(casemate("policy", "infer", "-o", "no/such/p.toml", "program/app.py"), "there is no directory no/such")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("arguments", [("",), ("program/app.py", ""), ("-o", "", "program/app.py")])
+def test_an_empty_path_is_not_this_folder(casemate: Casemate, arguments: tuple[str, ...]) -> None:
+    refused(casemate("policy", "infer", *arguments), "empty path")
+
+
+@pytest.mark.parametrize("arguments", [("infer", "app.py"), ("infer", "/etc", "-o", "-"), ("show", "p.toml")])
+def test_a_folder_that_is_gone_is_said(casemate: Casemate, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    (tmp_path / "p.toml").write_text("[policy]\nversion = 1\n", encoding="utf-8")
+    words = [str(tmp_path / "p.toml") if word.endswith("p.toml") else word for word in arguments]
+    done = casemate("policy", *words, cwd=gone, preexec_fn=gone.rmdir)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("casemate: the working directory is gone: ")  # sh may say it too
+    assert "Traceback" not in done.stderr
+
+
 def test_infer_runs_nothing(casemate: Casemate, project: Path) -> None:
     (project / "program/app.py").write_text("open('ran', 'w')\nraise SystemExit(9)\n", encoding="utf-8")
     assert casemate("policy", "infer", "program/app.py", "-o", "-").returncode == 0
@@ -150,13 +186,15 @@ def test_show_expands_every_set(casemate: Casemate, project: Path, tmp_path: Pat
     assert "net.connect  a.example:1" in lines
     assert "env.set      A=b\\x1b" in lines
     assert str(tmp_path / ".ssh") in lines
-    assert "res.memory   4294967296 bytes" in lines
+    assert {"res.memory   4GiB", "res.cpu      10m", "res.wall     no limit"} <= set(lines)
+    assert max(map(len, lines)) < 120
 
 
 def test_a_wrong_policy_is_one_line(casemate: Casemate, project: Path) -> None:
     (project / "p.toml").write_text("[policy]\nversion = 1\nwho = 1\n", encoding="utf-8")
     refused(casemate("policy", "show", "p.toml"), "p.toml: policy.who: unknown key; allowed here: version")
-    refused(casemate("policy", "trust", "p.toml"), "unknown key")
+    (project / "casemate.toml").write_text("[policy]\nversion = 1\nwho = 1\n", encoding="utf-8")
+    refused(casemate("policy", "trust", "casemate.toml"), "unknown key")
     refused(casemate("policy", "show", "gone.toml"), "No such file")
 
 
@@ -164,6 +202,19 @@ def test_trust_refuses_what_others_can_change(casemate: Casemate, project: Path)
     (project / "casemate.toml").write_text("[policy]\nversion = 1\n", encoding="utf-8")
     (project / "casemate.toml").chmod(0o666)
     refused(casemate("policy", "trust", "casemate.toml"), "anybody")
+
+
+def test_trust_is_about_the_file_that_run_looks_for(casemate: Casemate, project: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")}
+    for name in ("p.toml", "casemate.toml"):
+        (project / name).write_text("[policy]\nversion = 1\n", encoding="utf-8")
+    refused(casemate("policy", "trust", "p.toml", env=environment), "--policy FILE")
+    hostile = project / "\x1b[2J\n"
+    hostile.mkdir()
+    (project / "casemate.toml").rename(hostile / "casemate.toml")
+    done = casemate("policy", "trust", hostile / "casemate.toml", env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout[:-1].isprintable()
 
 
 def test_a_sub_verb_is_required(casemate: Casemate) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -128,6 +129,16 @@ def test_each_form_of_target_runs(casemate: Casemate, project: Path, form: str) 
     assert (done.returncode, done.stdout) == (0, "here\n"), done.stderr
 
 
+@pytest.mark.parametrize("command", [["-c"], ["--", Path(sys.executable).resolve(), "-c"]])
+def test_a_program_finds_the_locale_that_it_is_told_to_use(casemate: Casemate, command: list[str]) -> None:
+    code = "import locale; print(locale.setlocale(locale.LC_ALL, ''))"
+    outside = subprocess.run(
+        [sys.executable, "-c", code], env={"LANG": "C.UTF-8"}, capture_output=True, text=True, check=False
+    )
+    done = casemate("run", *command, code, env=os.environ | {"LANG": "C.UTF-8"})
+    assert (done.returncode, done.stdout) == (outside.returncode, outside.stdout)
+
+
 def test_a_signal_of_the_program_is_its_exit_code(casemate: Casemate) -> None:
     assert casemate("run", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)").returncode == 128 + 9
 
@@ -242,6 +253,11 @@ def test_a_policy_of_the_working_directory_is_used_only_when_it_was_accepted(
     assert done.stdout == "None\n"
     assert "casemate policy trust casemate.toml" in done.stderr
 
+    bomb = "a" + ".a" * 200_000 + " = 1"  # what was not accepted is not even parsed
+    (project / "casemate.toml").write_text(f"[policy]\nversion = 1\n{bomb}\n", encoding="utf-8")
+    assert casemate(*show, env=environment, timeout=10).stdout == "None\n"
+    (project / "casemate.toml").write_text('[policy]\nversion = 1\n[env]\nset = { A = "1" }\n', encoding="utf-8")
+
     assert casemate("policy", "trust", "casemate.toml", env=environment).returncode == 0
     done = casemate(*show, env=environment)
     assert (done.stdout, done.stderr) == ("1\n", "")
@@ -328,6 +344,67 @@ def test_a_record_is_json_lines_that_only_the_caller_reads(casemate: Casemate, p
     assert json.loads(record.read_text(encoding="utf-8").splitlines()[0])["policy"].startswith("sha256:")
     assert casemate("run", "--record", str(record), "/no/such.py").returncode == 127
     assert json.loads(record.read_text(encoding="utf-8"))["event"] == "not-started"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link", "folder", "script", "policy"])
+def test_a_record_replaces_nothing_but_a_record(casemate: Casemate, project: Path, kind: str) -> None:
+    place = project / "place"
+    match kind:
+        case "pipe":
+            os.mkfifo(place)  # nobody reads it: to open it for writing would wait for ever
+        case "device":
+            place = Path("/dev/full")
+        case "link":
+            place.symlink_to("data/elsewhere")
+        case "folder":
+            place = project / "data"
+        case "script":
+            place.write_text("print('ran')\n", encoding="utf-8")
+        case _:
+            place.write_text("[policy]\nversion = 1\n", encoding="utf-8")
+    before = place.read_bytes() if kind in ("script", "policy") else b""
+    policy = ("--policy", place) if kind == "policy" else ()
+    refused(casemate("run", "--record", place, *policy, place, timeout=20), "cannot write the record")
+    assert not before or place.read_bytes() == before
+    assert not (project / "data/elsewhere").exists()
+
+
+def test_an_earlier_record_is_replaced_and_nobody_else_reads_the_new_one(casemate: Casemate, project: Path) -> None:
+    record = project / "run.jsonl"
+    for text in ("", '{"event":"started"}\n' + "x" * 100_000, '{"ev'):
+        record.write_text(text, encoding="utf-8")
+        record.chmod(0o644)
+        assert casemate("run", "--record", record, "-c", "pass").returncode == 0
+        assert [json.loads(line)["event"] for line in record.read_text(encoding="utf-8").splitlines()][-1] == "ended"
+        assert record.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_record_that_finds_no_room_is_said_and_the_program_goes_on(casemate: Casemate, project: Path) -> None:
+    def room(size: int) -> Callable[[], None]:
+        def limit() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        return limit
+
+    record = project / "run.jsonl"
+    done = casemate("run", "--record", record, "-c", "print('ran'); raise SystemExit(5)", preexec_fn=room(4500))
+    assert (done.returncode, done.stdout) == (5, "ran\n")
+    assert done.stderr == f"casemate: the record {record} is incomplete: File too large\n"
+    refused(casemate("run", "--record", record, "-c", "print('ran')", preexec_fn=room(0)), "cannot write the record")
+
+
+def test_nobody_who_hears_a_refusal_does_not_change_its_code(casemate: Casemate) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 -- a device
+        assert casemate("run", "/no/such.py", capture_output=False, stderr=full).returncode == 127
+
+
+def test_a_message_of_any_length_can_be_read(casemate: Casemate) -> None:
+    for arguments in (["run", "x" * 100_000], ["run", "--connect", f"{'x' * 100_000}:1", "a.py"], ["y" * 100_000]):
+        done = casemate(*arguments)
+        assert done.returncode in (2, 125, 126)
+        assert done.stderr.count("\n") == 1
+        assert len(done.stderr) < 1100
 
 
 def test_help_shows_the_forms_and_the_options(casemate: Casemate) -> None:

@@ -12,8 +12,10 @@ POLICY = "[policy]\nversion = 1\n"
 
 # Modules of ours: what decides, reads the interpreter, and confines. A name stands for what is below it too.
 OURS = (
+    "casemate.cli.folder",
     "casemate.cli.isolation",
     "casemate.cli.run",
+    "casemate.cli.signals",
     "casemate.cli.target",
     "casemate.model",
     "casemate.policy.expand",

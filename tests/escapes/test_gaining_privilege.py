@@ -4,6 +4,9 @@ CVE-2022-0185, CVE-2022-0492, CVE-2023-0386 and many others began with a user na
 """
 
 import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from confining import confined, only_outside, policy, probe
@@ -54,9 +57,19 @@ def test_a_mount(x86: int, arm: int, arguments: str) -> None:
     assert "refused PermissionError 1 " in confined(probe(f"syscall({x86}, {arm}, {arguments})"), OPEN).out
 
 
+def test_a_mount_in_a_namespace_of_its_own() -> None:
+    act = f"""
+    syscall(272, 97, {0x20000 | (0x10000000 if os.geteuid() else 0)})
+    syscall(165, 40, b'none', b'/', 0, 0x44000, 0)
+    syscall(165, 40, b'none', b'/tmp', b'tmpfs', 0, 0)
+    """
+    only_outside(act)
+    assert "refused" in confined(probe(act), OPEN).out
+
+
 def test_set_id_calls() -> None:
     for act in ("os.setuid(0)", "os.setresuid(0, 0, 0)", "os.setgid(0)", "os.setgroups([0])"):
-        assert "refused" in confined(probe(act)).out
+        only_outside(act, needs_root=True)
 
 
 def test_no_capability_is_held_and_none_can_be_gained() -> None:
@@ -66,16 +79,21 @@ def test_no_capability_is_held_and_none_can_be_gained() -> None:
 
 
 def test_a_set_id_file_cannot_be_made() -> None:
+    make = "import tempfile; name = tempfile.mkdtemp() + '/x'; "
     for act in (
-        "os.open('/tmp/x', os.O_CREAT); os.chmod('/tmp/x', 0o4755)",
-        "os.fchmod(os.open('/tmp/x', 64), 0o2755)",
+        "os.close(os.open(name, os.O_CREAT)); os.chmod(name, 0o4755)",
+        "os.fchmod(os.open(name, os.O_CREAT), 0o2755)",
+        "os.close(os.open(name, os.O_CREAT, 0o4755))",
+        "os.close(os.open(os.path.dirname(name), os.O_TMPFILE | os.O_RDWR, 0o4755))",
     ):
-        assert "refused" in confined(probe(act)).out
+        only_outside(make + act)
 
 
 def test_a_device_cannot_be_made() -> None:
-    for act in ("os.mknod('/tmp/x', 0o20666, os.makedev(1, 1))", "os.mknod('/tmp/x', 0o60666, os.makedev(254, 0))"):
-        assert "refused PermissionError" in confined(probe(act), OPEN).out
+    make = "import tempfile; name = tempfile.mkdtemp() + '/x'; "
+    for act in ("os.mknod(name, 0o20666, os.makedev(1, 1))", "os.mknod(name, 0o60666, os.makedev(254, 0))"):
+        only_outside(make + act, needs_root=True)
+        assert "refused PermissionError" in confined(probe(make + act), OPEN).out
 
 
 def test_set_id_programs_do_not_work() -> None:
@@ -84,3 +102,18 @@ def test_set_id_programs_do_not_work() -> None:
     granted = policy(Grant(Capability.PROC_SPAWN, "/usr/bin/su"), base=granted)
     result = confined(probe("import subprocess; print(subprocess.run(['/usr/bin/su', '-c', 'id'], stdin=-3))"), granted)
     assert "uid=0" not in result.out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a program of root's")
+def test_a_set_id_program_of_root_s(tmp_path: Path) -> None:
+    program = tmp_path / "id"
+    shutil.copy("/usr/bin/id", program)
+    program.chmod(0o4755)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    done = subprocess.run([program], capture_output=True, text=True, check=False, user=65534, group=65534)
+    assert "euid=0" in done.stdout, "it must work outside"
+    granted = policy(Grant(Capability.FS_READ, str(tmp_path)), Grant(Capability.PROC_SPAWN, str(program)))
+    result = confined(f"import subprocess; print(subprocess.run([{str(program)!r}]))", granted)
+    assert "returncode=0" in result.out, result
+    assert "euid" not in result.out

@@ -83,6 +83,30 @@ def test_nothing_of_pid_1_can_be_read(what: str) -> None:
     assert "refused" in confined(script).out
 
 
+def test_nothing_of_the_caller_is_left_in_what_stands_beside_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steward and pid 1: no Linux capability but CAP_KILL, no directory and no file of the host: CVE-2024-21626."""
+    monkeypatch.chdir(tmp_path)
+    flag = tmp_path / "flag"
+    os.mkfifo(flag)
+    child = os.fork()
+    if child == 0:
+        confined(f"open({str(flag)!r}).read()", policy(Grant(Capability.FS_READ, str(flag))))
+        os._exit(0)
+    with flag.open("w"):
+        (steward,) = Path(f"/proc/{child}/task/{child}/children").read_text().split()
+        (first,) = Path(f"/proc/{steward}/task/{steward}/children").read_text().split()
+        for process, held in ((steward, 0), (first, 1 << 5)):
+            status = Path(f"/proc/{process}/status").read_text()
+            for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+                assert int(status.partition(f"{name}:")[2].split()[0], 16) in (0, held), (process, name)
+            if os.geteuid() == 0:
+                links = [Path(f"/proc/{process}/cwd"), *Path(f"/proc/{process}/fd").iterdir()]
+                assert not {str(link.readlink()) for link in links} & {str(tmp_path), str(flag)}
+    os.waitpid(child, 0)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary caller keeps its own groups, which own nothing granted")
 def test_root_leaves_its_groups() -> None:
     result = confined("import os; print(os.getgroups(), os.getuid(), os.geteuid(), os.getgid())")

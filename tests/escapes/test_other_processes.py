@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confining import confined, only_outside
+from confining import confined, only_outside, outside
 
 
 @pytest.fixture
@@ -86,6 +86,10 @@ os.wait()
 time.sleep(0.1)
 print("left")
 """
+    assert outside(script.replace("sleep(60)", "sleep(3)")) == "left\n"
+    assert marker[:15] in {name_of(process) for process in Path("/proc").glob("[0-9]*")}, "it must live on outside"
+    while marker[:15] in {name_of(process) for process in Path("/proc").glob("[0-9]*")}:
+        time.sleep(0.1)
     began = time.monotonic()
     assert confined(script).out == "left\n"
     assert time.monotonic() - began < 10

@@ -1,8 +1,9 @@
 """Quiet ways out: what a sandbox's own machinery leaves open.
 
-Core dumps: a pipe in core_pattern runs as root on the host whatever RLIMIT_CORE says, unless it is 1 (core(5));
-CVE-2025-4598 (systemd-coredump), CVE-2025-5054 (apport) attacked that helper. FIFOs in a read-only tree can be written
-as far as mounts are concerned. Dirty Pipe (CVE-2022-0847) needed splice. Names eat memory that byte quotas do not see.
+Core dumps: a pipe in core_pattern runs as root on the host whatever RLIMIT_CORE says, unless it is 1 (core(5)), and a
+socket there gets them in any case; CVE-2025-4598 (systemd-coredump), CVE-2025-5054 (apport) attacked that helper. FIFOs
+in a read-only tree can be written as far as mounts are concerned. Dirty Pipe (CVE-2022-0847) needed splice. Names eat
+memory that byte quotas do not see.
 """
 
 import os
@@ -22,6 +23,7 @@ from casemate.model.errors import PolicyError, Refused
 from casemate.model.policy import Grant, WriteMode
 from casemate.model.sandbox import Command
 from casemate.sandbox import confine, plan
+from casemate.sandbox.native import gaps, layers
 
 
 def writable(path: Path) -> Grant:
@@ -34,6 +36,98 @@ def test_a_crash_is_handed_to_nobody(how: str) -> None:
     act = f"import resource; resource.{how.format('(0, 0)')}; print(resource.getrlimit(resource.RLIMIT_CORE))"
     assert "(0, 0)" in outside(probe(act))
     assert "(1, 1)" in confined(probe(act)).out
+
+
+@pytest.mark.parametrize(
+    ("pattern", "limit", "handed"),
+    [
+        ("core", 0, False),
+        ("/var/crash/core.%p", 0, False),
+        ("|/usr/lib/systemd/systemd-coredump %P", 1 << 20, False),
+        ("|/usr/lib/systemd/systemd-coredump %P", 0, True),
+        ("@/run/systemd/coredump", 1, True),
+        ("@@/run/systemd/coredump", 1 << 20, True),
+    ],
+)
+def test_a_crash_that_no_limit_keeps_from_the_host_is_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, limit: int, *, handed: bool
+) -> None:
+    """A hard limit of 0 is usual on hardened hosts, and does not hold a pipe back; nothing holds a socket back."""
+    (tmp_path / "core_pattern").write_text(f"{pattern}\n")
+    monkeypatch.setattr(layers, "CORE_PATTERN", str(tmp_path / "core_pattern"))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (0, limit))
+    monkeypatch.setattr(layers, "_held", lambda: 0)
+    assert bool(layers.core_helper()) is handed
+    found = {gap.capability for gap in gaps.gaps(policy(), {gaps.CORES: "why"} if handed else {})}
+    assert found == ({Capability.KERNEL} if handed else set())
+
+
+@pytest.mark.parametrize("command", [0, 1])
+def test_a_lease_on_a_file_of_the_host(tmp_path: Path, command: int) -> None:
+    """fcntl(2), F_SETLEASE: whoever opens the file waits up to 45 seconds for its holder, and may be made to again.
+
+    Root's own files are the target's in granted trees, the whole standard library among them.
+    """
+    (tmp_path / "file").write_text("x")
+    granted = policy(Grant(Capability.FS_READ, str(tmp_path)))
+    only_outside(f"import fcntl; fcntl.fcntl(os.open('{tmp_path}/file', os.O_RDONLY), 1024, {command})", granted)
+
+
+def test_notices_of_a_directory(tmp_path: Path) -> None:
+    granted = policy(Grant(Capability.FS_READ, str(tmp_path)))
+    only_outside(f"import fcntl; fcntl.fcntl(os.open({str(tmp_path)!r}, 0), 1026, 0x1f)", granted)
+
+
+def test_what_programs_ask_of_descriptors_works() -> None:
+    act = """
+    import fcntl, struct
+    file = open('/tmp/x', 'w+')
+    for command, argument in ((0, 9), (1, 0), (2, 1), (3, 0), (4, 0o4000), (1030, 9), (1025, 0)):
+        fcntl.fcntl(file, command, argument)
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    fcntl.lockf(file, fcntl.LOCK_UN)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    fcntl.fcntl(file, 37, struct.pack('hhqqi', 1, 0, 0, 1, 0))
+    fcntl.fcntl(os.pipe()[0], 1031, 8192)
+    """
+    assert confined(probe(act)).out == "done\n"
+
+
+def test_a_whiteout_is_a_device(tmp_path: Path) -> None:
+    """rename(2), RENAME_WHITEOUT makes a character device without mknod(2)."""
+    for folder, granted in ((str(tmp_path), policy(writable(tmp_path))), ("/tmp", policy())):  # noqa: S108 -- its own
+        act = f"""
+        open('{folder}/one', 'w').close()
+        syscall(316, 276, -100, b'{folder}/one', -100, b'{folder}/two', 4)
+        import stat
+        assert stat.S_ISCHR(os.lstat('{folder}/one').st_mode)
+        """
+        if folder != "/tmp":  # noqa: S108 -- the same act
+            assert outside(probe(act)) == "done\n"
+        assert "refused PermissionError 1 " in confined(probe(act), granted).out
+
+
+def test_where_memory_runs_out_the_target_goes_first() -> None:
+    act = (
+        "assert open('/proc/self/oom_score_adj').read() == '1000\\n'; open('/proc/self/oom_score_adj', 'w').write('0')"
+    )
+    assert "refused OSError 30" in confined(probe(act)).out
+    assert "AssertionError" in outside(probe(act))
+    only_outside("open('/proc/self/oom_score_adj', 'w').write('999')")
+
+
+def test_signals_that_wait_are_counted() -> None:
+    """setrlimit(2), RLIMIT_SIGPENDING: they are counted for the caller's other programs as well."""
+    script = """
+import ctypes, os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {40})
+number = 0
+while ctypes.CDLL(None).sigqueue(os.getpid(), 40, 0) == 0 and number < 5000: number += 1
+print(number)
+"""
+    if resource.getrlimit(resource.RLIMIT_SIGPENDING)[0] > 5000:
+        assert outside(script) == "5000\n"
+    assert int(confined(script).out) <= 1024
 
 
 @pytest.fixture

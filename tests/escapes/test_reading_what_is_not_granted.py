@@ -56,6 +56,25 @@ def test_a_way_around_the_root(secret: Path, way: str) -> None:
     assert "the secret" not in result.out
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give the host a name")
+def test_the_names_of_the_host() -> None:
+    """uname(2) tells the host's name and its NIS domain."""
+    code = f"""
+import ctypes, os, sys
+sys.path[:0] = {[str(Path(__file__).parents[2] / "src"), str(Path(__file__).parents[1] / "sandbox")]!r}
+from confining import *
+libc = ctypes.CDLL(None)
+assert libc.unshare(0x4000000) == 0
+assert libc.sethostname(b"secret-name", 11) == libc.setdomainname(b"secret-domain", 13) == 0
+look = "b = ctypes.create_string_buffer(390); libc.uname(b)"
+look += "; print([b.raw[n * 65:][:65].strip(bytes(1)) for n in (1, 5)])"
+print(outside(probe(look)), confined(probe(look)).out)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.count("secret-name") == done.stdout.count("secret-domain") == 1, done
+    assert "[b'casemate', b'(none)']" in done.stdout
+
+
 def test_the_devices_are_the_harmless_ones() -> None:
     result = confined("import os; print(sorted(e.name for e in os.scandir('/dev')))", EMPTY)
     assert "Permission" in result.err or set(eval(result.out)) <= {  # noqa: S307 -- a list printed by our own probe

@@ -71,8 +71,7 @@ def test_netlink_works_outside() -> None:
 
 
 def test_a_listener_is_not_reached_from_outside() -> None:
-    result = confined(probe("import socket; socket.create_server(('127.0.0.1', 0))"), EMPTY)
-    assert "refused" in result.out
+    only_outside("import socket; socket.create_server(('127.0.0.1', 0))")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a privileged port")

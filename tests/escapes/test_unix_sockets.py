@@ -62,6 +62,28 @@ def test_a_datagram_to_a_pathname_socket(docker_sock: Path) -> None:
         only_outside(f"import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', {path!r})")
 
 
+@pytest.mark.parametrize("how", ["one.sendto(b'x', {0!r})", "one.connect({0!r}); one.send(b'x')"])
+@pytest.mark.parametrize("kind", ["SOCK_DGRAM", "SOCK_RAW"])
+def test_a_pair_of_datagram_sockets_pointed_at_a_pathname_socket(tmp_path: Path, how: str, kind: str) -> None:
+    """unix(7): one of a pair may send anywhere, and connect again, without any socket(2). /dev/log is such a socket."""
+    path = tmp_path / "log"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(str(path))
+        path.chmod(0o777)
+        log.settimeout(0.2)
+        act = f"import socket; one, other = socket.socketpair(socket.AF_UNIX, socket.{kind}); {how.format(str(path))}"
+        only_outside(act, policy(Grant(Capability.FS_READ, str(tmp_path))))
+        assert log.recv(10) == b"x"  # the one from outside
+        with pytest.raises(TimeoutError):
+            log.recv(10)
+
+
+def test_pairs_of_stream_sockets_work() -> None:
+    for kind in ("SOCK_STREAM", "SOCK_SEQPACKET", "SOCK_STREAM | socket.SOCK_NONBLOCK"):
+        act = f"import socket; a, b = socket.socketpair(type=socket.{kind}); a.send(b'x'); assert b.recv(1) == b'x'"
+        assert confined(probe(act)).out == "done\n"
+
+
 def test_a_granted_socket_works(docker_sock: Path) -> None:
     with listening(str(docker_sock) + ".2") as server:
         Path(str(docker_sock) + ".2").chmod(0o777)

@@ -5,13 +5,16 @@ CVE-2026-50549 (a working directory and links chosen by the program), sandlock#1
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
-from confining import confined, only_outside, outside, policy, probe
+from confining import PYTHON, confined, only_outside, outside, policy, probe
 
 from casemate.model.capability import Capability
 from casemate.model.policy import Grant, WriteMode
+from casemate.model.sandbox import Command
+from casemate.sandbox import Streams, choose, confine
 
 
 def readable(path: Path) -> Grant:
@@ -111,6 +114,61 @@ def test_a_denied_path_in_a_granted_tree(tmp_path: Path) -> None:
             assert "the secret" in outside(script)
             assert "the secret" not in confined(script, policy(grant, deny=deny)).out
     assert "refused" in confined(probe(f"os.rename('{tmp_path}/keys', '{tmp_path}/k')"), policy(grant, deny=deny)).out
+
+
+def test_a_path_that_is_denied_by_another_name_and_not_there_yet(tmp_path: Path) -> None:
+    """CVE-2026-25725 with a link in the denied path: it names the same place, so nothing is written there either."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "way").symlink_to("out")
+    deny = (f"{tmp_path}/way/new", f"{tmp_path}/way/folder")
+    act = f"open('{out}/new', 'w').write('x'); os.mkdir('{out}/folder'); open('{out}/folder/x', 'w').write('x')"
+    result = confined(probe(act), policy(writable(out), deny=deny))
+    assert list(out.iterdir()) == [], result
+    assert len(result.outcome.refused) == 2
+    assert outside(probe(act)) == "done\n"
+
+
+def direct(act: str, tree: Path, *deny: str) -> str:
+    """Run an act with a tree that is written at once; give what it said."""
+    granted = policy(Grant(Capability.FS_WRITE, str(tree), mode=WriteMode.DIRECT), deny=deny)
+    accept = frozenset({Capability.FS_PERSIST, Capability.RES_DISK})
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
+        command = Command((str(PYTHON), "-I", "-S", "-c", probe(act)), str(PYTHON), "/")
+        streams = Streams(given.fileno(), out.fileno(), out.fileno())
+        confine(command, granted, environment={}, accept=accept, streams=streams)
+        out.seek(0)
+        return out.read().decode()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "os.rename('{0}/a', '{0}/moved')",
+        "os.rename('{0}/a/sub', '{0}/moved')",
+        "os.rename('{0}/a/sub/key', '{0}/moved')",
+        "syscall(316, 276, -100, b'{0}/a/sub', -100, b'{0}/other', 2)",
+        "os.link('{0}/a/sub/key', '{0}/moved')",
+        "open('{0}/a/sub/key').read()",
+    ],
+    ids=["above", "parent", "itself", "exchange", "link", "read"],
+)
+def test_a_denied_path_cannot_be_moved_away_in_a_direct_tree(tmp_path: Path, act: str) -> None:
+    """One run moves it to a name that is not denied, the next one reads it: sandlock#179's kin, DESIGN decision 13."""
+    tree = tmp_path / "tree"
+    (tree / "a" / "sub").mkdir(parents=True)
+    (tree / "a" / "sub" / "key").write_text("the secret")
+    (tree / "other").mkdir()
+    said = direct(act.format(tree), tree, f"{tree}/a/sub/key")
+    assert "refused" in said
+    assert (tree / "a" / "sub" / "key").read_text() == "the secret"
+    assert direct(f"open('{tree}/a/sub/new', 'w').write('x')", tree, f"{tree}/a/sub/key") == "done\n"
+    assert outside(probe(act.format(tree))) == "done\n"
+
+
+def test_a_denied_path_that_is_not_there_yet_is_a_gap_of_a_direct_tree(tmp_path: Path) -> None:
+    granted = policy(Grant(Capability.FS_WRITE, str(tmp_path), mode=WriteMode.DIRECT), deny=(f"{tmp_path}/.env",))
+    assert Capability.FS_PERSIST in {gap.capability for gap in choose("native").gaps(granted)}
 
 
 def test_the_interpreter_cannot_be_replaced() -> None:

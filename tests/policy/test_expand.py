@@ -10,7 +10,7 @@ from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
 from casemate.model.policy import Grant, Missing, Policy, WriteMode
 from casemate.policy.expand import expand
-from casemate.policy.sets import HOME_SECRETS, HOST_SECRETS, READ_SETS, Places, around, inside, read_set, secrets
+from casemate.policy.sets import HOME_SECRETS, HOST_SECRETS, READ_SETS, Places, around, homes, inside, read_set, secrets
 
 
 def read(path: object) -> Grant:
@@ -166,3 +166,24 @@ def test_secrets_are_literal_absolute_paths(home: Path) -> None:
         path.startswith("/") and not set("*?[") & set(path) for path in [*HOST_SECRETS, *HOME_SECRETS] if path[0] == "/"
     )
     assert all(path.startswith("/") for path in found)
+
+
+@pytest.mark.parametrize("named", ["link", "home/", "home/./", "home//", "work/../home"])
+def test_however_a_home_is_named_its_secrets_are_denied(home: Path, named: str) -> None:
+    (home.parent / "link").symlink_to("home")
+    (home.parent / "work").mkdir()
+    places = Places(directory=str(home / "work"), homes=homes(f"{home.parent}/{named}"))
+    assert expand(Policy(grants=(read(home / ".ssh"),)), places).policy.grants == ()
+    assert str(home / ".ssh") in expand(Policy(grants=(read(home),)), places).policy.deny
+
+
+def test_a_secret_that_lies_elsewhere_is_denied_there_too(places: Places, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "store/aws").mkdir(parents=True)
+    (tmp_path / "store/config/gh").mkdir(parents=True)
+    (tmp_path / "store/token.pem").touch()
+    (home / ".aws").symlink_to("../store/aws")
+    (home / ".config").symlink_to("../store/config")
+    (home / "token.pem").symlink_to("../store/token.pem")
+    denied = expand(Policy(grants=(read(tmp_path / "store"),)), places).policy.deny
+    assert {f"{tmp_path}/store/{name}" for name in ("aws", "config/gh", "token.pem")} <= set(denied)
+    assert expand(Policy(grants=(read(tmp_path / "store/aws"),)), places).policy.grants == ()

@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -240,3 +241,20 @@ def test_the_example_of_the_page_is_a_policy_with_every_key() -> None:
     parse(example.encode(), "casemate.toml", "/srv/app")
     words = set(example.split())
     assert all(key in words for keys in KEYS.values() for key in keys)
+
+
+@pytest.mark.parametrize(
+    "bomb", ["a" + ".a" * 200_000 + " = 1", "[" + "a . " * 200_000 + "a]", 'a = { "b"' + ".'c'" * 100_000 + " = 1 }"]
+)
+def test_a_key_of_very_many_parts_costs_no_time(bomb: str) -> None:
+    before = time.process_time()
+    with pytest.raises(PolicyError, match="nested too deeply"):
+        parse(f"[policy]\nversion = 1\n[env]\n{bomb}\n".encode(), "casemate.toml", "/")
+    assert time.process_time() - before < 2
+
+
+@pytest.mark.parametrize("text", ["x" * 900_000, "x." * 60 + "example:1", '"' * 900_000, "..." * 300_000])
+def test_what_only_looks_like_such_a_key_costs_no_time_either(text: str) -> None:
+    before = time.process_time()
+    parse(f"[policy]\nversion = 1\n# {text}\n".encode(), "casemate.toml", "/")
+    assert time.process_time() - before < 2

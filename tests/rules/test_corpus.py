@@ -1,4 +1,4 @@
-"""What is dangerous and what looks alike: in tests/corpus every Python line marked `# flag RULE` is found, and no other."""
+"""What is dangerous and what looks alike: in tests/corpus every line marked `# flag RULE` is found, and no other."""
 
 import re
 from pathlib import Path

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from confining import EMPTY, PYTHON, policy, probe
+from confining import EMPTY, PYTHON, confined, policy, probe
 
 from casemate.model.capability import Capability
 from casemate.model.errors import Unenforceable
@@ -131,6 +131,28 @@ confined("print('ran')")
     assert "Unenforceable" in done.stderr
     assert "sysctl user.max_user_namespaces" in done.stderr
     assert "ran" not in done.stdout
+
+
+def test_a_run_inside_another_run_is_refused_and_says_why() -> None:
+    """Nothing inside can be confined further: there are no namespaces, no Landlock and no filter to be had."""
+    kinds = (Capability.FS_READ, Capability.NATIVE_EXT)
+    site = Path(pytest.__file__).parents[1]
+    trees = (SRC, Path(__file__).parent, site)
+    granted = policy(*(Grant(kind, str(tree)) for kind in kinds for tree in trees))
+    script = f"""
+import sys
+sys.path[:0] = {[str(tree) for tree in trees]!r}
+from confining import confined
+from casemate.model.errors import Refused
+try:
+    confined("print('ran')")
+except Refused as refused:
+    print(refused.code, refused)
+"""
+    said = confined(script, granted)
+    assert said.out.startswith("125 "), said
+    assert len(said.out.splitlines()) == 1
+    assert "ran" not in said.out
 
 
 def test_every_enforceable_capability_has_a_row() -> None:

@@ -88,6 +88,42 @@ def test_casemate_is_killed_at_any_moment(tmp_path: Path, how: signal.Signals) -
         assert not list(out.iterdir()), "nothing is copied out when casemate is killed"
 
 
+@pytest.mark.parametrize("nameless", [True, False], ids=["O_TMPFILE", "a file system without it"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_casemate_is_killed_while_a_file_takes_its_place(
+    tmp_path: Path, how: signal.Signals, *, nameless: bool
+) -> None:
+    """rename(2) needs a second name for a moment; it must not stay on the host."""
+    (tmp_path / "old").write_text("before")
+    script = f"""
+import sys, time
+sys.path[:0] = {[str(Path(__file__).parents[2] / "src"), str(Path(__file__).parent)]!r}
+from confining import *
+from casemate.sandbox.native import replace
+rename, openat = os.rename, os.open
+def slow(*arguments, **options):
+    print("renaming", flush=True)
+    time.sleep(0.5)
+    rename(*arguments, **options)
+def old_kernel(path, flags, *arguments, **options):
+    if not {nameless} and flags & os.O_TMPFILE == os.O_TMPFILE:
+        raise OSError(95, "not supported")
+    return openat(path, flags, *arguments, **options)
+os.rename, os.open = slow, old_kernel
+out = {str(tmp_path)!r}
+code = f"for name in ('new', 'old', 'other'): open({{out!r}} + '/' + name, 'w').write('after')"
+confined(code, policy(Grant(Capability.FS_WRITE, out)))
+"""
+    command = [sys.executable, "-c", script, mark := f"mark-{os.getpid()}-{time.monotonic_ns()}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"renaming\n"
+        run.send_signal(how)
+        run.wait(20)
+    assert gone(mark), marked(mark)
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"new", "old", "other"}
+
+
 def test_descriptors_and_children_of_the_caller_are_as_before(tmp_path: Path) -> None:
     granted = policy(Grant(Capability.FS_WRITE, str(tmp_path), mode=WriteMode.COMMIT, max_bytes=1 << 20))
     confined("pass", granted)

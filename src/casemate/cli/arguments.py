@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import NoReturn, Protocol, cast
 
 from casemate.cli.output import show
+from casemate.cli.signals import raise_on_termination
 from casemate.model.errors import UsageError
 
 WIDTH = 100
@@ -99,6 +100,7 @@ class Parser(ArgumentParser):
 def run_verb(verb: str, argv: list[str]) -> int:
     """Load the module of a verb, parse its arguments and start it."""
     module = cast("Verb", import_module(f"casemate.cli.{verb}"))  # a test holds every module to the protocol
+    raise_on_termination()
     return module.run(parser_of(verb, module).parse_args(argv))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from casemate import rules
 from casemate.audit import audit
 from casemate.cli.choice import known
+from casemate.cli.folder import working_directory
 from casemate.cli.lines import Lines
 from casemate.cli.output import check, save, show, tell
 from casemate.cli.terminal import Progress, style
@@ -70,6 +71,8 @@ def run(args: Namespace) -> int:
     """Audit the paths, write the report, say the verdict in the exit code."""
     if missing := [path for path in args.paths if not os.path.lexists(path)]:
         raise InputError(f"no such file or directory: {', '.join(map(str, missing))}")
+    if not all(path.is_absolute() for path in args.paths):
+        working_directory()
     names = [rule.name for rule in rules.about_code()]
     selected = [known(name, names, "rule") for name in args.select]
     output = None if str(args.output) == "-" else args.output

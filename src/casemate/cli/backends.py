@@ -5,14 +5,14 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
-from textwrap import wrap
 
 from casemate.cli.output import show
 from casemate.cli.terminal import style
 from casemate.model.exits import Exit
 from casemate.model.policy import Policy
-from casemate.model.sandbox import Coverage, Enforcement, Gap, Json, Layer
+from casemate.model.sandbox import Coverage, Gap, Json, Layer
 from casemate.model.visible import visible
+from casemate.reports.layers import row, withheld
 from casemate.reports.paint import Ink, Style
 from casemate.sandbox import choose, names
 
@@ -25,13 +25,6 @@ Each layer was tried on this host. The table is about the strictest policy, whic
 withholds here says casemate run --policy FILE --dry-run.
 """
 SCHEMA = "casemate.backends/1"
-INK = {
-    Enforcement.ENFORCED: Ink.GOOD,
-    Enforcement.SINGLE: Ink.LOW,
-    Enforcement.PARTLY: Ink.MEDIUM,
-    Enforcement.NOT: Ink.HIGH,
-    Enforcement.DESCRIBED: Ink.FAINT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +70,17 @@ def _block(backend: Found, style: Style) -> Iterator[str]:
     if backend.gaps:
         yield "  a policy that grants nothing cannot be enforced here:"
         for gap in backend.gaps:
-            yield from _row(f"{gap.capability:<17}", 17, gap.reason, style)
+            yield from row(f"{gap.capability:<17}", 17, gap.reason, style)
     else:
         yield "  a policy that grants nothing can be enforced here"
     yield ""
     yield "  layers of this host"
     for layer in backend.layers:
         has = style.paint("yes", Ink.GOOD) if layer.available else style.paint("no ", Ink.HIGH)
-        yield from _row(f"{layer.name:<17}  {has}", 22, layer.detail, style)
+        yield from row(f"{layer.name:<17}  {has}", 22, layer.detail, style)
     yield ""
     yield "  what withholds each capability"
-    described: list[str] = []
-    for row in backend.coverage:
-        if row.enforcement is Enforcement.DESCRIBED:
-            described.append(str(row.capability))
-            continue
-        word = style.paint(f"{row.enforcement:<16}", INK[row.enforcement])
-        note = f"({row.note})" if row.note else ""
-        yield from _row(f"{row.capability:<17}  {word}", 35, f"{', '.join(row.layers)} {note}".strip(), style)
-    yield ""
-    yield from wrap(
-        f"only described, by no backend withheld: {', '.join(described)}",
-        style.width,
-        initial_indent="  ",
-        subsequent_indent="    ",
-    )
-
-
-def _row(lead: str, columns: int, text: str, style: Style) -> Iterator[str]:
-    """Yield one row of a table whose lead takes so many columns; long text continues below its column."""
-    begin = 4 + columns + 2
-    first, *rest = wrap(visible(text), max(24, style.width - begin)) or [""]
-    yield f"    {lead}  {first}".rstrip()
-    yield from (f"{' ' * begin}{line}" for line in rest)
+    yield from withheld(backend.coverage, style)
 
 
 def as_json(found: list[Found]) -> str:

@@ -13,4 +13,4 @@ def known(name: str, names: Iterable[str], noun: str) -> str:
         return name
     near = get_close_matches(name.replace("_", "-").lower(), every, n=3, cutoff=0.75)
     hint = f"did you mean {' or '.join(near)}?" if near else f"casemate {noun}s lists all"
-    raise UsageError(f"unknown {noun} {name}: {hint}")
+    raise UsageError(f"unknown {noun} {name or repr(name)}: {hint}")

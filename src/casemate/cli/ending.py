@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from casemate.cli import STARTS_A_TARGET
 from casemate.cli.output import point_at_nothing, tell
+from casemate.cli.signals import Terminated
 from casemate.model.errors import CasemateError, Refused
 from casemate.model.exits import Exit
 
@@ -23,8 +24,8 @@ def ending(error: BaseException, verb: str) -> int:
     match error:
         case SystemExit():  # argparse, after it printed help
             return error.code if isinstance(error.code, int) else Exit.CLEAN
-        case KeyboardInterrupt():
-            code, message = INTERRUPTED, "interrupted"
+        case KeyboardInterrupt() | Terminated():
+            code, message = _ended_by(error)
         case BrokenPipeError() if verb != STARTS_A_TARGET:
             code, message = PIPE_CLOSED, ""
         case Refused():
@@ -43,6 +44,13 @@ def ending(error: BaseException, verb: str) -> int:
     if verb == STARTS_A_TARGET and not isinstance(error, Refused | KeyboardInterrupt):
         return Exit.REFUSED
     return code
+
+
+def _ended_by(error: KeyboardInterrupt | Terminated) -> tuple[int, str]:
+    """Give the code and the word for an end that somebody else wanted."""
+    if isinstance(error, Terminated):
+        return Exit.SIGNAL + error.number, "terminated"
+    return INTERRUPTED, "interrupted"
 
 
 def _is_about_output(error: OSError) -> bool:

@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from casemate.cli import VERBS
+from casemate.cli import VERBS, main
 from casemate.cli.output import show
 from casemate.cli.version import VERSION
 from casemate.model.errors import UsageError
@@ -30,6 +30,8 @@ def front(argv: list[str]) -> int:
             show(f"casemate {VERSION}\n")
         case []:
             raise UsageError(f"what shall it do? One of: {', '.join(VERBS)} (casemate --help)")
+        case ["help", verb] if verb in VERBS:
+            return main([verb, "--help"])
         case [word, *_] if word.startswith("-"):
             raise UsageError(f"unknown option {word} before the verb (casemate --help)")
         case [word, *_]:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from casemate.model.errors import UsageError
-from casemate.model.visible import visible
+from casemate.model.visible import brief
 
 
 def tell(message: str) -> None:
@@ -15,7 +15,7 @@ def tell(message: str) -> None:
     if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] -- None where the caller closed it
         return
     try:
-        print(f"casemate: {visible(message)}", file=sys.stderr, flush=True)
+        print(f"casemate: {brief(message)}", file=sys.stderr, flush=True)
     except OSError:
         point_at_nothing(2)
 

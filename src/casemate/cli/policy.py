@@ -5,20 +5,21 @@ which it can do what its code names. What it cannot tell it lists as comments an
 the folder of the policy: relative paths begin there. `show` prints a policy with every set expanded to the paths of
 this host. `trust` accepts a casemate.toml, so that `run` uses it in its folder until a byte of it changes.
 """
-# ruff: noqa: PTH100, PTH109, PTH110, PTH120 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+# ruff: noqa: PTH100, PTH110, PTH119, PTH120 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
-from sys import stderr
 from typing import TYPE_CHECKING
 
-from casemate.cli.output import save, show
+from casemate.cli.folder import working_directory
+from casemate.cli.output import check, save, show, tell
 from casemate.model.capability import Capability
 from casemate.model.errors import InputError, UsageError
 from casemate.model.exits import Exit
 from casemate.model.visible import visible
+from casemate.policy import LOCAL
 from casemate.policy.describe import describe
 from casemate.policy.file import load
 from casemate.policy.sets import Places, homes
@@ -35,7 +36,6 @@ examples:
   casemate policy infer app.py -o -         print it
   casemate policy show casemate.toml
 """
-DEFAULT = "casemate.toml"
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def configure(parser: ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="action", required=True, metavar="infer|show|trust")
     reads = verbs.add_parser("infer", help="work out the least policy of a program", description=__doc__)
     reads.add_argument("paths", nargs="+", metavar="PATH", help="scripts, packages or folders")
-    reads.add_argument("-o", "--output", metavar="FILE", default=DEFAULT, help=f"default: ./{DEFAULT}; - prints it")
+    reads.add_argument("-o", "--output", metavar="FILE", default=LOCAL, help=f"default: ./{LOCAL}; - prints it")
     reads.add_argument("--force", action="store_true", help="overwrite FILE")
     reads.add_argument("--python", metavar="PATH", help="the Python, or environment, that will run the program")
     reads.add_argument("--models", metavar="FILE", action="append", default=[], help="library models of your own")
@@ -69,11 +69,14 @@ def _infer(args: Namespace) -> int:
     """Write the inferred policy and say what it leaves out."""
     from casemate.policy.infer import infer  # noqa: PLC0415 -- showing and trusting a policy parses no program
 
-    to_stdout = args.output == "-"
-    target = Path(args.output)
-    if not to_stdout and not args.force and os.path.lexists(target):
-        raise UsageError(f"{target} is there already; --force overwrites it, -o - prints the policy instead")
-    folder = os.getcwd() if to_stdout else os.path.dirname(os.path.abspath(target))
+    if not all([args.output, *args.paths]):
+        raise UsageError("an empty path: is a variable of a script not set?")
+    to_stdout, target, folder = args.output == "-", Path(args.output), working_directory()
+    if not to_stdout:
+        if not args.force and os.path.lexists(target):
+            raise UsageError(f"{target} is there already; --force overwrites it, -o - prints the policy instead")
+        check(target)
+        folder = os.path.dirname(os.path.abspath(target))
     paths = [Path(path) for path in args.paths]
     site = _python(args.python)
     found = infer(
@@ -89,14 +92,14 @@ def _infer(args: Namespace) -> int:
     else:
         save(text, target)
     for line in _summary(found, "" if to_stdout else str(target)):
-        stderr.write(f"casemate: {visible(line)}\n")
+        tell(line)
     return Exit.INCOMPLETE if found.skipped else Exit.CLEAN
 
 
 def _python(named: str | None) -> tuple[str, ...]:
     """List the site-packages of the Python that will run the program; none where no Python is found and none named."""
     try:
-        return choose(named, os.environ, os.getcwd(), own()).interpreter.site_packages
+        return choose(named, os.environ, working_directory(), own()).interpreter.site_packages
     except InputError:
         if named is not None:
             raise
@@ -146,16 +149,18 @@ def _summary(found: "Inference", written: str) -> Iterator[str]:
 
 def _show(args: Namespace) -> int:
     """Print a policy, expanded for this host."""
-    policy = load(args.file).policy
-    interpreter = choose(args.python, os.environ, os.getcwd(), own()).interpreter
+    policy, directory = load(args.file).policy, working_directory()
+    interpreter = choose(args.python, os.environ, directory, own()).interpreter
     homes_ = homes(os.environ.get("HOME", "/"))
-    places = Places(os.getcwd(), homes_, interpreter.read, interpreter.libraries)
+    places = Places(directory, homes_, interpreter.read, interpreter.libraries)
     show("".join(f"{visible(line)}\n" for line in describe(policy, places)))
     return Exit.CLEAN
 
 
 def _trust(args: Namespace) -> int:
     """Accept exactly these bytes at exactly this place."""
+    if os.path.basename(args.file) != LOCAL:
+        raise UsageError(f"{args.file}: `run` looks for a {LOCAL} only; name any other policy with --policy FILE")
     record = trust(load(args.file), os.environ)
-    show(f"accepted: run uses {args.file} in its folder until it changes (recorded in {visible(record)})\n")
+    show(f"accepted: run uses {visible(args.file)} in its folder until it changes (recorded in {visible(record)})\n")
     return Exit.CLEAN

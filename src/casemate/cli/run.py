@@ -32,7 +32,6 @@ how:
 Exit code: the program's own; 125 where it was not started, 126 where it is not executable, 127 where it is not found,
 128+N where signal N ended it.
 """
-# ruff: noqa: PTH109 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
 import sys
@@ -40,6 +39,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
+from casemate.cli.folder import working_directory
 from casemate.cli.isolation import refuse_unless_isolated
 from casemate.cli.target import Options, read_arguments
 from casemate.model.capability import Capability
@@ -47,8 +47,9 @@ from casemate.model.errors import CasemateError, PolicyError, Refused, UsageErro
 from casemate.model.exits import Exit
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Json, Outcome
-from casemate.model.visible import visible
-from casemate.run import Prepared, Request, plan, prepare, run
+from casemate.model.visible import brief, visible
+from casemate.policy import LOCAL
+from casemate.run import Request, plan, prepare, run
 
 EPILOG = """\
 examples:
@@ -57,7 +58,6 @@ examples:
   casemate run --policy casemate.toml --record run.jsonl -m shop
 """
 Record: TypeAlias = Callable[[Mapping[str, Json]], None]
-LOCAL_POLICY = "casemate.toml"
 ALLOWED_BY = {
     Capability.FS_READ: "--read",
     Capability.FS_WRITE: "--write",
@@ -72,7 +72,7 @@ ALLOWED_BY = {
 def main(argv: list[str]) -> int:
     """Read the arguments, confine the program, give its exit code."""
     _open_standard_streams()
-    options = read_arguments(argv, _working_directory())
+    options = read_arguments(argv, working_directory())
     if options.help:
         from casemate.cli.output import show  # noqa: PLC0415 -- only for the eyes
 
@@ -102,14 +102,6 @@ def _open_standard_streams() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _working_directory() -> str:
-    """Give the working directory as the kernel names it."""
-    try:
-        return os.getcwd()
-    except OSError as error:
-        raise UsageError(f"the working directory is gone: {error.strerror}") from None
-
-
 def _start(options: Options, record: Record) -> int:
     """Prepare, then print the plan or confine."""
     request = _request(options)
@@ -120,8 +112,10 @@ def _start(options: Options, record: Record) -> int:
         _say(*prepared.hints)
     if options.dry_run:
         from casemate.cli.output import show  # noqa: PLC0415 -- only for the eyes
+        from casemate.cli.plan import printed  # noqa: PLC0415 -- likewise
+        from casemate.cli.terminal import style  # noqa: PLC0415 -- likewise
 
-        show(_printed(prepared, request))
+        show(printed(plan(prepared, request), style(sys.stdout)))
         return 0
     outcome = run(prepared, request, record=record)
     _say(*_afterwards(outcome))
@@ -154,37 +148,22 @@ def _request(options: Options) -> Request:
 def _policy(options: Options) -> tuple[Policy, str, str]:
     """Load the named policy, with its place and its hash; the one of the working directory only if it was accepted."""
     named = options.texts.get("policy")
-    if named is None and not os.path.lexists(LOCAL_POLICY):
+    if named is None and not os.path.lexists(LOCAL):
         return Policy(), "", ""
-    from casemate.policy.file import load  # noqa: PLC0415 -- a TOML parser only where there is a file
+    from casemate.policy.file import document, load, read  # noqa: PLC0415 -- a TOML parser only where there is a file
     from casemate.policy.trust import fingerprint, only_ours, trusted  # noqa: PLC0415 -- likewise
 
     if named is not None:
         only_ours(named)
-        document = load(named)
-        return document.policy, named, fingerprint(document)
+        found = load(named)
+        return found.policy, named, fingerprint(found)
     with suppress(PolicyError):  # not ours to complain about: nobody asked for it
-        document = load(LOCAL_POLICY)
-        if trusted(document, os.environ):
-            return document.policy, LOCAL_POLICY, fingerprint(document)
-    _say(f"{LOCAL_POLICY} is here and is not used: --policy {LOCAL_POLICY}, or casemate policy trust {LOCAL_POLICY}")
+        content = read(LOCAL)
+        if trusted(LOCAL, content, os.environ):
+            found = document(LOCAL, content)
+            return found.policy, LOCAL, fingerprint(found)
+    _say(f"{LOCAL} is here and is not used: --policy {LOCAL}, or casemate policy trust {LOCAL}")
     return Policy(), "", ""
-
-
-def _printed(prepared: Prepared, request: Request) -> str:
-    """Print a plan: commands, names of variables, operations in order, and what withholds each capability."""
-    from shlex import quote  # noqa: PLC0415 -- only for the eyes
-
-    planned = plan(prepared, request)
-    lines = [
-        f"backend {planned.backend}",
-        f"command {' '.join(map(quote, planned.command))}",
-        f"directory {planned.directory}",
-        f"environment {' '.join(planned.environment)}",
-        *map(str, planned.operations),
-        *(f"{c.capability}: {c.enforcement} ({', '.join(c.layers)}) {c.note}".rstrip() for c in planned.coverage),
-    ]
-    return "".join(f"{visible(line)}\n" for line in lines)
 
 
 @contextmanager
@@ -194,19 +173,14 @@ def _recorder(options: Options) -> Generator[Record, None, None]:
     if path is None:
         yield _forget
         return
-    from json import dumps  # noqa: PLC0415 -- only where somebody wants a record
+    from casemate.cli.record import Recorder  # noqa: PLC0415 -- only where somebody wants a record
 
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise UsageError(f"cannot write the record {path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-
-        def record(event: Mapping[str, Json]) -> None:
-            file.write(dumps(event, separators=(",", ":")) + "\n")
-            file.flush()
-
-        yield record
+    with Recorder(path) as recorder:
+        try:
+            yield recorder
+        finally:
+            if recorder.failure:
+                _say(f"the record {path} is incomplete: {recorder.failure}")
 
 
 def _forget(event: Mapping[str, Json]) -> None:
@@ -229,7 +203,8 @@ def _afterwards(outcome: Outcome) -> Iterator[str]:
 
 def _say(*sentences: str) -> None:
     """Print each sentence on one line of standard error, whatever it holds; that nobody listens is no error."""
-    with suppress(OSError):
-        for sentence in sentences:
-            sys.stderr.write(f"casemate: {visible(sentence)}\n")
-        sys.stderr.flush()
+    if sentences:
+        with suppress(
+            OSError
+        ):  # unbuffered: what stayed in a buffer would fail once more at the end of the interpreter
+            os.write(2, "".join(f"casemate: {brief(sentence)}\n" for sentence in sentences).encode(errors="replace"))

@@ -6,7 +6,6 @@ import sys
 import time
 from typing import TextIO
 
-from casemate.reports.coverage import count
 from casemate.reports.paint import Style
 
 NARROWEST, WIDEST = 40, 160
@@ -27,7 +26,7 @@ def wants_colours(stream: TextIO | None) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):
-        if os.environ.get(name, "0") != "0":
+        if os.environ.get(name, "0") not in ("", "0"):
             return True
     if stream is None or os.environ.get("CLICOLOR") == "0" or os.environ.get("TERM") == "dumb":
         return False
@@ -44,11 +43,11 @@ class Progress:
         self._dirty = False
 
     def __call__(self, done: int, total: int) -> None:
-        """Take note of how many files are done."""
+        """Take note of how much of the work is done."""
         now = time.monotonic()
         if self._shown and now >= self._next:
             self._next, self._dirty = now + BETWEEN_SECONDS, True
-            print(f"\r\x1b[Kread {done:,} of {count(total, 'file')}", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[Kaudit: {100 * done // max(total, 1)} %", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Leave nothing behind."""

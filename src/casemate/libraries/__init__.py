@@ -22,6 +22,7 @@ class Library:
         """Index the models; a later one replaces an earlier one of the same name."""
         self.models: Mapping[str, Model] = {model.name: model for model in models}
         self.tops = frozenset(name.partition(".")[0] for name in self.models if "." in name)
+        self.frameworks = frozenset(name.partition(".")[0] for name, m in self.models.items() if m.entry is not None)
         self._prefixes = frozenset(
             name[:place] for name in self.models for place, letter in enumerate(name) if letter == "."
         )
@@ -100,6 +101,6 @@ class Library:
 
 @cache
 def load(paths: tuple[Path, ...] = ()) -> Library:
-    """Load the models that come with casemate, then those of the given files. Raises InputError on the first mistake."""
+    """Load the models that come with casemate, then those of the files. Raises InputError on the first mistake."""
     own: Sequence[Path] = sorted(HERE.glob("*.toml"))
     return Library(model for path in (*own, *paths) for model in read(path))

@@ -9,8 +9,11 @@ from casemate.model.finding import Trust
 Plain: TypeAlias = str | int | float | bool | None
 
 KINDS = frozenset(
-    ["sql", "nosql", "command", "code", "import", "path", "archive", "html", "url", "redirect", "deserialization", "yaml", "xml", "xpath", "ldap", "template", "header", "log", "regex", "format", "email"]
-)
+    [
+        "sql", "nosql", "command", "code", "import", "path", "archive", "html", "url", "redirect", "deserialization",
+        "yaml", "xml", "xpath", "ldap", "template", "header", "log", "regex", "format", "email",
+    ]
+)  # fmt: skip
 EVERY = frozenset({"*"})  # all kinds
 
 

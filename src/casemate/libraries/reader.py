@@ -10,11 +10,14 @@ from casemate.model.capability import Capability
 from casemate.model.errors import InputError
 from casemate.model.finding import Trust
 
-Toml: TypeAlias = None | str | int | float | bool | Sequence["Toml"] | Mapping[str, "Toml"]
+Toml: TypeAlias = str | int | float | bool | Sequence["Toml"] | Mapping[str, "Toml"] | None
 
 KEYS = frozenset(
-    ["parameters", "returns", "is", "items", "bases", "alias", "capabilities", "source", "sinks", "sanitizes", "propagates", "guards", "entry", "raises", "tags", "note"]
-)
+    [
+        "parameters", "returns", "is", "items", "bases", "alias", "capabilities", "source", "sinks", "sanitizes",
+        "propagates", "guards", "entry", "raises", "tags", "note",
+    ]
+)  # fmt: skip
 
 
 class Table:

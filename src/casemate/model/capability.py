@@ -84,7 +84,7 @@ def parse(name: str) -> frozenset[Capability]:
 
     Raises ValueError for a name outside the closed set.
     """
-    members = frozenset(c for c in Capability if c.value == name or c.family == name)
+    members = frozenset(c for c in Capability if name in (c.value, c.family))
     if not members:
         message = f"unknown capability {name!r}"
         raise ValueError(message)

@@ -30,7 +30,7 @@ class InputError(CasemateError):
     """What was to be read is missing or cannot be read."""
 
 
-class Refused(CasemateError):
+class Refused(CasemateError):  # noqa: N818 -- it reads as what it is
     """The run does not start; nothing of the target was executed. `code` is what `run` ends with: 125, 126 or 127."""
 
     def __init__(self, message: str, code: int = Exit.REFUSED) -> None:

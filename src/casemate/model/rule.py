@@ -8,7 +8,7 @@ from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Evidence, Severity
 from casemate.model.location import Flow, Location
 
-Subject = TypeVar("Subject", contravariant=True)
+Subject_contra = TypeVar("Subject_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,20 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule(Generic[Subject]):
-    """One criterion. `name` is the file's name with hyphens and completes "allow …"; `documentation` is the module's
-    docstring; the lines of `example` that end in `# flag` are met and no others. `kinds` are the sink kinds of a rule
-    about flows; `needles` words one of which stands in every file where the rule can be met: other files are not parsed.
+class Needle:
+    """A text that stands in every file where a rule can be met, and a regular expression of what follows it at once."""
+
+    text: str
+    then: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[Subject_contra]):
+    """One criterion, with all that is said of it.
+
+    `name` is the file's name with hyphens and completes "allow …"; `documentation` is the module's docstring; the lines
+    of `example` that end in `# flag` are met and no others. `kinds` are the sink kinds of a rule about flows; `needles`
+    texts one of which stands in every file where the rule can be met: other files are not parsed.
     """
 
     name: str
@@ -39,6 +49,6 @@ class Rule(Generic[Subject]):
     cwe: tuple[int, ...]
     capabilities: tuple[Capability, ...]
     example: str
-    check: Callable[[Subject], Iterable[Hit]]
+    check: Callable[[Subject_contra], Iterable[Hit]]
     kinds: tuple[str, ...] = ()
-    needles: tuple[str, ...] = ()
+    needles: tuple[str | Needle, ...] = ()

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from casemate.model.capability import Capability
 
-Json: TypeAlias = Union[None, bool, int, float, str, Sequence["Json"], Mapping[str, "Json"]]
+Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 
 class Enforcement(StrEnum):
@@ -49,7 +49,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that a plan does, in order: `mount`, `landlock`, `seccomp`, `limit`, `exec` …"""
+    """One thing that a plan does, in order: `mount`, `landlock`, `seccomp`, `limit`, `exec` and so on."""
 
     name: str
     arguments: Mapping[str, Json] = field(default_factory=dict[str, Json])
@@ -61,7 +61,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Exactly what would be started. It names environment variables and never holds their values: printing leaks nothing."""
+    """Exactly what would be started. It names environment variables and never holds their values: printing is safe."""
 
     backend: str
     command: tuple[str, ...]
@@ -91,7 +91,7 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a confined run ended: exit code 0–255 as a shell would show it, resource use, and what was denied."""
+    """How a confined run ended: exit code 0 to 255 as a shell would show it, resource use, and what was denied."""
 
     code: int
     signal: int | None = None

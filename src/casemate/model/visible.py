@@ -20,6 +20,7 @@ HIDDEN = re.compile(
     "]"
 )
 COMMAND = re.compile(r"#(?=#\w*\[)|^(?=\s*::)(\s*):")
+LONGEST = 1000  # characters of a message
 SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -27,6 +28,12 @@ def visible(text: str) -> str:
     r"""Give the text on one line, with every hidden character as an escape such as `\x1b` or `\u202e`."""
     shown = text if text.isascii() and text.isprintable() else HIDDEN.sub(_escape, text)
     return inert(shown)
+
+
+def brief(text: str) -> str:
+    """Give a message on one line, without its middle where it is longer than anybody reads: the end says what to do."""
+    left_out = len(text) - LONGEST
+    return visible(text if left_out <= 0 else f"{text[: LONGEST // 2]}[... {left_out} more ...]{text[-LONGEST // 2 :]}")
 
 
 def inert(line: str) -> str:

@@ -2,7 +2,8 @@
 # ruff: noqa: PTH110 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from textwrap import wrap
 
 from casemate.model.capability import Capability
 from casemate.model.persist import PERSIST
@@ -56,7 +57,11 @@ def _denied(policy: Policy, places: Places) -> Iterator[str]:
             yield from (f"{'':{WIDTH}}   {path}" for path in there)
             yield f"{'':{WIDTH}}   and {len(set(secrets(places.homes))) - len(there)} more that do not exist here"
         elif entry == "@persist":
-            yield f"{'':{WIDTH}}   may be read, never written: {' '.join(PERSIST)}"
+            yield f"{'':{WIDTH}}   may be read, never written:"
+            indent = f"{'':{WIDTH}}     "
+            yield from wrap(
+                " ".join(PERSIST), 100, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+            )
     if not policy.deny:
         yield f"{'deny':{WIDTH}} nothing: secrets inside granted folders can be read"
 
@@ -64,16 +69,17 @@ def _denied(policy: Policy, places: Places) -> Iterator[str]:
 def _limits(policy: Policy) -> Iterator[str]:
     """Yield the limits; 0 is no limit."""
     limits = policy.limits
-    yield f"{Capability.RES_CPU:{WIDTH}} {_or_none(limits.cpu_seconds, ' s')}"
-    yield f"{Capability.RES_WALL:{WIDTH}} {_or_none(limits.wall_seconds, ' s')}"
-    yield f"{Capability.RES_MEMORY:{WIDTH}} {_or_none(limits.memory_bytes, ' bytes')}"
-    yield f"{Capability.RES_PROCS:{WIDTH}} {_or_none(limits.processes, '')}"
-    yield f"{Capability.RES_FDS:{WIDTH}} {_or_none(limits.fds, '')}"
-    yield f"{Capability.RES_OUTPUT:{WIDTH}} {_or_none(limits.output_bytes, ' bytes')}"
-    yield f"{Capability.RES_DISK:{WIDTH}} {_or_none(limits.disk_bytes, ' bytes')} for one file"
-    yield f"{'tmp':{WIDTH}} {policy.tmp_bytes} bytes, private, empty, nothing in it can be executed"
+    yield f"{Capability.RES_CPU:{WIDTH}} {_or_none(limits.cpu_seconds, values.spell_duration)}"
+    yield f"{Capability.RES_WALL:{WIDTH}} {_or_none(limits.wall_seconds, values.spell_duration)}"
+    yield f"{Capability.RES_MEMORY:{WIDTH}} {_or_none(limits.memory_bytes, values.spell_size)}"
+    yield f"{Capability.RES_PROCS:{WIDTH}} {_or_none(limits.processes, str)}"
+    yield f"{Capability.RES_FDS:{WIDTH}} {_or_none(limits.fds, str)}"
+    yield f"{Capability.RES_OUTPUT:{WIDTH}} {_or_none(limits.output_bytes, values.spell_size)}"
+    yield f"{Capability.RES_DISK:{WIDTH}} {_or_none(limits.disk_bytes, values.spell_size)} for one file"
+    tmp = _or_none(policy.tmp_bytes, values.spell_size)
+    yield f"{'tmp':{WIDTH}} {tmp}, private, empty, nothing in it can be executed"
 
 
-def _or_none(value: int, unit: str) -> str:
-    """Write a limit."""
-    return f"{value}{unit}" if value else "no limit"
+def _or_none(value: int, spell: Callable[[int], str]) -> str:
+    """Write a limit as the file does, without its quotes."""
+    return spell(value).strip('"') if value else "no limit"

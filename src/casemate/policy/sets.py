@@ -2,7 +2,7 @@
 
 Sets are lists of literal paths: a pattern is resolved here, before anything is enforced, and the result is printable.
 """
-# ruff: noqa: PTH110, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+# ruff: noqa: PTH110, PTH114, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
 import pwd
@@ -137,15 +137,23 @@ class Places:
 
 
 def homes(home: str) -> tuple[str, ...]:
-    """List the homes whose secrets count: the caller's, by variable and by account; for root, everybody's."""
+    """List the homes whose secrets count: the caller's, by variable and by account; for root, everybody's.
+
+    A home that is a link is listed under both names: a grant may use either.
+    """
     uid = os.getuid()
     accounts = {account.pw_dir for account in pwd.getpwall() if uid in (0, account.pw_uid)}
-    return tuple(sorted(path for path in accounts | {home} if path.startswith("/") and path.count("/") and path != "/"))
+    named = {os.path.normpath(f"/{path.lstrip('/')}") for path in accounts | {home} if path.startswith("/")}
+    return tuple(sorted((named | {os.path.realpath(path) for path in named}) - {"/"}))
 
 
 def secrets(homes_: tuple[str, ...]) -> Iterator[str]:
-    """Yield the credential paths, whether they exist or not, and the key files that lie directly in a home."""
+    """Yield the credential paths, whether they exist or not, and the key files that lie directly in a home.
+
+    What is a link, or lies behind one, is a secret where it really is, too.
+    """
     yield from HOST_SECRETS
+    yield from (os.path.realpath(path) for path in HOST_SECRETS if os.path.islink(path))
     yield f"/run/user/{os.getuid()}"
     for home in homes_:
         yield from (f"{home}/{name}" for name in HOME_SECRETS)
@@ -153,7 +161,11 @@ def secrets(homes_: tuple[str, ...]) -> Iterator[str]:
             names = sorted(os.listdir(home))
         except OSError:  # a home that cannot be listed shows no names to its owner's programs either
             continue
-        yield from (f"{home}/{name}" for name in names if name.lower().endswith(KEY_FILES))
+        keys = [name for name in names if name.lower().endswith(KEY_FILES)]
+        yield from (f"{home}/{name}" for name in keys)
+        there = set(names)
+        secret = [name for name in (*HOME_SECRETS, *keys) if name.partition("/")[0] in there]
+        yield from (real for name in secret if (real := os.path.realpath(f"{home}/{name}")) != f"{home}/{name}")
 
 
 def read_set(name: str, places: Places) -> tuple[str, ...]:

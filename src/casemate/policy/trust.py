@@ -3,7 +3,7 @@
 `run` takes no policy from the working directory unasked: whoever can write there would write the program's permissions.
 An accepted file is remembered as an empty file whose name is a hash of path and content, where only the caller writes.
 """
-# ruff: noqa: PTH100, PTH103, PTH116, PTH120 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+# ruff: noqa: PTH100, PTH103, PTH114, PTH116, PTH120 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
 import stat
@@ -29,7 +29,7 @@ def trust(document: Document, environment: Mapping[str, str]) -> str:
     """Remember a policy file as accepted; give the name of the record. Raises PolicyError."""
     only_ours(document.path)
     folder = state_folder(environment)
-    record = f"{folder}/{_key(document)}"
+    record = f"{folder}/{_key(document.path, document.content)}"
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         _private(folder)
@@ -39,13 +39,16 @@ def trust(document: Document, environment: Mapping[str, str]) -> str:
     return record
 
 
-def trusted(document: Document, environment: Mapping[str, str]) -> bool:
-    """Tell whether exactly these bytes at exactly this place were accepted, and still nobody else can change them."""
+def trusted(path: str, content: bytes, environment: Mapping[str, str]) -> bool:
+    """Tell whether exactly these bytes at exactly this place were accepted, and still nobody else can change them.
+
+    Bytes and no Document: what nobody accepted is not even parsed.
+    """
     try:
         folder = state_folder(environment)
         _private(folder)
-        state = os.lstat(f"{folder}/{_key(document)}")
-        only_ours(document.path)
+        state = os.lstat(f"{folder}/{_key(path, content)}")
+        only_ours(path)
     except (OSError, PolicyError):
         return False
     return stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid()
@@ -57,6 +60,8 @@ def only_ours(path: str) -> None:
     The folder counts too: who may write there may put another file in its place, unless it is sticky, such as /tmp.
     """
     real, folder = os.path.realpath(path), f"the folder of {path}"
+    if os.path.islink(path) and os.lstat(path).st_uid not in (0, os.geteuid()):
+        raise PolicyError(f"{path} is a link of another user, who could let it lead elsewhere")
     places = {real: path, os.path.dirname(real): folder, os.path.dirname(os.path.abspath(path)): folder}
     for place, name in places.items():
         try:
@@ -84,6 +89,12 @@ def _private(folder: str) -> None:
         raise PolicyError(f"{folder}: only you may be able to write there")
 
 
-def _key(document: Document) -> str:
-    """Name a record: the real place and the bytes, apart by a NUL that no path holds."""
-    return sha256(os.fsencode(os.path.realpath(document.path)) + b"\0" + document.content).hexdigest()
+def _key(path: str, content: bytes) -> str:
+    """Name a record: where the file is named, where it really is, and the bytes, apart by a NUL that no path holds.
+
+    Both places count: a link in another folder would let its program have what was granted here, and a link that was
+    accepted can be led to the same bytes elsewhere, where relative paths mean something else.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    places = f"{os.path.realpath(folder)}/{name}\0{os.path.realpath(path)}\0"
+    return sha256(os.fsencode(places) + content).hexdigest()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError
 from casemate.model.policy import Grant, Limits, Policy, WriteMode
+from casemate.model.visible import HIDDEN
 from casemate.policy import values
 from casemate.policy.file import VERSION
 
@@ -110,7 +111,12 @@ def quote(value: str) -> str:
     except UnicodeEncodeError:
         name = os.fsencode(value)
         raise PolicyError(f"{name!r}: a name that is not UTF-8 cannot stand in a policy file; rename it") from None
-    return '"' + "".join(ESCAPES.get(c) or (c if c.isprintable() else _escape(c)) for c in value) + '"'
+    return '"' + "".join(ESCAPES.get(c) or (c if _is_seen(c) else _escape(c)) for c in value) + '"'
+
+
+def _is_seen(character: str) -> bool:
+    """Tell whether a reader of the file sees a character; some that Python calls printable show nothing (U+3164)."""
+    return character.isprintable() and not HIDDEN.match(character)
 
 
 def _escape(character: str) -> str:
@@ -121,4 +127,4 @@ def _escape(character: str) -> str:
 
 def comment(value: str) -> str:
     """Make one line of comment of any text: what comes from the target can neither end the line nor hide in it."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)[:300]
+    return "".join(c if _is_seen(c) else "\N{REPLACEMENT CHARACTER}" for c in value)[:300]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Evidence, Severity
-from casemate.model.rule import Hit, Rule
+from casemate.model.rule import Hit, Needle, Rule
 from casemate.readers.code import Code
 
 T = TypeVar("T")
@@ -23,12 +23,12 @@ def rule(  # noqa: PLR0913 -- the metadata of a rule, all by name
     cwe: int | tuple[int, ...],
     example: str,
     kinds: tuple[str, ...] = (),
-    needles: tuple[str, ...] = (),
+    needles: tuple[str | Needle, ...] = (),
     capabilities: tuple[Capability, ...] = (),
 ) -> Callable[[Callable[[T], Iterable[Hit]]], Rule[T]]:
     """Make a function a rule. Its module's docstring is the documentation, the file's name is the rule's name.
 
-    `kinds` are the sink kinds a flow rule asks for: they make it a rule of evidence FLOW. `needles` are words one of
+    `kinds` are the sink kinds a flow rule asks for: they make it a rule of evidence FLOW. `needles` are texts one of
     which stands in every file where the rule can be met (case counts).
     """
 

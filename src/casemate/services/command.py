@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import cast
 
+from casemate.model.errors import Refused
 from casemate.model.sandbox import Json
 
 # The folder of the package is given as an argument: -I -S leaves `sys.path` with the standard library alone.
@@ -51,7 +52,10 @@ def start(
     output: Output,
     stdin: bytes | None,
 ) -> Ended:
-    """Run `casemate run` with these arguments after `--record`, and wait for it."""
+    """Run `casemate run` with these arguments after `--record`, and wait for it.
+
+    Raises Refused where no process can be started with this directory, environment or arguments.
+    """
     package = str(Path(__file__).resolve().parents[2])
     capture = subprocess.PIPE if output is Output.CAPTURE else None
     with tempfile.TemporaryDirectory(prefix="casemate-") as folder:
@@ -59,14 +63,18 @@ def start(
         inherited = os.environ if environment is None else environment
         apart = {name: value for name, value in inherited.items() if name not in MISLEADING}
         argv = [sys.executable, "-I", "-S", "-c", BOOT, package, "run", f"--record={record}", *arguments]
-        with subprocess.Popen(  # noqa: S603 -- our own command, by an argument vector
-            argv,
-            cwd=directory,
-            env=apart,
-            stdin=subprocess.PIPE if stdin is not None else None,
-            stdout=capture,
-            stderr=capture,
-        ) as child:
+        try:
+            child = subprocess.Popen(  # noqa: S603 -- our own command, by an argument vector
+                argv,
+                cwd=directory,
+                env=apart,
+                stdin=subprocess.PIPE if stdin is not None else None,
+                stdout=capture,
+                stderr=capture,
+            )
+        except (OSError, ValueError) as error:  # no such directory, too long, a NUL byte, no text of this file system
+            raise Refused(f"casemate itself could not be started: {error}") from None
+        with child:
             try:
                 stdout, stderr = child.communicate(stdin)
             except BaseException:  # whoever gives up waiting leaves nothing running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 
 from tree_sitter import Node
 
@@ -51,25 +52,40 @@ class Analysis:
         return module
 
     def visit(self, module: Module, wanted: Mapping[str, Collection[str]]) -> None:
-        """Run every function in which one of these identifiers may mean one of its qualified names."""
-        names = Names(self.machine, module)
+        """Run every function in which one of these identifiers may mean one of its qualified names.
+
+        Nothing is run, not even the module, where none of them stands outside of texts and comments.
+        """
+        standing: list[tuple[Node, set[str]]] = []
         for word, meanings in sorted(wanted.items()):
             done = self._visited.setdefault((module.path, word), set())
             new = set(meanings) - done
             done |= new
-            for node in identifiers(module.source, word) if new else ():
-                if names.may_mean(node, new):
-                    self.start_around(module, node)
+            standing += [(node, new) for node in identifiers(module.source, word)] if new else []
+        if not standing:
+            return
+        names = Names(self.machine, self.open(module.path))
+        for node, meanings in standing:
+            line = node.start_point.row + 1
+            self.guarded(module, line, partial(self.consider, names, node, meanings))
+
+    def consider(self, names: Names, node: Node, meanings: Collection[str]) -> None:
+        """Run the functions around an identifier that may mean one of these names."""
+        if names.may_mean(node, meanings):
+            self.start_around(names.module, node)
 
     def start_around(self, module: Module, node: Node) -> None:
         """Run the functions around a place, from the outermost one."""
         chain: list[Node] = []
         current = node.parent
         while current is not None:
-            if current.type in FUNCTIONS:
+            if current.type in FUNCTIONS or current.type == "class_definition":
                 chain.append(current)
             current = current.parent
         for function in reversed(chain):
+            owner = self.machine.classes.get((module.path, function.start_byte))
+            if owner is not None:
+                owner.settle()
             closure = self.machine.closures.get((module.path, function.start_byte))
             if closure is not None:
                 self.start(closure)
@@ -112,7 +128,7 @@ class Analysis:
             self._entered.add(key)
             self._started.add(key)
             line = function.module.source.point(function.at[0])[0]
-            self.guarded(function.module, line, lambda point=point: self.enter(point))  # type: ignore[misc] -- bound now
+            self.guarded(function.module, line, partial(self.enter, point))
 
     def enter(self, point: EntryPoint) -> None:
         """Run one entry."""
@@ -153,7 +169,7 @@ class Analysis:
         return found
 
     def annotated_parameter(self, annotated: Value, point: EntryPoint, frame: Frame, at: tuple[int, int]) -> Value:
-        """An object of a library is that object; one of a class of the program is filled from outside."""
+        """Give an object of a library as that object; fill one of a class of the program from outside."""
         if any(isinstance(kind, Class) for kind in annotated.types):
             taints = self.machine.sourced(point.entry.label, point.entry.trust, frame, at)
             return annotated.but(taints=taints)

@@ -3,6 +3,7 @@
 `needs(entries)` is the one function. Nothing is dropped: what could not be followed is a Use of
 Capability.UNRESOLVED with its place.
 """
+# ruff: noqa: PTH118, PTH120, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
 import sys
@@ -52,8 +53,8 @@ class Precision(StrEnum):
 class Use:
     """One call (or use) of a callable that has a capability.
 
-    `callable` is its qualified name, or for UNRESOLVED what could not be followed, in words; `argument` the model's name
-    of the resource argument. `resource` is the constant text, its known beginning, or "".
+    `callable` is its qualified name, or for UNRESOLVED what could not be followed, in words; `argument` the model's
+    name of the resource argument. `resource` is the constant text, its known beginning, or "".
     """
 
     capability: Capability
@@ -238,7 +239,7 @@ class Reading:
         if value.constant == NONE.constant and ability.default is not None:
             value = constant(ability.default)
         if ability.item is not None and value.objects:
-            value = self.analysis.machine.item(value, constant(ability.item), frame, (0, 0))
+            value = self.analysis.machine.item(value, constant(ability.item), frame)
         texts = [text(item[1]) for item in value.constants or ()]
         known = [one for one in texts if one is not None]
         if texts and len(known) == len(texts):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from tree_sitter import Node, Query, QueryCursor
@@ -39,7 +40,7 @@ GIVEN = Query(
 )
 IMPORTS = Query(LANGUAGE, "[(import_statement) (import_from_statement)] @import")
 SCOPES = Query(LANGUAGE, "[(function_definition) (class_definition)] @scope")
-COMPARED = Query(LANGUAGE, '(comparison_operator (_) @left operators: ["==" "!="] (_) @right)')
+COMPARED = Query(LANGUAGE, '(comparison_operator (_) @compare operators: ["==" "!="] (_) @value)')
 
 
 class FileView:
@@ -49,6 +50,7 @@ class FileView:
         """Execute the module; functions are run when a rule asks for what is in them."""
         self.analysis, self._path = analysis, path
         self.module: Module = analysis.program.module(path)
+        self._brought: dict[str, bool] = {}
 
     @property
     def opened(self) -> Module:
@@ -71,10 +73,7 @@ class FileView:
         if tag:
             wanted |= {name for name, model in self.analysis.library.models.items() if tag in model.tags}
         below = tuple(name[:-1] for name in wanted if name.endswith(".*"))
-        words = self.words(wanted)
-        if not words:
-            return
-        self.analysis.visit(self.opened, words)
+        self.analysis.visit(self.module, self.words(wanted))
         seen = self.analysis.machine.seen.get(self._path, {})
         for at in sorted(seen):
             for call in seen[at]:
@@ -90,11 +89,19 @@ class FileView:
             last = name.rpartition(".")[2]
             if last in {"*", "__init__", "__call__", "__setitem__"}:
                 last = top
-            if last.encode() not in data or (dot and top.encode() not in data and not self.foreign(name)):
+            if last.encode() not in data or (dot and not self.brings(top) and not self.foreign(name)):
                 continue
             for word in (last, *(self.bound(last) if dot else ())):
                 found.setdefault(word, set()).add(name)
         return found
+
+    def brings(self, top: str) -> bool:
+        """Tell whether some line of the file imports a top module."""
+        if top not in self._brought:
+            pattern = rb"\b(?:from|import)\b[^\n]*\b" + re.escape(top.encode()) + rb"\b"
+            word = top.encode()
+            self._brought[top] = word in self.source.data and re.search(pattern, self.source.data) is not None
+        return self._brought[top]
 
     def foreign(self, name: str) -> bool:
         """Tell whether a name may be reached without its library being named in the file: a method, a re-export."""
@@ -181,31 +188,53 @@ class FileView:
             pairs.append((part, full))
         return pairs
 
-    def assignments(self) -> Iterator[Assignment]:
-        """Yield what is given a value, in order of place."""
-        yield from self._assignments
+    def functions(self) -> Iterator[str]:
+        """Yield the dotted paths of the functions and classes that are defined in the file, in order of place."""
+        return (path for _, _, path in self._spans)
+
+    def assignments(self, near: re.Pattern[bytes] | None = None) -> Iterator[Assignment]:
+        """Yield what is given a value, in order of place; `near`: only where a line has this pattern."""
+        yield from self._assignments if near is None else self.assigned(self.lines(near))
 
     @cached_property
     def _assignments(self) -> tuple[Assignment, ...]:
-        found: list[tuple[int, Assignment]] = []
-        for _, captures in QueryCursor(GIVEN).matches(self.source.tree.root_node):
-            kind = next(name for name in captures if name != "value")
-            found += self.assignment(kind, captures[kind][0], captures["value"][0])
-        for _, captures in QueryCursor(COMPARED).matches(self.source.tree.root_node):
-            left, right = captures["left"][0], captures["right"][0]
-            if left.end_byte <= right.start_byte:
-                found += self.assignment("compare", left, right)
-        return tuple(item for _, item in sorted(found, key=lambda pair: pair[0]))
+        return self.assigned([(0, len(self.source.data))])
 
-    def assignment(self, kind: str, target: Node, value: Node) -> list[tuple[int, Assignment]]:
-        """Make the fact of one assignment, if its target has a name."""
+    def lines(self, pattern: re.Pattern[bytes]) -> list[tuple[int, int]]:
+        """Give the lines on which a pattern is found, as ranges of bytes; neighbours are one range."""
+        data, ranges = self.source.data, list[tuple[int, int]]()
+        for match in pattern.finditer(data):
+            start = data.rfind(b"\n", 0, match.start()) + 1
+            end = data.find(b"\n", match.end())
+            end = len(data) if end < 0 else end
+            if ranges and start <= ranges[-1][1] + 1:
+                ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
+            else:
+                ranges.append((start, end))
+        return ranges
+
+    def assigned(self, ranges: Sequence[tuple[int, int]]) -> tuple[Assignment, ...]:
+        """Give the assignments that touch one of these ranges of bytes, each once."""
+        found: dict[tuple[int, int], Assignment] = {}
+        for start, end in ranges:
+            for query in (GIVEN, COMPARED):
+                cursor = QueryCursor(query)
+                cursor.set_byte_range(start, end)
+                for _, captures in cursor.matches(self.source.tree.root_node):
+                    self.assignment(captures, found)
+        return tuple(found[place] for place in sorted(found))
+
+    def assignment(self, captures: dict[str, list[Node]], found: dict[tuple[int, int], Assignment]) -> None:
+        """Add the fact of one assignment or comparison, if its target has a name."""
+        kind = next(name for name in captures if name != "value")
+        target, value = captures[kind][0], captures["value"][0]
+        place = (target.start_byte, value.start_byte)
         name, how = last_name(target)
-        if not name:
-            return []
-        kind = how if kind == "target" else kind
+        if not name or place in found or target.end_byte > value.start_byte:
+            return
         location = self.source.location(target.byte_range)
-        fact = Assignment(name, kind, self.literal(value), location, self.function_at(target.start_byte))
-        return [(target.start_byte, fact)]
+        kind = how if kind == "target" else kind
+        found[place] = Assignment(name, kind, self.literal(value), location, self.function_at(target.start_byte))
 
     @cached_property
     def _spans(self) -> list[tuple[int, int, str]]:

@@ -33,11 +33,11 @@ class Attr(NamedTuple):
 
 
 class Item(NamedTuple):
-    """`value[index]`."""
+    """`value[key]`."""
 
     at: At
     value: "Expr"
-    index: "Expr"
+    key: "Expr"
 
 
 class Slice(NamedTuple):
@@ -186,7 +186,10 @@ class Opaque(NamedTuple):
     parts: "tuple[Expr, ...]"
 
 
-Expr: TypeAlias = Const | Name | Attr | Item | Slice | Star | Call | Text | Binary | Unary | Boolean | Not | Compare | Choice | Sequence | Mapping | Comprehension | Walrus | Yield | Lambda | Opaque  # fmt: skip
+Expr: TypeAlias = (
+    Const | Name | Attr | Item | Slice | Star | Call | Text | Binary | Unary | Boolean | Not | Compare | Choice
+    | Sequence | Mapping | Comprehension | Walrus | Yield | Lambda | Opaque
+)  # fmt: skip
 
 
 class Parameter(NamedTuple):
@@ -320,14 +323,14 @@ class Define(NamedTuple):
 
 
 class DefineClass(NamedTuple):
-    """`class`; its body runs once, where it stands."""
+    """`class`; its body runs once, and is lowered only then. `node` is its key in the file."""
 
     at: At
     name: str
     bases: tuple[Expr, ...]
     keywords: tuple[tuple[str, Expr], ...]
     decorators: tuple[Expr, ...]
-    body: "tuple[Statement, ...]"
+    node: int
 
 
 class Import(NamedTuple):
@@ -388,4 +391,7 @@ class Jump(NamedTuple):
     kind: str
 
 
-Statement: TypeAlias = Assign | Annotated | Augmented | Evaluate | Return | Raise | If | While | For | Try | With | Define | DefineClass | Import | Match | Delete | Assert | Outer | Jump  # fmt: skip
+Statement: TypeAlias = (
+    Assign | Annotated | Augmented | Evaluate | Return | Raise | If | While | For | Try | With | Define | DefineClass
+    | Import | Match | Delete | Assert | Outer | Jump
+)  # fmt: skip

@@ -60,7 +60,7 @@ def plain_string(node: Node) -> Constant:
     return text.encode("latin-1", "replace") if "b" in prefix else text
 
 
-def number(raw: bytes) -> Constant:
+def number(raw: bytes) -> Constant:  # noqa: PLR0911 -- one line for each notation
     """Give the constant of a number."""
     text = raw.decode("ascii", "replace").replace("_", "").lower().rstrip("l")
     if len(text) > LONGEST_NUMBER:

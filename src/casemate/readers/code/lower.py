@@ -17,6 +17,7 @@ class Lowering(Expressions, Patterns):
     def __init__(self) -> None:
         """Begin with nothing seen."""
         super().__init__()
+        self.bodies: dict[int, tuple[Node | None, int]] = {}  # of classes, with how deep they are nested
         self.statements: dict[str, Callable[[Node, int], Iterator[ir.Statement]]] = {
             "expression_statement": self.evaluated,
             "return_statement": self.returned,
@@ -61,7 +62,7 @@ class Lowering(Expressions, Patterns):
         return tuple(found)
 
     def evaluated(self, node: Node, _: int) -> Iterator[ir.Statement]:
-        """An expression statement: assignments are expressions of the grammar."""
+        """Lower an expression statement: assignments are expressions of the grammar."""
         parts = named(node)
         if len(parts) > 1:
             for part in parts:
@@ -76,7 +77,7 @@ class Lowering(Expressions, Patterns):
                 yield ir.Evaluate(part.byte_range, self.expression(part))
 
     def assigned(self, node: Node) -> Iterator[ir.Statement]:
-        """`a = b = value` and `a: T = value`."""
+        """Lower `a = b = value` and `a: T = value`."""
         at, targets, right = node.byte_range, list[ir.Expr](), node
         while right.type == "assignment":
             left, annotation = right.child_by_field_name("left"), right.child_by_field_name("type")
@@ -93,7 +94,7 @@ class Lowering(Expressions, Patterns):
         yield ir.Assign(at, tuple(targets), self.expression(right))
 
     def augmented(self, node: Node) -> Iterator[ir.Statement]:
-        """`a += value`."""
+        """Lower `a += value`."""
         operator = text_of(node.child_by_field_name("operator")).rstrip("=")
         target, value = node.child_by_field_name("left"), node.child_by_field_name("right")
         yield ir.Augmented(node.byte_range, self.expression(target), operator, self.expression(value))
@@ -200,7 +201,7 @@ class Lowering(Expressions, Patterns):
         yield ir.Define(node.byte_range, self.definition(node, ()))
 
     def decorated(self, node: Node, depth: int) -> Iterator[ir.Statement]:
-        """`@decorator` before a function or class."""
+        """Lower a function or class with a `@decorator` before it."""
         decorators = tuple(self.expression(named(part)[0]) for part in named(node) if part.type == "decorator")
         inner = node.child_by_field_name("definition")
         if inner is None:
@@ -213,9 +214,13 @@ class Lowering(Expressions, Patterns):
     def classed(self, node: Node, depth: int, decorators: tuple[ir.Expr, ...] = ()) -> Iterator[ir.Statement]:
         """`class`."""
         bases, keywords = self.arguments(node.child_by_field_name("superclasses"))
-        body = self.block(node.child_by_field_name("body"), depth + 1)
         name = text_of(node.child_by_field_name("name"))
-        yield ir.DefineClass(node.byte_range, name, bases, keywords, decorators, body)
+        self.bodies[node.start_byte] = (node.child_by_field_name("body"), depth + 1)
+        yield ir.DefineClass(node.byte_range, name, bases, keywords, decorators, node.start_byte)
+
+    def class_body(self, key: int) -> tuple[ir.Statement, ...]:
+        """Lower the body of a class."""
+        return self.block(*self.bodies[key])
 
     def imported(self, node: Node, _: int) -> Iterator[ir.Statement]:
         """`import a.b, c as d`."""

@@ -1,4 +1,4 @@
-"""Expressions of the tree become expressions of the small language. Depth is guarded: what is nested deeper is opaque."""
+"""Expressions of the tree become expressions of the small language. What is nested too deeply is opaque."""
 
 from collections.abc import Callable, Sequence
 
@@ -127,8 +127,10 @@ class Expressions:
             elif child.type == "interpolation":
                 found.append(self.expression(child.child_by_field_name("expression")))
                 specification = child.child_by_field_name("format_specifier")
-                for nested in named(specification) if specification is not None else ():
-                    found.append(self.expression(nested.child_by_field_name("expression")))
+                found += [
+                    self.expression(nested.child_by_field_name("expression"))
+                    for nested in (named(specification) if specification is not None else ())
+                ]
         return found
 
     def strings(self, node: Node) -> ir.Expr:
@@ -183,28 +185,26 @@ class Expressions:
         return tuple(positional), tuple(keywords)
 
     def call(self, node: Node) -> ir.Expr:
-        """A call."""
+        """Lower a call."""
         positional, keywords = self.arguments(node.child_by_field_name("arguments"))
         function = self.expression(node.child_by_field_name("function"))
         return ir.Call(node.byte_range, function, positional, keywords)
 
     def binary(self, node: Node) -> ir.Expr:
-        """`a + b + …`: the left spine without recursion, as it may be thousands long."""
+        """Lower `a + b + …`: the left spine without recursion, as it may be thousands long."""
         spine: list[Node] = []
         left: Node | None = node
         while left is not None and left.type == "binary_operator":
             spine.append(left)
             left = left.child_by_field_name("left")
         value = self.expression(left)
-        texts = 0
-        for part in reversed(spine):
+        for count, part in enumerate(reversed(spine), 1):
             operator = text_of(part.child_by_field_name("operator"))
             right = self.expression(part.child_by_field_name("right"))
-            texts += 1
-            if operator == "+" and texts > 2 and isinstance(value, ir.Text) and not value.template:
+            if operator == "+" and count > 2 and isinstance(value, ir.Text) and not value.template:
                 value = ir.Text(part.byte_range, (*value.parts, right), template=False)
-            elif texts > DEEPEST:
-                value = ir.Opaque(part.byte_range, (value, right)) if texts == DEEPEST + 1 else joined(value, right)
+            elif count > DEEPEST:
+                value = ir.Opaque(part.byte_range, (value, right)) if count == DEEPEST + 1 else joined(value, right)
             else:
                 value = ir.Binary(part.byte_range, operator, value, right)
         return value
@@ -228,7 +228,7 @@ class Expressions:
         return ir.Not(node.byte_range, self.expression(node.child_by_field_name("argument")))
 
     def comparison(self, node: Node) -> ir.Expr:
-        """`a < b < c`."""
+        """Lower `a < b < c`."""
         operators = tuple(" ".join(text_of(n).split()) for n in node.children_by_field_name("operators"))
         operands = tuple(self.expression(child) for child in named(node) if child.type not in {"not in", "is not"})
         return ir.Compare(node.byte_range, operands, operators)
@@ -242,11 +242,11 @@ class Expressions:
         return ir.Choice(node.byte_range, test, body, other)
 
     def sequence(self, kind: str, node: Node) -> ir.Expr:
-        """A list, tuple or set."""
+        """Lower a list, tuple or set."""
         return ir.Sequence(node.byte_range, kind, tuple(self.expression(child) for child in named(node)))
 
     def mapping(self, node: Node) -> ir.Expr:
-        """A dict."""
+        """Lower a dict."""
         pairs: list[tuple[ir.Expr | None, ir.Expr]] = []
         for child in named(node):
             if child.type == "pair":
@@ -262,7 +262,7 @@ class Expressions:
         return ir.Star(node.byte_range, self.expression(parts[0] if parts else None))
 
     def comprehension(self, kind: str, node: Node) -> ir.Expr:
-        """A comprehension or generator."""
+        """Lower a comprehension or generator."""
         body = node.child_by_field_name("body")
         value: ir.Expr | None = None
         if body is not None and body.type == "pair":
@@ -296,14 +296,14 @@ class Expressions:
         return ir.Yield(node.byte_range, self.expression(parts[0]) if parts else None, delegated)
 
     def annotation(self, node: Node | None) -> ir.Expr:
-        """A type; what is quoted is read as a dotted name."""
+        """Lower a type; what is quoted is read as a dotted name."""
         lowered = self.expression(node)
         if isinstance(lowered, ir.Const) and isinstance(lowered.value, str):
             return dotted_expression(lowered.at, lowered.value)
         return lowered
 
     def definition(self, node: Node, decorators: tuple[ir.Expr, ...]) -> ir.Definition:
-        """A function or lambda, without its body."""
+        """Lower a function or lambda, without its body."""
         self.definitions[node.start_byte] = node
         name = node.child_by_field_name("name")
         returns = node.child_by_field_name("return_type")

@@ -35,7 +35,7 @@ class Names:
         return self.plain(word, wanted)
 
     def plain(self, word: str, wanted: Collection[str]) -> bool:
-        """A name that stands alone: a builtin, or bound by an import."""
+        """Tell it of a name that stands alone: a builtin, or bound by an import."""
         value = self.frame.now.variables.get(word)
         if value is None:
             return (word in wanted and word in NAMES) or self.imported_inside(word)
@@ -46,11 +46,11 @@ class Names:
         )
 
     def attribute(self, node: Node, wanted: Collection[str]) -> bool:
-        """A name after a dot: what stands first decides."""
-        first: Node | None = node
-        while first is not None and first.type in PARTS:
+        """Tell it of a name after a dot: what stands first decides."""
+        first = node
+        while first.type in PARTS:
             first = first.named_child(0)
-        if first is None or first.type != "identifier":
+        if first.type != "identifier":
             return True
         word = (first.text or b"").decode("utf-8", "replace")
         value = self.frame.now.variables.get(word)

@@ -20,6 +20,8 @@ LANGUAGE = Language(tree_sitter_python.language())
 COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
 LAZY = re.compile(rb"^([ \t]*)lazy(?=[ \t]+(?:import|from)\b)", re.MULTILINE)
 GENERIC = re.compile(rb"\b(?:def|class|type)[ \t]+\w+[ \t]*\[")
+COMMA, EQUALS = b",="
+QUADRATIC = frozenset({"punycode", "idna"})  # a file of some megabytes would take hours; no source is written in them
 MOST_ERRORS = 20  # listed per file; the last one says that there are more
 
 
@@ -53,12 +55,14 @@ class Source:
 
     def _recoded(self, data: bytes, name: str) -> bytes:
         try:
-            return data.decode(name).encode("utf-8", "replace")
+            text = None if name in QUADRATIC else data.decode(name)
         except (LookupError, UnicodeError, ValueError, TypeError, AssertionError):
-            self.skipped.append(
-                Skipped(self.path, 1, Why.ENCODING, f"not in the declared encoding {name[:40]!r}; read as Latin-1")
-            )
-            return data.decode("latin-1").encode()
+            text = None
+        if text is None:
+            detail = f"not in the declared encoding {name[:40]!r}; read as Latin-1"
+            self.skipped.append(Skipped(self.path, 1, Why.ENCODING, detail))
+            text = data.decode("latin-1")
+        return text.encode("utf-8", "replace")
 
     def _parsed(self) -> Tree:
         tree = Parser(LANGUAGE).parse(self.data)
@@ -151,13 +155,13 @@ def blank_defaults(data: bytearray, start: int, most: int = 2000) -> None:
     """Blank ` = default` in the type parameters that begin here."""
     depth, blanking = 1, False
     for place in range(start, min(len(data), start + most)):
-        letter = data[place : place + 1]
+        letter = data[place]
         depth += (letter in b"[(") - (letter in b"])")
         if depth == 0:
             return
-        if depth == 1 and letter == b",":
+        if depth == 1 and letter == COMMA:
             blanking = False
-        elif depth == 1 and letter == b"=":
+        elif depth == 1 and letter == EQUALS:
             blanking = True
         if blanking and letter not in b"\n\r":
             data[place] = 0x20

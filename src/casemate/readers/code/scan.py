@@ -1,42 +1,81 @@
-"""The first look at a file: which words stand in it, found in its bytes at once. What has none of them is not parsed."""
+"""The first look at a file: what stands in its bytes. A file in which nothing can matter is not parsed."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick
 
 from casemate.libraries import Library
-from casemate.model.rule import Rule
+from casemate.model.rule import Needle, Rule
 from casemate.readers.code.view import Code
+
+WORD = frozenset(b"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") | frozenset(range(0x80, 0x100))
+CALLED = re.compile(rb"[ \t]*\(")
+SPECIAL = frozenset({"__init__", "__call__", "__setitem__", "__getitem__", "__truediv__", "__enter__"})
+
+Mark: TypeAlias = str | Needle  # what is found: "word", "import top", "call name", or a needle
+Check: TypeAlias = Callable[[bytes, int, int], bool]
 
 
 class Scan:
-    """Needles from models and rules, and what each file has of them."""
+    """What models and rules look for, and what each file has of it."""
 
     def __init__(self, library: Library, rules: Sequence[Rule[Code]]) -> None:
         """Build the automaton."""
         self.sources = sources(library)
-        self.frameworks = {name.partition(".")[0] for name, model in library.models.items() if model.entry is not None}
-        words = {word for rule in rules for word in rule.needles} | self.frameworks | library.tops
-        words |= set(self.sources) | {top for names in self.sources.values() for top in map(top_of, names) if top}
-        self.words = sorted(words)
-        self.automaton = BytesAhoCorasick([word.encode() for word in self.words])
-        self.found: dict[str, frozenset[str]] = {}
+        self.frameworks = library.frameworks
+        checks: dict[str, list[tuple[Mark, Check]]] = {}
+        for word, names in self.sources.items():
+            models = [library.models.get(name) for name in names]
+            only_called = all(model is not None and model.parameters is not None for model in models)
+            checks.setdefault(word, []).append((word, called if only_called else whole))
+        self.sinks = sinks(library)
+        for word in self.sinks:
+            checks.setdefault(word, []).append((f"call {word}", called))
+        for top in library.tops | self.frameworks:
+            checks.setdefault(top, []).append((f"import {top}", imported))
+        for needle in {needle for rule in rules for needle in map(as_needle, rule.needles)}:
+            checks.setdefault(needle.text, []).append((needle, followed(needle)))
+        texts = sorted(checks)
+        self.checks = [checks[text] for text in texts]
+        self.automaton = BytesAhoCorasick([text.encode() for text in texts])
+        self.found: dict[str, frozenset[Mark]] = {}
 
     def look(self, path: str, data: bytes) -> None:
-        """Remember which words stand in a file."""
-        matches = self.automaton.find_matches_as_indexes(data, overlapping=True)
-        found = {match[0] for match in matches}
+        """Remember what stands in a file."""
+        found: set[Mark] = set()
+        waiting: dict[int, list[tuple[Mark, Check]]] = {}
+        for place, start, end in self.automaton.find_matches_as_indexes(data, overlapping=True):
+            checks = waiting.get(place)
+            if checks is None:
+                checks = waiting[place] = list(self.checks[place])
+            for mark, check in checks:
+                if check(data, start, end):
+                    found.add(mark)
+                    waiting[place] = [item for item in waiting[place] if item[0] != mark]
         if found:
-            self.found[path] = frozenset(self.words[place] for place in found)
+            self.found[path] = frozenset(found)
 
     def present(self) -> frozenset[str]:
-        """Give every word that stands in some file."""
-        return frozenset(word for found in self.found.values() for word in found)
+        """Give every top module that some file imports."""
+        marks = {mark for found in self.found.values() for mark in found if isinstance(mark, str)}
+        return frozenset(mark.removeprefix("import ") for mark in marks if mark.startswith("import "))
+
+    def matters(self, path: str) -> bool:
+        """Tell whether anything dangerous can stand in a file, whoever calls it: such a file must be readable."""
+        found = self.found.get(path, frozenset())
+        if any(isinstance(mark, Needle) for mark in found):
+            return True
+        return any(
+            f"call {word}" in found and any(not top or f"import {top}" in found for top in tops)
+            for word, tops in self.sinks.items()
+        )
 
     def has(self, path: str, rule: Rule[Code]) -> bool:
         """Tell whether a pattern rule can be met in a file."""
         found = self.found.get(path, frozenset())
-        return any(word in found for word in rule.needles)
+        return any(needle in found for needle in map(as_needle, rule.needles))
 
     def starts(self) -> Iterator[tuple[str, dict[str, set[str]]]]:
         """Yield the files in which a source may stand, with the words it stands under."""
@@ -44,16 +83,61 @@ class Scan:
             wanted = {
                 word: names
                 for word, names in self.sources.items()
-                if word in found and any(not top or top in found for top in map(top_of, names))
+                if word in found and any(not top or f"import {top}" in found for top in map(top_of, names))
             }
-            if wanted or not self.frameworks.isdisjoint(found):
+            if wanted or self.enters(path):
                 yield path, wanted
+
+    def enters(self, path: str) -> bool:
+        """Tell whether a file may hold functions that a framework calls."""
+        found = self.found.get(path, frozenset())
+        return any(f"import {top}" in found for top in self.frameworks)
+
+
+def as_needle(needle: str | Needle) -> Needle:
+    """Give a plain text as a needle behind which anything may stand."""
+    return needle if isinstance(needle, Needle) else Needle(needle)
+
+
+def whole(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a match is a word and no part of one."""
+    return (start == 0 or data[start - 1] not in WORD) and (end == len(data) or data[end] not in WORD)
+
+
+def called(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a match is a word that is called."""
+    return whole(data, start, end) and CALLED.match(data, end) is not None
+
+
+def imported(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a match is a word that is imported on its line."""
+    if not whole(data, start, end):
+        return False
+    before = data[data.rfind(b"\n", 0, start) + 1 : start]
+    return b"import" in before or b"from" in before
+
+
+def followed(needle: Needle) -> Check:
+    """Make the check of what stands right behind a needle."""
+    behind = re.compile(needle.then.encode())
+    return lambda data, _, end: behind.match(data, end) is not None
 
 
 def top_of(name: str) -> str:
     """Give the top module of a name, "" for a builtin."""
     top, dot, _ = name.partition(".")
     return top if dot else ""
+
+
+def sinks(library: Library) -> dict[str, set[str]]:
+    """Give the words under which a sink is called, each with the top modules that have it."""
+    found: dict[str, set[str]] = {}
+    for name, model in library.models.items():
+        if model.sinks:
+            parts = name.split(".")
+            word = parts[-2] if parts[-1] in SPECIAL and len(parts) > 1 else parts[-1]
+            found.setdefault(word, set()).add(top_of(name))
+    return found
 
 
 def sources(library: Library) -> dict[str, set[str]]:

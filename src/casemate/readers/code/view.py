@@ -4,6 +4,7 @@ The one invariant: everything here is a fact about the text. What could not be t
 never guessed; a rule decides what an unknown means.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,7 +22,7 @@ class Unknown(Enum):
 
 
 UNKNOWN: Final = Unknown.UNKNOWN
-Constant: TypeAlias = str | bytes | int | float | complex | bool | None | Unknown
+Constant: TypeAlias = str | bytes | int | float | complex | bool | Unknown | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,8 @@ class Call:
     """One call whose callable has a name: by import, as a builtin, or as a method of an inferred type.
 
     `location` is the whole call. `positional` ends at the first `*args`; `starred` tells that there was one, or a
-    `**kwargs`: then a missing argument is not known to be missing. `function` is the dotted path of the function the call
-    stands in ("View.get", "" at module level). `parameters` are those of the library model, where there is one.
+    `**kwargs`: then a missing argument is not known to be missing. `function` is the dotted path of the function the
+    call stands in ("View.get", "" at module level). `parameters` are those of the library model, where there is one.
     """
 
     name: str
@@ -150,8 +151,9 @@ class Code(Protocol):
     def calls(self, *names: str, tag: str = "") -> Iterator[Call]:
         """Yield, in order of place, the calls of these qualified names, or of models with this tag.
 
-        "yaml.load" also finds `from yaml import load as l; l(x)`; "sqlite3.Cursor.execute" finds the call by the inferred
-        type of its receiver. A local definition that shadows the name is not found. "prefix.*" finds all below.
+        "yaml.load" also finds `from yaml import load as l; l(x)`; "sqlite3.Cursor.execute" finds the call by the
+        inferred type of its receiver. A local definition that shadows the name is not found. "prefix.*" finds all
+        below.
         """
         ...
 
@@ -159,8 +161,12 @@ class Code(Protocol):
         """Yield imports of these modules, or of names in or below them; all imports without names."""
         ...
 
-    def assignments(self) -> Iterator[Assignment]:
-        """Yield what is given a value, in order of place."""
+    def functions(self) -> Iterator[str]:
+        """Yield the dotted paths of the functions and classes that are defined in the file, in order of place."""
+        ...
+
+    def assignments(self, near: re.Pattern[bytes] | None = None) -> Iterator[Assignment]:
+        """Yield what is given a value, in order of place; `near`: only where a line has this pattern."""
         ...
 
     def flows(self, *kinds: str) -> Iterator[FlowHit]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from casemate.model.errors import InputError
 from casemate.readers.host import elf
-from casemate.readers.host.libraries import beside, loader_files, system_libraries
+from casemate.readers.host.libraries import LOCALES, beside, loader_files, system_libraries
 
 ZONES = "/usr/share/zoneinfo"
 MOST_HOPS = 4  # an environment made from an environment made from …
@@ -73,7 +73,7 @@ def _read(executable: str) -> Interpreter:
     near = (*beside(base, headers), *_shared_python(base_prefix))
     conda = _existing(f"{base_prefix}/lib") if os.path.isdir(f"{base_prefix}/conda-meta") else ()
     mapped = (library, *own_site, *(base_site if shared else ()), *near, *conda, *system_libraries(headers.machine))
-    files = (executable, *_chain(executable, base), *_existing(config), *local, *_existing(ZONES))
+    files = (executable, *_chain(executable, base), *_existing(config), *local, *_existing(ZONES), *_existing(LOCALES))
     companions = tuple(_matching(f"{base_prefix}/lib", COMPANIONS)) if base_prefix not in ("/usr", "/usr/local") else ()
     site = (*own_site, *(base_site if shared else ()))
     return Interpreter(

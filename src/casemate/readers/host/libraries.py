@@ -10,6 +10,7 @@ import os
 from casemate.readers.host import elf
 
 CACHE = "/etc/ld.so.cache"
+LOCALES = "/usr/lib/locale"  # what LANG names: without it setlocale(LC_ALL, "") fails, and LANG is passed on
 PLAIN = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")  # where there is no directory of the machine's own
 LOCAL = "/usr/local/lib"
 

@@ -16,7 +16,7 @@ from casemate.model.exits import Exit
 from casemate.readers.host import elf, pyenv
 from casemate.readers.host.choose import APART, Own, on_path
 from casemate.readers.host.interpreter import Interpreter, read
-from casemate.readers.host.libraries import beside, loader_files, system_libraries
+from casemate.readers.host.libraries import LOCALES, beside, loader_files, system_libraries
 
 # Folders of many things: a program that lies in one of them gets its own file and no more.
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 -- recognised, never used
@@ -323,12 +323,13 @@ def files_of(path: str, ours: Own) -> Files:
         raise Refused(f"{path}: {error}", Exit.NOT_EXECUTABLE) from None
     if headers is None:
         return Files((path,), (path,))
+    locales = (LOCALES,) if headers.loader and os.path.exists(LOCALES) else ()
     loaded = (
         *beside(path, headers),
         *loader_files(headers),
         *(system_libraries(headers.machine) if headers.loader else ()),
     )
-    return Files((path,), (path, *loaded), loaded)
+    return Files((path,), (path, *loaded, *locales), loaded)
 
 
 def _as_python(path: str) -> Interpreter | None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
-from casemate.model.rule import Hit
+from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Call, Code, Value
 from casemate.rules import rule
 
@@ -61,14 +61,18 @@ def host(call: Call) -> Value | None:
     value = call.argument(name, position)
     if value is None or not value.items:
         return value
-    return None if len(value.items) > 1 and value.items[1].constant == 0 else value.items[0]
+    first, *others = value.items
+    return None if others and others[0].constant == 0 else first
 
 
 @rule(
     severity=Severity.LOW,
     confidence=Confidence.HIGH,
     cwe=1327,
-    needles=("0.0.0.0", "::", "bind", "Server", "server"),  # noqa: S104 -- what the rule looks for
+    needles=(
+        *(Needle(address, r"""["']""") for address in ("0.0.0.0", '"::', "'::", "[::]")),  # noqa: S104 -- looked for
+        *(Needle(name, r"\s*\(") for name in ("bind", "create_server", "HTTPServer", "TCPServer", "UDPServer")),
+    ),
     capabilities=(Capability.NET_LISTEN,),
     example=EXAMPLE,
 )

@@ -17,7 +17,7 @@ from pathlib import PurePath
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
-from casemate.model.rule import Hit
+from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Code
 from casemate.rules import rule
 
@@ -57,7 +57,11 @@ def switched_on(given: Assignment, *, settings: bool) -> bool:
     severity=Severity.HIGH,
     confidence=Confidence.HIGH,
     cwe=(489, 94),
-    needles=("debug", "DEBUG", "use_debugger"),
+    needles=(
+        *(Needle(name, r"""["'\]]*\s*[=:]""") for name in ("debug", "DEBUG", "use_debugger")),
+        Needle("run", r"\([^)\n]*,[^)\n]*,"),
+        *("import bottle", "from bottle"),
+    ),
     capabilities=(Capability.CODE_EVAL,),
     example=EXAMPLE,
 )

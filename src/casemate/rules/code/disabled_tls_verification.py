@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
-from casemate.model.rule import Hit
+from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Call, Code
 from casemate.rules import rule
 
@@ -65,7 +65,10 @@ def off_in_assignment(given: Assignment) -> bool:
     severity=Severity.HIGH,
     confidence=Confidence.HIGH,
     cwe=295,
-    needles=("verify", "CERT_NONE", "_create_unverified_context", "check_hostname"),
+    needles=(
+        *(Needle(name, r"""["']?\s*[=:]""") for name in ("verify", "verify_ssl", "check_hostname", "ssl")),
+        *("CERT_NONE", "_create_unverified_context"),
+    ),
     capabilities=(Capability.NET_CONNECT,),
     example=EXAMPLE,
 )

@@ -16,15 +16,21 @@ from collections.abc import Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
-from casemate.model.rule import Hit
+from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Code
 from casemate.rules import rule
 from casemate.rules.secret_shapes import Shape, by_format, by_name
 
-NEEDLES = (
-    *("password", "passwd", "passphrase", "pwd", "secret", "token =", "token=", "_token", "_key", "apikey", "Key ="),
-    *("PASSWORD", "SECRET", "TOKEN", "_KEY", "Password", "Token", "Secret", "PRIVATE KEY", "AKIA", "ASIA", "ghp_"),
-    *("github_pat_", "glpat-", "k_live_", "xox", "AIza", "SG.", "npm_", "pypi-", "sk-", "hf_", "eyJ", "://"),
+GIVEN = r"""\w*["'\])]*\s*(?::[^=\n]{0,80})?[=:]=?\s*\(?\s*[rRbBuU]{0,2}["']"""  # `…_key: str = "`, `"password": "`
+NAMES = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "_key", "Key")
+NEEDLES: tuple[str | Needle, ...] = (
+    *(Needle(form, GIVEN) for name in NAMES for form in {name, name.upper(), name.capitalize()}),
+    *("PRIVATE KEY", "AKIA", "ASIA", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "k_live_", "xox"),
+    *("AIza", "SG.", "npm_", "pypi-AgE", "sk-ant-", "sk-proj-", "hf_", "eyJ"),
+    Needle("://", r"[^\s/:@]+:[^\s/@]{6,}@"),
+)
+NEAR = re.compile(
+    "|".join(re.escape(n.text) + n.then if isinstance(n, Needle) else re.escape(n) for n in NEEDLES).encode()
 )
 TEST = re.compile(r"(^|/)(tests?|testing|examples?|docs?|fixtures?)/|(^|/)(test_[^/]*|conftest|[^/]*_test)\.py$")
 LITERAL = re.compile(r"\(?\s*[rRbBuU]{0,2}['\"]")
@@ -69,7 +75,7 @@ def judged(given: Assignment) -> Shape | None:
 )
 def hardcoded_secret(code: Code) -> Iterator[Hit]:
     """Flag constants with the format of a known secret, and constants with a secret's name and shape."""
-    for given in code.assignments():
+    for given in code.assignments(near=NEAR):
         shape = judged(given)
         if shape is not None:
             test = TEST.search(code.path) is not None

@@ -11,11 +11,11 @@ Use `secrets.token_urlsafe()`, `secrets.choice(…)` or `random.SystemRandom()`.
 Values whose name does not say what they are for. Generators of other libraries.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from casemate.model.finding import Confidence, Severity
-from casemate.model.rule import Hit
-from casemate.readers.code import Call, Code
+from casemate.model.rule import Hit, Needle
+from casemate.readers.code import Assignment, Call, Code
 from casemate.rules import rule
 from casemate.rules.naming import secret, within
 
@@ -36,18 +36,35 @@ EXAMPLE = """
 """
 
 
-def purpose(code: Code, call: Call) -> str:
+def purpose(call: Call, secrets: Sequence[Assignment]) -> str:
     """Name what the number becomes if that must not be guessed, or ""."""
-    for given in code.assignments():
-        if given.kind != "compare" and secret(given.target) and within(call.location, given.value.location):
+    for given in secrets:
+        if within(call.location, given.value.location):
             return given.target
-    function = call.function.rpartition(".")[2]
+    function = last(call.function)
     return function if secret(function) else ""
 
 
-@rule(severity=Severity.MEDIUM, confidence=Confidence.HIGH, cwe=(330, 338), needles=("random",), example=EXAMPLE)
+def last(path: str) -> str:
+    """Give the last part of a dotted path."""
+    return path.rpartition(".")[2]
+
+
+@rule(
+    severity=Severity.MEDIUM,
+    confidence=Confidence.HIGH,
+    cwe=(330, 338),
+    needles=(
+        Needle("import", r"[ \t]+(?:[\w.]+[ \t]*,[ \t]*)*(?:\w+\.)*random\b"),
+        Needle("from", r"[ \t]+(?:\w+\.)*random[ \t]"),
+    ),
+    example=EXAMPLE,
+)
 def insecure_random(code: Code) -> Iterator[Hit]:
     """Flag predictable numbers that reach a name that says secret."""
+    secrets = [given for given in code.assignments() if given.kind != "compare" and secret(given.target)]
+    if not secrets and not any(secret(last(path)) for path in code.functions()):
+        return
     for call in code.calls(tag="weak-random"):
-        if name := purpose(code, call):
+        if name := purpose(call, secrets):
             yield Hit(call.location, f"{name} is made by a generator that can be predicted")

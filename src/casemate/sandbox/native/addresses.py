@@ -48,6 +48,8 @@ REFUSED = tuple(
         ("ff00::/8", "multicast"),
         ("::ffff:0:0/96", "an IPv4 address in IPv6 form"),
         ("::/96", "an IPv4 address in IPv6 form"),
+        ("::ffff:0:0:0/96", "an IPv4 address in IPv6 form"),  # RFC 7915
+        ("64:ff9b:1::/48", "an IPv4 address in IPv6 form"),  # RFC 8215, and where in it depends on the network
     )
 )
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are dialled as IPv4 by a gateway

@@ -20,6 +20,8 @@ NUMBERS = {  # name: (x86_64, aarch64 or -1)
     "socket": (41, 198),
     "socketpair": (53, 199),
     "ioctl": (16, 29),
+    "fcntl": (72, 25),
+    "renameat2": (316, 276),
     "mmap": (9, 222),
     "mprotect": (10, 226),
     "pkey_mprotect": (329, 288),
@@ -43,7 +45,9 @@ NAMESPACES = 0x7E020080  # CLONE_NEW*: user, pid, net, ipc, uts, cgroup, mount, 
 PROT_WRITE, PROT_EXEC, MAP_ANONYMOUS, SET_ID = 2, 4, 0x20, 0o6000
 MAKES = 0x400040  # O_CREAT, __O_TMPFILE
 RLIMIT_CORE, DONE = 4, 0x50000  # an error of 0: the call is not made, and says that it was
-AF_UNIX, AF_INET, AF_INET6, STREAM, DATAGRAM = 1, 2, 10, 1, 2
+AF_UNIX, AF_INET, AF_INET6, STREAM, DATAGRAM, PACKETS = 1, 2, 10, 1, 2, 5
+RENAME_WHITEOUT = 4
+FCNTLS = (*range(12), 15, 16, 36, 37, 38, 1025, *range(1027, 1036), 1037)  # no lease, no notice, no hint: fcntl(2)
 TIOCSTI, TIOCSETD, TIOCLINUX, TIOCCONS = 0x5412, 0x5423, 0x541C, 0x541D
 IOCTLS = (  # terminals, readiness, close-on-exec: ioctl_tty(2), ioctl(2)
     *range(0x5401, 0x540C),
@@ -87,9 +91,11 @@ def blocks(shape: Filter, first: Addresses) -> Iterator[tuple[str, Block]]:
     """Yield the conditions of each call that has any."""
     yield "clone", [*load(0), *when_bits(NAMESPACES, EPERM)]
     yield "socket", _socket(shape)
-    yield "socketpair", [*load(0), *unless([AF_UNIX], EAFNOSUPPORT)]
+    yield "socketpair", _socketpair(shape)
     dangerous = [line for code in (TIOCSTI, TIOCSETD, TIOCLINUX, TIOCCONS) for line in when(code, EPERM)]
     yield "ioctl", [*load(1), *dangerous, *unless(IOCTLS, ENOTTY)]
+    yield "fcntl", [*load(1), *unless(FCNTLS, EPERM)]
+    yield "renameat2", [*load(4), *when_bits(RENAME_WHITEOUT, EPERM)]
     yield "personality", [*load(0), *unless([0, 0xFFFFFFFF], EPERM)]
     yield "prctl", [*load(0), *unless(PRCTLS, EINVAL)]
     if not shape.wx:
@@ -120,6 +126,12 @@ def _socket(shape: Filter) -> Block:
         return [*load(0), *own, (RETURN, 0, 0, EPERM)]
     kinds = [*load(1), *masked(0xF), *unless([STREAM, DATAGRAM], EPERM)]
     return [*load(0), *own, *unless(families, EAFNOSUPPORT), *kinds, *load(2), *unless([0, 6, 17], EPERM)]
+
+
+def _socketpair(shape: Filter) -> Block:
+    """Withhold pairs of datagram sockets: one of them can be pointed at any other socket later (unix(7))."""
+    own = [*load(0), *unless([AF_UNIX], EAFNOSUPPORT)]
+    return own if shape.unix else [*own, *load(1), *masked(0xF), *unless([STREAM, PACKETS], EPERM)]
 
 
 def _mmap() -> Block:

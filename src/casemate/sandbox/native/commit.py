@@ -74,6 +74,8 @@ def commit(
     except TooMuch as much:
         limit = f"{write.max_bytes} bytes and {files} files"
         return Committed(refused=(Refusal(write.path, f"over the quota of {limit} ({much}): nothing was copied"),))
+    except OSError as why:
+        return Committed(refused=(Refusal(write.path, f"the layer cannot be read ({why}): nothing was copied"),))
     return _Tree(layer, protected, umask).apply(listed)
 
 

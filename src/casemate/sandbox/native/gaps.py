@@ -4,16 +4,19 @@ One row for each capability: the layers that withhold it. A layer that this host
 no layer withholds, or fewer than the policy asks for, is a gap.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.persist import persists
 from casemate.model.policy import Policy, WriteMode
 from casemate.model.sandbox import Coverage, Enforcement, Gap
+from casemate.sandbox.native.paths import below
 
 MOUNT, NET, PID, IPC = "mount namespace", "net namespace", "pid namespace", "ipc namespace"
 LANDLOCK, LANDLOCK_NET, SCOPES = "landlock", "landlock tcp", "landlock scopes"
 SECCOMP, MDWE, IDENTITY, LIMITS = "seccomp", "mdwe", "identity", "rlimits"
+CORES = "no core dumps"
 ENVIRONMENT, DESCRIPTORS, LOOP, COMMIT, BROKER = "environment", "descriptors", "outer loop", "commit", "broker"
 
 WITHHELD: Mapping[C, tuple[str, ...]] = {
@@ -111,6 +114,8 @@ def gaps(policy: Policy, missing: Mapping[str, str]) -> Iterator[Gap]:
             yield Gap(covered.capability, direct)
         elif len(covered.layers) < policy.layers:
             yield Gap(covered.capability, _why(covered, policy, missing))
+        elif covered.capability is C.KERNEL and CORES in missing:
+            yield Gap(covered.capability, missing[CORES])
 
 
 def _cover(capability: C, policy: Policy, missing: Mapping[str, str]) -> Coverage:
@@ -122,6 +127,8 @@ def _cover(capability: C, policy: Policy, missing: Mapping[str, str]) -> Coverag
         return Coverage(capability, Enforcement.NOT, (), direct)
     wanted, note = _layers(capability, policy)
     held = tuple(layer for layer in wanted if layer not in missing)
+    if held and capability is C.KERNEL and CORES in missing:
+        return Coverage(capability, Enforcement.PARTLY, held, missing[CORES])
     return Coverage(capability, _how(capability, held), held, note or PARTLY.get(capability, ""))
 
 
@@ -153,10 +160,19 @@ def _direct(capability: C, policy: Policy) -> str:
     direct = [grant.resource for grant in policy.of(C.FS_WRITE) if grant.mode is WriteMode.DIRECT]
     if not direct or capability not in (C.FS_PERSIST, C.RES_DISK):
         return ""
-    if capability is C.FS_PERSIST and "@persist" not in policy.deny and not any(map(persists, direct)):
-        return ""
-    what = "names that something later executes" if capability is C.FS_PERSIST else "no quota"
-    return f"mode direct writes to {', '.join(direct)} at once: {what} can be written there"
+    if capability is C.RES_DISK:
+        what = ["with no quota"]
+    else:
+        denied = [path for path in policy.deny if any(_is_in(path, tree) for tree in direct)]
+        persist = "@persist" in policy.deny or any(map(persists, direct))
+        what = ["also names that something later executes"] if persist else []
+        what += [f"also what is denied and not there yet ({', '.join(denied)})"] if denied else []
+    return f"mode direct writes to {', '.join(direct)} at once, {' and '.join(what)}" if what else ""
+
+
+def _is_in(path: str, tree: str) -> bool:
+    """Tell whether a path lies in a tree, by its name or by where that leads."""
+    return below(path, tree) or below(os.path.realpath(path), os.path.realpath(tree))
 
 
 def _why(covered: Coverage, policy: Policy, missing: Mapping[str, str]) -> str:

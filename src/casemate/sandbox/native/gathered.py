@@ -16,6 +16,7 @@ class Gathered:
     links: dict[str, Link] = field(default_factory=dict[str, Link])
     binds: dict[str, Bind] = field(default_factory=dict[str, Bind])
     writes: dict[str, tuple[Layered | Bind, Write]] = field(default_factory=dict[str, tuple[Layered | Bind, Write]])
+    pins: dict[str, Bind] = field(default_factory=dict[str, Bind])  # in direct trees, on the way to denied paths
     runnable: dict[str, None] = field(default_factory=dict[str, None])  # real paths that execve may open
 
     def passed(self, links: Iterable[Link]) -> None:
@@ -27,13 +28,17 @@ class Gathered:
         known = self.binds.get(seen.path)
         self.binds[seen.path] = Bind(seen, execute=execute or (known is not None and known.execute))
 
+    def is_direct(self, path: str) -> bool:
+        """Tell whether a path is granted to be written at once."""
+        return path in self.writes and isinstance(self.writes[path][0], Bind)
+
     def may_run(self, real: str) -> bool:
         """Tell whether execve may open this real path."""
         return any(below(real, path) for path in self.runnable)
 
     def mounted(self) -> list[Bind | Layered]:
         """Give what is mounted, trees before what lies in them, without what a tree shows in the same way already."""
-        chosen: dict[str, Bind | Layered] = dict(self.binds)
+        chosen: dict[str, Bind | Layered] = {**self.pins, **self.binds}
         for path, (step, _) in self.writes.items():
             if path in self.binds and self.binds[path].execute:
                 raise PolicyError(f"{path} is granted to be written and to be executed or mapped executable: not both")

@@ -5,6 +5,7 @@ The names of the bits are those of capabilities(7); each step that fails ends th
 
 import os
 import resource
+from contextlib import suppress
 
 from casemate.model.policy import Limits
 from casemate.sandbox.native import kernel as k
@@ -13,6 +14,8 @@ from casemate.sandbox.native.world import UID
 FIRST = 1_900_000_000  # host ids from here on are used by nobody: systemd's containers end at 1_879_048_191
 LAST_CAPABILITY = 63
 SECUREBITS = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40 | 0x80  # NOROOT, NO_SETUID_FIXUP, KEEP_CAPS off; all locked
+SIGNALS = 1024  # queued at once; they are counted for the caller's other programs as well
+FIRST_OUT = "1000"  # oom_score_adj, its highest: proc_pid_oom_score_adj(5)
 COUNTED = {"max_inotify_instances": "32", "max_inotify_watches": "16384"}  # the caller's other programs need them too
 NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time")
 
@@ -68,8 +71,18 @@ def drop_privileges() -> None:
     k.prctl(k.PR_SET_NO_NEW_PRIVS, 1)
 
 
-def limit(limits: Limits) -> None:
-    """Set the resource limits, soft and hard; 0 leaves what the caller has; man 2 setrlimit."""
+def allow_no_core_helper() -> None:
+    """Raise the hard limit of core dumps from 0 to 1 where we may: core(5), a pipe is served unless it is exactly 1."""
+    if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
+        with suppress(ValueError, OSError):  # not CAP_SYS_RESOURCE: then it is a gap, where it matters (layers.py)
+            resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+
+
+def limit(limits: Limits, proc: int) -> None:
+    """Set the resource limits, soft and hard; 0 leaves what the caller has; man 2 setrlimit.
+
+    Where memory runs out all the same, the target goes before any other process of the host. `proc` is a procfs.
+    """
     wanted = (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
@@ -82,6 +95,8 @@ def limit(limits: Limits) -> None:
             _lower(which, value)
     for which in (resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE):
         _lower(which, 0)
+    _lower(resource.RLIMIT_SIGPENDING, SIGNALS)
+    write(f"/proc/self/fd/{proc}/self/oom_score_adj", FIRST_OUT)
     _lower(resource.RLIMIT_CORE, 1)  # not 0: core(5), a pipe in core_pattern is served unless it is exactly 1
 
 

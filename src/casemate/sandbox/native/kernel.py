@@ -78,6 +78,12 @@ def sethostname(name: str) -> None:
     checked(_libc.sethostname(raw, ctypes.c_size_t(len(raw))), "sethostname")
 
 
+def setdomainname(name: str) -> None:
+    """Name the NIS domain of this UTS namespace; man 2 setdomainname."""
+    raw = name.encode()
+    checked(_libc.setdomainname(raw, ctypes.c_size_t(len(raw))), "setdomainname")
+
+
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     """Mount a file system, or change the flags of a mount; man 2 mount."""
     result = _libc.mount(

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 DEPTH = 64  # directories below one another; deeper ones are refused
 FILES = 100_000  # names in one layer
+CHARACTERS = 32 << 20  # of all their paths together: what a deep tree of long names makes us remember
 OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
 MOVED = ("redirect", "metacopy")  # attributes by which content lies elsewhere; these features are off, so refuse them
 CONTROL = frozenset((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
@@ -81,6 +82,7 @@ def nothing_protected(_path: str) -> str:
 def changes(upper: int, protected: Protected = nothing_protected, *, files: int = FILES) -> Changes:
     """List what a layer changes. `upper` is a descriptor of it. Raises TooMuch for more than `files` names."""
     walk = _Walk(protected, files)
+    _searchable(upper)
     root = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=upper)
     try:
         walk.directory(root, "", 0)
@@ -96,7 +98,9 @@ def open_entry(directory: int, name: str, flags: int) -> int:
     """
     flags |= os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        return os.open(name, flags, dir_fd=directory)
+        descriptor = os.open(name, flags, dir_fd=directory)
+        _searchable(descriptor)
+        return descriptor  # noqa: TRY300 -- the error is that of opening
     except PermissionError:
         path = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         try:
@@ -106,11 +110,18 @@ def open_entry(directory: int, name: str, flags: int) -> int:
         return os.open(name, flags, dir_fd=directory)
 
 
+def _searchable(descriptor: int) -> None:
+    """Give ourselves the right to look at what is in a directory of the layer, if its owner took it away."""
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+        os.fchmod(descriptor, stat.S_IMODE(mode) | stat.S_IRWXU)
+
+
 class _Walk:
     """Collects the changes of one layer."""
 
     def __init__(self, protected: Protected, files: int) -> None:
-        self._protected, self._left = protected, files
+        self._protected, self._left, self._characters = protected, files, 0
         self._applied: list[Change] = []
         self._refused: list[Refusal] = []
         self._links: dict[int, list[str]] = {}
@@ -123,6 +134,9 @@ class _Walk:
             if self._left < 0:
                 raise TooMuch("more names than the layer may hold")
             below = f"{path}/{name}" if path else name
+            self._characters += len(below)
+            if self._characters > CHARACTERS:
+                raise TooMuch("longer names than the layer may hold")
             status = os.stat(name, dir_fd=fd, follow_symlinks=False)
             why = _unfit(name, status) or (depth >= DEPTH and "too deep") or self._guarded(below, status)
             if why:

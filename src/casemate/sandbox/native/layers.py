@@ -7,6 +7,7 @@ that something may be left out.
 import functools
 import json
 import os
+import resource
 from collections.abc import Callable, Mapping
 
 from casemate.model.sandbox import Layer
@@ -15,6 +16,8 @@ from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.world import UID
 
 NEEDED = (0, 6, 7, 8, 12, 21)  # CAP_CHOWN, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_ADMIN
+RESOURCE = 24  # CAP_SYS_RESOURCE
+CORE_PATTERN = "/proc/sys/kernel/core_pattern"
 SWITCHES = (  # a value that forbids user namespaces to ordinary users, by file
     ("kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
     ("user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
@@ -29,11 +32,13 @@ SWITCHES = (  # a value that forbids user namespaces to ordinary users, by file
 @functools.cache
 def privileged() -> bool:
     """Tell whether we hold the real Linux capabilities that make a user namespace unnecessary."""
-    if os.geteuid() != 0:
-        return False
+    return os.geteuid() == 0 and all(_held() >> bit & 1 for bit in NEEDED)
+
+
+def _held() -> int:
+    """Give the bits of the Linux capabilities that we have in force."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123 -- start-up path
-        held = next((int(line.split()[1], 16) for line in file if line.startswith("CapEff:")), 0)
-    return all(held >> bit & 1 for bit in NEEDED)
+        return next((int(line.split()[1], 16) for line in file if line.startswith("CapEff:")), 0)
 
 
 def userns_hint() -> str:
@@ -59,6 +64,25 @@ def has_mdwe() -> bool:
     return True
 
 
+def core_helper() -> str:
+    """Say by what a crash of any process is handed to somebody on the host, whatever we do; "" where by nothing.
+
+    core(5): a limit of exactly 1 keeps the kernel from starting a program, and nothing keeps it from calling a socket
+    (Linux 6.16).
+    """
+    try:
+        with open(CORE_PATTERN, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 -- likewise
+            pattern = file.read().strip()
+    except OSError:
+        return ""  # this kernel dumps nothing
+    socket = pattern.startswith("@")
+    limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    if not socket and not (pattern.startswith("|") and limit == 0 and not _held() >> RESOURCE & 1):
+        return ""
+    how = "no limit holds that back" if socket else "a hard limit of 0 does not hold that back, one of 1 does"
+    return f"kernel.core_pattern is {pattern}: {how}; an administrator can set: sysctl kernel.core_pattern=core"
+
+
 @functools.cache
 def missing() -> Mapping[str, str]:
     """Name the layers that this host lacks, with the reason; a quick look without forking."""
@@ -74,6 +98,8 @@ def missing() -> Mapping[str, str]:
         found[gaps.SECCOMP] = reason
     if not has_mdwe():
         found[gaps.MDWE] = "this kernel has no PR_SET_MDWE (Linux 6.3)"
+    if reason := core_helper():
+        found[gaps.CORES] = reason
     if not privileged() and (hint := userns_hint()):
         found |= dict.fromkeys((gaps.MOUNT, gaps.NET, gaps.PID, gaps.IPC, gaps.IDENTITY), f"user namespaces: {hint}")
     return found
@@ -90,6 +116,7 @@ def tried() -> tuple[Layer, ...]:
         gaps.SCOPES: f"ABI {version}",
         gaps.SECCOMP: "libseccomp, filter mode",
         gaps.MDWE: "PR_SET_MDWE",
+        gaps.CORES: "a crash is handed to nobody",
     }
     named = (Layer(name, name not in quick, quick.get(name, detail)) for name, detail in details.items())
     return (*_namespaces(), *named, Layer(gaps.LIMITS, available=True, detail="setrlimit, for each process"))

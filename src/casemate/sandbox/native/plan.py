@@ -38,6 +38,7 @@ def compile_plan(command: Command, policy: Policy, coverage: tuple[Coverage, ...
     for path in _executables(policy):
         _runnable(root, path)
     _deny_beats_grants(root, policy)
+    _pin(root, policy)
     if not any(below(os.path.realpath(world.LOCALTIME), denied) for denied in policy.deny):
         _read(root, Grant(Capability.FS_READ, world.LOCALTIME), Missing.SKIP_READ)
     _check_command(root, command)
@@ -59,7 +60,7 @@ def _assemble(
         connect=endpoints(grant.resource for grant in policy.of(Capability.NET_CONNECT)),
         forwards=forwards(grant.resource for grant in policy.of(Capability.NET_LISTEN)),
         writes=tuple(write for _, write in root.writes.values()),
-        deny=tuple(path for path in policy.deny if path not in MARKS),
+        deny=tuple(dict.fromkeys(name for path in policy.deny for name in _names(path))),
         persist="@persist" in policy.deny,
     )
     return NativePlan(
@@ -229,10 +230,32 @@ def _directory(path: str) -> tuple[str, tuple[Link, ...]]:
 def _deny_beats_grants(root: Gathered, policy: Policy) -> None:
     """Refuse a policy that grants what it denies: expansion has dropped such grants, and said so."""
     for denied in policy.deny:
-        names = () if denied in MARKS else {_checked(denied), os.path.realpath(denied)}
         for path in (*root.binds, *root.writes):
-            if any(below(path, name) for name in names):
+            if any(below(path, name) for name in _names(denied)):
                 raise PolicyError(f"{path} is granted and {denied} is denied: take one of them out")
+
+
+def _names(denied: str) -> tuple[str, ...]:
+    """Give the names of a denied path that count, existing or not: as it is written, and where it leads."""
+    return () if denied in MARKS else (_checked(denied), os.path.realpath(denied))
+
+
+def _pin(root: Gathered, policy: Policy) -> None:
+    """Keep every denied path where it is in a tree that is written directly.
+
+    The directories on the way become mounts of their own, which cannot be renamed: what is covered would otherwise be
+    found under another name by the next run.
+    """
+    trees = sorted((*root.binds, *root.writes), key=len)
+    for path in policy.deny:
+        found = None if path in MARKS else _found_denied(path)
+        around = [tree for tree in trees if found is not None and below(found.path, tree)]
+        if found is None or not around or not root.is_direct(around[-1]):
+            continue
+        above = found.path.rpartition("/")[0]
+        while above not in trees:
+            root.pins[above] = Bind(look(above), write=True)
+            above = above.rpartition("/")[0]
 
 
 def _hidden(root: Gathered, policy: Policy) -> Iterator[Step]:

@@ -1,16 +1,20 @@
 """Puts a complete file in the place of another, or of none, in a directory that is held open.
 
 The bytes go into a file without a name (O_TMPFILE), so that a casemate killed half way leaves nothing on the host; only
-then does it get a name, and takes the place of the old one by rename(2).
+then does it get a name, or takes the place of the old one by rename(2). Whoever calls this is a process of its own that
+is asked to end when casemate dies (written.py), and that waits while a temporary name is there.
 """
 
 import errno
 import os
 import secrets
+import signal
 import stat
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 
 CHUNK = 1 << 20
+ENDS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})  # open(2), O_TMPFILE
 
 UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS, errno.EXDEV})  # of a directory
@@ -22,32 +26,74 @@ class Replaced(Exception):  # noqa: N818 -- an answer, not a fault
 
 def put(source: int, parent: int, name: str, mode: int, size: int) -> None:
     """Make `name` in the directory `parent` a copy of the first `size` bytes of `source`. Raises OSError."""
-    temporary = f".casemate-{secrets.token_hex(8)}"
-    fd, named = _unnamed(parent, temporary)
     try:
-        copy(source, fd, size)
-        _like_the_old_one(fd, parent, name)
-        os.fchmod(fd, mode & 0o777)
-        if not named:
-            os.link(f"/proc/self/fd/{fd}", temporary, dst_dir_fd=parent, follow_symlinks=True)
-            named = True
-        os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
-        named = False
-    finally:
-        os.close(fd)
-        if named:
-            os.unlink(temporary, dir_fd=parent)
-
-
-def _unnamed(parent: int, temporary: str) -> tuple[int, bool]:
-    """Open a new file in `parent`, and tell whether it has the temporary name already."""
-    try:
-        return os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=parent), False
+        fd = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=parent)
     except OSError as error:
         if error.errno not in UNSUPPORTED:
             raise
+        with undisturbed():
+            _put_by_name(source, parent, name, mode, size)
+        return
+    try:
+        _fill(fd, source, parent, name, mode, size)
+        with undisturbed():
+            _give_name(fd, parent, name)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def undisturbed() -> Generator[None]:
+    """Let what would end this process wait, so that no temporary name stays on the host."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _fill(fd: int, source: int, parent: int, name: str, mode: int, size: int) -> None:
+    copy(source, fd, size)
+    _like_the_old_one(fd, parent, name)
+    os.fchmod(fd, mode & 0o777)
+
+
+def _give_name(fd: int, parent: int, name: str) -> None:
+    """Give a file without a name its place: in one step where nothing is there, else by a temporary name."""
+    nameless = f"/proc/self/fd/{fd}"
+    try:
+        os.link(nameless, name, dst_dir_fd=parent, follow_symlinks=True)
+    except FileExistsError:
+        temporary = _temporary()
+        os.link(nameless, temporary, dst_dir_fd=parent, follow_symlinks=True)
+        _take_place(parent, temporary, name)
+
+
+def _put_by_name(source: int, parent: int, name: str, mode: int, size: int) -> None:
+    """Do it on a file system where every file has a name."""
+    temporary = _temporary()
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(temporary, flags, 0o600, dir_fd=parent), True
+    fd = os.open(temporary, flags, 0o600, dir_fd=parent)
+    try:
+        _fill(fd, source, parent, name, mode, size)
+    except BaseException:
+        os.unlink(temporary, dir_fd=parent)
+        raise
+    finally:
+        os.close(fd)
+    _take_place(parent, temporary, name)
+
+
+def _temporary() -> str:
+    return f".casemate-{secrets.token_hex(8)}"
+
+
+def _take_place(parent: int, temporary: str, name: str) -> None:
+    try:
+        os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except BaseException:
+        os.unlink(temporary, dir_fd=parent)
+        raise
 
 
 def _like_the_old_one(fd: int, parent: int, name: str) -> None:

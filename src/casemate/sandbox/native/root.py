@@ -32,6 +32,7 @@ NEW, LAYERS = f"{BASE}/root", f"{BASE}/layers"
 READ_ONLY = k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NODEV
 SMALL = "size=4m,nr_inodes=4k,mode=755"
 CHUNK = 1 << 20
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 PAGE, LEAST_NAMES = 4096, 1024
 
 
@@ -93,19 +94,18 @@ class Root:
             case Layered(seen, size):
                 self.layer(seen, source, size)
             case Link(path, text):
-                self.parent(path)
-                os.symlink(text, NEW + path)  # noqa: PTH211 -- pathlib is too heavy for the start-up path
+                folder = self.parent(path)
+                os.symlink(text, path.rpartition("/")[2], dir_fd=folder)
+                os.close(folder)
             case Private(path, size):
                 self.private(path, size)
             case Synthetic(path, content):
-                self.parent(path)
                 self.file(path, content.encode(), 0o444)
             case Device(path):
-                self.parent(path)
                 self.file(path, b"", 0o444)
                 self.place(source, path, k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NOEXEC)
             case Folder(path):
-                self.parent(path + "/.")
+                self.folder(path)
             case Hide(path, directory):
                 hidden = os.open(f"{BASE}/hidden" + ("" if directory else ".file"), k.O_PATH | os.O_CLOEXEC)
                 self.place(hidden, path, READ_ONLY | k.ATTR_NOEXEC)
@@ -141,36 +141,56 @@ class Root:
     def target(self, seen: Seen) -> None:
         """Make the mount point, unless a tree that was bound before holds it."""
         if seen.directory:
-            self.parent(seen.path + "/.")
+            if not self.is_bound(seen.path):
+                self.folder(seen.path)
             self.trees.append(seen.path)
         elif not self.is_bound(seen.path):
-            self.parent(seen.path)
             self.file(seen.path, b"", 0o444)
 
     def is_bound(self, path: str) -> bool:
         """Tell whether a path lies in a tree of the host: those are never changed."""
         return any(below(path, tree) for tree in self.trees)
 
-    def parent(self, path: str) -> None:
-        """Make the directories above `path`, as far as they are our own memory."""
-        made = ""
-        for part in path.split("/")[1:-1]:
-            made += f"/{part}"
-            if self.is_bound(made):
-                return
-            with suppress(FileExistsError):
-                os.mkdir(NEW + made, 0o755)  # noqa: PTH102 -- likewise
+    def parent(self, path: str) -> int:
+        """Make the directories above `path` in our own memory, and open the last one.
+
+        Each is opened in the one before and through no link. A link of the plan can stand in the way where the host
+        changed while the plan was made, and until the root is entered an absolute one leads to the host.
+        """
+        here, made = os.open(".", DIRECTORY, dir_fd=self.new), ""
+        try:
+            for part in filter(None, path.split("/")[:-1]):
+                made += f"/{part}"
+                if self.is_bound(made):
+                    raise Changed(f"{path} would be made in {made}, which is a tree of the host")
+                with suppress(FileExistsError):
+                    os.mkdir(part, 0o755, dir_fd=here)
+                deeper = os.open(part, DIRECTORY, dir_fd=here)
+                os.close(here)
+                here = deeper
+        except OSError:
+            os.close(here)
+            raise
+        return here
+
+    def folder(self, path: str) -> None:
+        """Make a directory of ours, and those above it."""
+        os.close(self.parent(path + "/."))
 
     def file(self, path: str, content: bytes, mode: int) -> None:
         """Write a file of ours into the new root; never through a link, never over anything."""
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(NEW + path, flags, mode)
+        folder = self.parent(path)
+        try:
+            descriptor = os.open(path.rpartition("/")[2], flags, mode, dir_fd=folder)
+        finally:
+            os.close(folder)
         os.write(descriptor, content)
         os.close(descriptor)
 
     def private(self, path: str, size: int) -> None:
         """Mount an empty directory in memory that belongs to the target: nothing in it can be executed or mapped so."""
-        self.parent(path + "/.")
+        self.folder(path)
         k.mount("casemate", NEW + path, "tmpfs", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, memory(size) + ",mode=700")
         os.chown(NEW + path, self.owner, self.owner)
 

@@ -94,6 +94,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         _end(steward)
         raise
     if handed is None:
+        opened.close(ours.lifeline, ours.control)  # whatever still stands inside ends, and then nobody holds the status
         _end(steward)
         raise _refusal(ours.status)
     layers = (CommitLayer(*made) for made in zip(_layered(plan), handed.layers, targets, strict=True))

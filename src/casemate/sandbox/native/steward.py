@@ -1,7 +1,7 @@
 """S, the steward: makes the namespaces, the root and the sockets, forks pid 1, and then only connects on request.
 
 It stays outside the pid namespace, so the target can neither see nor signal it; it is not dumpable, holds none of the
-caller's environment or descriptors, and dies with P.
+caller's environment, descriptors or directories, no Linux capability once pid 1 is started, and dies with P.
 """
 
 import errno
@@ -19,7 +19,7 @@ from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.root import NEW, Root, enter
 from casemate.sandbox.native.target import Locks, become_target, must
-from casemate.sandbox.native.world import NAME, UID
+from casemate.sandbox.native.world import NAME, NO_DOMAIN, UID
 
 NAMESPACES = k.CLONE_NEWNS | k.CLONE_NEWPID | k.CLONE_NEWNET | k.CLONE_NEWIPC | k.CLONE_NEWUTS | k.CLONE_NEWCGROUP
 FIRST_FREE = 3
@@ -69,6 +69,7 @@ def _leave_caller(ends: Ends) -> Ends:
     k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != ends.parent:
         os._exit(0)
+    identity.allow_no_core_helper()
     inner = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in ends.inner]
     kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in (ends.lifeline, ends.status, ends.control)]
     for number, descriptor in enumerate(inner):
@@ -96,8 +97,13 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
     must("root", made.build, plan.steps)
     for number, upper in enumerate(made.uppers):
         _hand(control, f"layer {number}", upper)
+    for descriptor in (made.new, users):
+        if descriptor >= 0:
+            os.close(descriptor)
     child = _fork_init(plan, environment, prepared, ends, owner)
     try:
+        os.chdir("/")  # the caller's directory would be the last thing of the host that is still held
+        identity.drop_privileges()
         _serve(control)
     finally:
         os.kill(child, signal.SIGKILL)
@@ -181,6 +187,7 @@ def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepa
 def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
     """Finish the root from within the pid namespace, and prepare what the target will lock itself with."""
     must("namespaces", k.sethostname, NAME)
+    must("namespaces", k.setdomainname, NO_DOMAIN)
     flags = k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC | 1
     must("proc", k.mount, "proc", f"{NEW}/proc", "proc", flags, "subset=pid,hidepid=2")
     proc = -1

@@ -55,7 +55,7 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
     must("capabilities", identity.drop_privileges)
     must("working directory", os.chdir, plan.directory)
     addresses = _lay_out(plan, environment)
-    must("limits", identity.limit, plan.outside.limits)
+    must("limits", identity.limit, plan.outside.limits, locks.proc)
     if locks.mdwe and not plan.filter.wx:
         must("memory", k.prctl, k.PR_SET_MDWE, 1)
     must("descriptors", k.close_on_exec, 3)

@@ -9,6 +9,7 @@ from casemate.sandbox.native.steps import Device, Folder, Link, Private, Step, S
 
 UID = 1000  # inside; outside it is the caller, or for root an identity of the run's own that owns nothing
 NAME = "casemate"
+NO_DOMAIN = "(none)"  # what Linux itself begins with
 HOME = "/home/casemate"
 SHARED_MEMORY = 64 * MIB
 BASE = ("HOME", "PATH", "LANG", "TERM")  # every program may see these

@@ -1,10 +1,23 @@
 """Copies out every layer of a run, and says in lines what reached the host and what did not."""
 
+import json
+import os
+import signal
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
+from typing import Never
+
 from casemate.model.visible import visible
+from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import CommitLayer, Outside
+from casemate.sandbox.native.init import plain_signals
+
+Lines = tuple[str, ...]
 
 
-def copy_out(layers: tuple[CommitLayer, ...], outside: Outside) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def copy_out(layers: tuple[CommitLayer, ...], outside: Outside) -> tuple[Lines, Lines]:
     """Give the paths that were committed, and "PATH: reason" for those that were refused.
 
     Only to be called when nobody inside lives any more.
@@ -13,11 +26,58 @@ def copy_out(layers: tuple[CommitLayer, ...], outside: Outside) -> tuple[tuple[s
         return (), ()
     from casemate.sandbox.native.commit import commit  # noqa: PLC0415 -- only where something may be written
 
-    mask = umask()
-    results = [commit(layer, outside.deny, persist=outside.persist, umask=mask) for layer in layers]
-    committed = tuple(visible(path) for result in results for path in result.committed)
-    refused = tuple(f"{visible(entry.path)}: {entry.reason}" for result in results for entry in result.refused)
-    return committed, refused
+    def copied() -> tuple[list[str], list[str]]:
+        mask = umask()
+        results = [commit(layer, outside.deny, persist=outside.persist, umask=mask) for layer in layers]
+        committed = [visible(path) for result in results for path in result.committed]
+        return committed, [f"{visible(entry.path)}: {entry.reason}" for result in results for entry in result.refused]
+
+    try:
+        committed, refused = json.loads(_by_another(copied, {fd for la in layers for fd in (la.upper, la.target)}))
+    except (OSError, ValueError):
+        why = "copying it out was cut short, so some of it may be there and some not"
+        return (), tuple(f"{visible(layer.write.path)}: {why}" for layer in layers)
+    return tuple(committed), tuple(refused)
+
+
+def _by_another(act: Callable[[], object], needed: set[int]) -> str:
+    """Do it in a child, and give what it said, as JSON.
+
+    It has a session of its own, so that no key reaches it, and SIGTERM when we die, which waits for the moment in which
+    nothing temporary is on the host (replace.py).
+    """
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    parent = os.getpid()
+    with warnings.catch_warnings():  # threads of the caller: the child uses nothing that they could hold
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        _child(act, needed, writer, parent)
+    os.close(writer)
+    try:
+        with open(reader, encoding="ascii") as said:  # noqa: PTH123 -- a descriptor
+            return said.read()
+    except BaseException:
+        os.kill(child, signal.SIGTERM)
+        raise
+    finally:
+        with suppress(ChildProcessError):  # a caller that ignores SIGCHLD; what was said is complete or no JSON
+            os.waitpid(child, 0)
+
+
+def _child(act: Callable[[], object], needed: set[int], writer: int, parent: int) -> Never:
+    """Be the child. It keeps only the descriptors that it needs, or it would hold other runs of the caller alive."""
+    try:
+        os.setsid()
+        plain_signals()
+        k.prctl(k.PR_SET_PDEATHSIG, signal.SIGTERM)
+        for kept, following in pairwise(sorted({0, 1, 2, writer, *needed, 1 << 32})):
+            k.close_range(kept + 1, following - 1)
+        if os.getppid() == parent:
+            with open(writer, "w", encoding="ascii") as words:
+                words.write(json.dumps(act()))
+    finally:  # a forked child must not unwind into the stack of its parent
+        os._exit(0)
 
 
 def umask() -> int:

@@ -64,6 +64,7 @@ class Base(ABC):
         self.work = 0
         self.limit = MOST_WORK
         self.fresh = 0
+        self.stores: int = 0  # into what outlives a call: globals, classes, what a function is
         self.hits: dict[object, SinkHit] = {}
         self.seen: dict[str, dict[ir.At, list[Seen]]] = {}
         self.entries: list[EntryPoint] = []
@@ -140,20 +141,28 @@ class Base(ABC):
         """Give `value.name`."""
 
     @abstractmethod
-    def item(self, value: Value, index: Value, frame: Frame, at: ir.At) -> Value:
+    def item(self, value: Value, index: Value, frame: Frame) -> Value:
         """Give `value[index]`."""
 
     @abstractmethod
-    def element(self, value: Value, frame: Frame, at: ir.At) -> Value:
+    def element(self, value: Value, frame: Frame) -> Value:
         """Give any element of a value, as a loop does."""
 
     @abstractmethod
-    def truth(self, value: Value, frame: Frame) -> bool | None:
+    def truth(self, value: Value) -> bool | None:
         """Tell whether a value is true, None where it cannot be told."""
 
     @abstractmethod
     def refine(self, node: ir.Expr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Change the frame's state to what holds where a condition came out this way."""
+
+    @abstractmethod
+    def spread(self, value: Value, frame: Frame, kinds: frozenset[str]) -> None:
+        """Make a value, and what it was taken from, harmless for these kinds from here on."""
+
+    @abstractmethod
+    def annotated_type(self, annotation: ir.Expr | None, frame: Frame) -> Value | None:
+        """Give an unknown value of the type that an annotation names, None where that says nothing."""
 
     @abstractmethod
     def module_frame(self, module: Module) -> Frame:

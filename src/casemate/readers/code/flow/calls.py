@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from casemate.model.finding import Trust
 from casemate.readers.code import ir
 from casemate.readers.code.flow import paths
@@ -14,6 +16,7 @@ from casemate.readers.code.flow.values import (
     UNKNOWN_VALUE,
     Closure,
     Decorating,
+    Deferred,
     Member,
     Method,
     Origin,
@@ -24,11 +27,10 @@ from casemate.readers.code.flow.values import (
     Super,
     Taint,
     Value,
-    constant,
+    holder,
     join_all,
     merge_taints,
     outside,
-    typed,
 )
 
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
@@ -72,7 +74,7 @@ class Calls(Texts):
                 return self.of_super(reference, name)
             case Method():
                 return outside(f"{reference.owner}.{reference.name}.{name}")
-            case Closure() | Decorating() | Member():
+            case Closure() | Decorating() | Member() | Deferred():
                 return None
 
     def outside_value(self, name: str, frame: Frame, at: ir.At) -> Value:
@@ -84,7 +86,7 @@ class Calls(Texts):
             return result
         taints = self.sourced(model.source.label, model.source.trust, frame, at) if model.source is not None else ()
         types = frozenset({model.type}) if model.type else frozenset[str]()
-        return Value(references=result.references, types=types, taints=taints)  # type: ignore[arg-type] -- a set of names is a set of types
+        return Value(references=result.references, types=types, taints=taints)
 
     def sourced(self, label: str, trust: Trust, frame: Frame, at: ir.At) -> tuple[Taint, ...]:
         """Give the label of a value that somebody else chose."""
@@ -152,16 +154,16 @@ class Calls(Texts):
         if model is None:
             if kind in TEXTUAL or not self.library.known(kind):
                 return Value(taints=value.taints)
-            return Value(references=frozenset({Method(kind, name, value)}), taints=value.taints)
+            return Value(references=frozenset({Method(kind, name, holder(value))}), taints=value.taints)
         if model.parameters is not None:
-            return Value(references=frozenset({Method(kind, name, value)}))
+            return Value(references=frozenset({Method(kind, name, holder(value))}))
         taints = value.taints if model.source is None and not model.type else ()
         if ("self", "return") in model.propagates or ("*", "return") in model.propagates:
             taints = value.taints
         if model.source is not None:
             taints = self.sourced(model.source.label, model.source.trust, frame, at)
         types = frozenset({model.type}) if model.type else frozenset[str]()
-        return Value(types=types, taints=taints, references=frozenset({Outside(model.name)}))  # type: ignore[arg-type] -- a set of names is a set of types
+        return Value(types=types, taints=taints, references=frozenset({Outside(model.name)}))
 
     def of_instance(self, owner: Class, value: Value, name: str, frame: Frame, at: ir.At) -> Value | None:
         """Give an attribute of an instance of a class of the program."""
@@ -188,7 +190,7 @@ class Calls(Texts):
     def call_method(self, receiver: Value, name: str, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
         """Call a method by name: of a container, of a text, or what the attribute refers to."""
         if receiver.objects:
-            result = self.container_method(receiver, name, arguments, frame, node)
+            result = self.container_method(receiver, name, arguments, frame)
             if result is not None:
                 return result
         if not receiver.references and (
@@ -200,16 +202,14 @@ class Calls(Texts):
         callee = self.attribute(receiver, name, frame, node.at)
         if callee.references:
             return self.call(callee, arguments, frame, node)
-        return self.unknown_method(receiver, name, arguments, frame)
+        return self.unknown_method(receiver, arguments, frame)
 
-    def unknown_method(self, receiver: Value, name: str, arguments: Arguments, frame: Frame) -> Value:
+    def unknown_method(self, receiver: Value, arguments: Arguments, frame: Frame) -> Value:
         """Call what cannot be told: what goes in may come out."""
-        groups = [receiver.taints]
-        for argument in arguments.every():
-            groups.append(tuple(taint._replace(sure=False) for taint in reach(argument, frame.now)))
         if receiver.types & TEXTUAL and receiver.constants is not None:
             return TEXT
-        return Value(taints=merge_taints(groups))
+        passed = [tuple(t._replace(sure=False) for t in reach(value, frame.now)) for value in arguments.every()]
+        return Value(taints=merge_taints([receiver.taints, *passed]))
 
     def call(self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
         """Call whatever a value refers to."""
@@ -227,6 +227,8 @@ class Calls(Texts):
                     results.append(self.build(reference, arguments, frame, node))
                 case Decorating():
                     results.append(self.decorate(reference, arguments))
+                case Deferred():
+                    results.append(self.call(self.forced(reference), arguments, frame, node))
                 case Package() | Super() | Member():
                     results.append(UNKNOWN_VALUE)
         if not results:
@@ -243,7 +245,7 @@ class Calls(Texts):
                 return self.apply_outside(f"{kind}.__call__", callee, arguments, frame, node)
         if callee.link is not None and callee.link[0] == "unfollowed":
             self.unfollowed.setdefault((frame.module.path, node.at), "a call of something looked up by name")
-        return self.unknown_method(Value(taints=callee.taints), "", arguments, frame)
+        return self.unknown_method(Value(taints=callee.taints), arguments, frame)
 
     def decorate(self, reference: Decorating, arguments: Arguments) -> Value:
         """Make a function an entry; it stays what it is."""
@@ -253,9 +255,15 @@ class Calls(Texts):
 
     def enter(self, value: Value, reference: Decorating) -> None:
         """Remember the functions that a value may be as entries."""
-        for closure in ordered(value.references):
-            if isinstance(closure, Closure):
-                self.entries.append(EntryPoint(closure, reference.entry, reference.route))
+        for function in ordered(value.references):
+            if isinstance(function, Closure):
+                self.entries.append(EntryPoint(function, reference.entry, reference.route))
+            elif isinstance(function, Deferred):
+                self.enter(self.forced(function), reference)
+
+    def forced(self, reference: Deferred) -> Value:
+        """Give what a decorator makes of a function."""
+        raise NotImplementedError
 
 
 def bound(value: Value, receiver: Value) -> Value:
@@ -263,11 +271,13 @@ def bound(value: Value, receiver: Value) -> Value:
     found: list[Value] = []
     for reference in ordered(value.references):
         if isinstance(reference, Closure) and reference.function.kind != "staticmethod":
-            target = receiver
+            target = holder(receiver)
             if reference.function.kind == "classmethod":
                 classes = frozenset(kind for kind in receiver.types if isinstance(kind, Class))
-                target = Value(references=classes)  # type: ignore[arg-type] -- a set of classes is a set of references
+                target = Value(references=classes)
             reference = Closure(reference.function, reference.frame, target)  # noqa: PLW2901 -- the same, bound
+        elif isinstance(reference, Deferred):
+            reference = replace(reference, receiver=holder(receiver))  # noqa: PLW2901 -- the same, bound
         found.append(Value(references=frozenset({reference})))
     return join_all(found) if found else value
 
@@ -277,8 +287,8 @@ def ordered(references: frozenset[Reference]) -> list[Reference]:
     return sorted(references, key=sort_key) if len(references) > 1 else list(references)
 
 
-def sort_key(reference: Reference) -> tuple[str, str, int]:
-    """What references are ordered by."""
+def sort_key(reference: Reference) -> tuple[str, str, int]:  # noqa: PLR0911 -- one line for each kind
+    """Give what references are ordered by."""
     match reference:
         case Outside():
             return ("0", reference.name, 0)
@@ -296,6 +306,5 @@ def sort_key(reference: Reference) -> tuple[str, str, int]:
             return ("6", reference.owner.module.path, reference.owner.at[0])
         case Class():
             return ("7", reference.module.path, reference.at[0])
-
-
-__all__ = ["Calls", "constant", "typed"]
+        case Deferred():
+            return ("8", reference.closure.function.module.path, reference.closure.function.definition.node)

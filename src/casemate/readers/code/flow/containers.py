@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
-from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, Base
 from casemate.readers.code.flow.state import MOST_ITEMS, Cell, Frame
-from casemate.readers.code.flow.values import UNKNOWN_VALUE, Typed, Value, constant, join, join_all, merge_taints
+from casemate.readers.code.flow.values import UNKNOWN_VALUE, Typed, Value, constant, join, join_all
+from casemate.readers.code.view import Constant
 
 CONTAINERS = frozenset({"list", "dict", "set", "tuple", "object"})
+TEXT_ALONE = frozenset({"str"})
 
 
 class Containers(Base):
     """Reads and writes contents."""
 
-    def item(self, value: Value, index: Value, frame: Frame, at: ir.At) -> Value:
+    def item(self, value: Value, index: Value, frame: Frame) -> Value:
         """Give `value[index]`."""
         place = index.constant[1] if index.constant is not None else None
         if value.text is not None and isinstance(place, int) and -len(value.text) <= place < len(value.text):
@@ -37,7 +39,7 @@ class Containers(Base):
             found.append(Value(taints=taints, types=frozenset(kinds) or text_types(value)))
         return join_all(found)
 
-    def element(self, value: Value, frame: Frame, at: ir.At) -> Value:
+    def element(self, value: Value, frame: Frame) -> Value:
         """Give any element of a value, as a loop does: keys of a dict, elements of everything else."""
         found: list[Value] = []
         for key in sorted(value.objects):
@@ -72,37 +74,35 @@ class Containers(Base):
             if cell is not None:
                 frame.now.heap[place] = change(cell)
 
-    def container_method(
-        self, value: Value, name: str, arguments: Arguments, frame: Frame, node: ir.Call
-    ) -> Value | None:
+    def container_method(self, value: Value, name: str, arguments: Arguments, frame: Frame) -> Value | None:
         """Call a method of list, dict or set; None where the value is none or the method is not known."""
         kinds = {cell.kind for key in value.objects if (cell := frame.now.heap.get(key)) is not None}
         if not kinds or not kinds <= CONTAINERS - {"object"}:
             return None
         first = arguments.positional[0] if arguments.positional else None
         if "dict" in kinds:
-            return self.dict_method(value, name, first, arguments, frame, node)
-        return self.list_method(value, name, first, arguments, frame, node)
+            return self.dict_method(value, name, first, arguments, frame)
+        return self.list_method(value, name, first, arguments, frame)
 
-    def dict_method(
-        self, value: Value, name: str, first: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
+    def dict_method(  # noqa: PLR0911 -- one line for each method
+        self, value: Value, name: str, first: Value | None, arguments: Arguments, frame: Frame
     ) -> Value | None:
         """Methods of dict."""
         default = arguments.positional[1] if len(arguments.positional) > 1 else dict(arguments.keywords).get("default")
         if name in {"get", "pop", "setdefault", "__getitem__"} and first is not None:
-            return self.dict_get(value, name, first, default, frame, node)
+            return self.dict_get(value, name, first, default, frame)
         if name in {"values", "items"}:
             contents = [frame.now.heap[key] for key in sorted(value.objects) if key in frame.now.heap]
             values = [v for cell in contents for v in (*cell.items.values(), *((cell.rest,) if cell.rest else ()))]
             if name == "values":
                 return self.listed([*values, Value(taints=value.taints)] if value.taints else values, frame)
-            keys = self.element(value, frame, node.at)
+            keys = self.element(value, frame)
             if len(contents) == 1 and contents[0].exact:
                 pairs = [self.paired(constant(k[1]), v, frame) for k, v in contents[0].items.items()]
                 return self.exact_items(pairs, frame)
             return self.listed([self.paired(keys, join_all(values), frame)], frame)
         if name == "keys":
-            return self.listed([self.element(value, frame, node.at)], frame)
+            return self.listed([self.element(value, frame)], frame)
         if name == "update":
             self.dict_update(value, arguments, frame)
             return UNKNOWN_VALUE
@@ -119,9 +119,7 @@ class Containers(Base):
         """Give the contents of a value in order."""
         return [frame.now.heap[key] for key in sorted(value.objects) if key in frame.now.heap]
 
-    def dict_get(
-        self, value: Value, name: str, first: Value, default: Value | None, frame: Frame, node: ir.Call
-    ) -> Value:
+    def dict_get(self, value: Value, name: str, first: Value, default: Value | None, frame: Frame) -> Value:
         """`get`, `pop`, `setdefault`."""
         contents = self.contents(value, frame)
         present = first.constant is not None and all(first.constant in cell.items for cell in contents)
@@ -132,7 +130,7 @@ class Containers(Base):
         if absent:
             found = fallback
         else:
-            found = self.item(value, first, frame, node.at)
+            found = self.item(value, first, frame)
             found = found if present else join(found, fallback)
         if name == "setdefault" and not present and default is not None:
             self.store(value, first, found, frame)
@@ -157,13 +155,13 @@ class Containers(Base):
                 self.store(value, UNKNOWN_VALUE, Value(taints=other.taints), frame)
 
     def list_method(
-        self, value: Value, name: str, first: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
+        self, value: Value, name: str, first: Value | None, arguments: Arguments, frame: Frame
     ) -> Value | None:
         """Methods of list, tuple and set."""
         if name in {"append", "add", "appendleft"} and first is not None:
             self.mutate(value, frame, lambda cell: appended(cell, first))
         elif name in {"extend", "update", "__iadd__"} and first is not None:
-            self.extend(value, first, frame, node)
+            self.extend(value, first, frame)
         elif name == "insert" and len(arguments.positional) > 1:
             place = first.constant[1] if first is not None and first.constant is not None else None
             item = arguments.positional[1]
@@ -172,7 +170,7 @@ class Containers(Base):
             return self.popped(value, first if name == "pop" else constant(0), frame)
         elif name == "remove" and first is not None:
             self.mutate(value, frame, lambda cell: removed(cell, first))
-        elif name in {"clear"}:
+        elif name == "clear":
             self.mutate(value, frame, lambda cell: Cell(cell.kind, {}, None, {}, exact=True))
         elif name in {"reverse", "sort"}:
             self.mutate(value, frame, reordered if name == "sort" else turned)
@@ -184,14 +182,14 @@ class Containers(Base):
             return None
         return UNKNOWN_VALUE
 
-    def extend(self, value: Value, first: Value, frame: Frame, node: ir.Call) -> None:
+    def extend(self, value: Value, first: Value, frame: Frame) -> None:
         """`extend`: element by element where all are known."""
         contents = self.contents(first, frame)
         if len(contents) == 1 and contents[0].exact and contents[0].kind != "dict" and not first.taints:
             for item in contents[0].items.values():
-                self.mutate(value, frame, lambda cell, item=item: appended(cell, item))  # type: ignore[misc] -- bound now
+                self.mutate(value, frame, partial(appended, item=item))
             return
-        element = self.element(first, frame, node.at)
+        element = self.element(first, frame)
         self.mutate(value, frame, lambda cell: stored(cell, UNKNOWN_VALUE, element, alone=False))
 
     def popped(self, value: Value, index: Value | None, frame: Frame) -> Value:
@@ -237,10 +235,10 @@ class Containers(Base):
 
 def text_types(value: Value) -> frozenset[str]:
     """Tell that an element of a text is a text."""
-    return frozenset({"str"}) if value.types == {"str"} else frozenset()
+    return TEXT_ALONE if value.types == TEXT_ALONE else frozenset()
 
 
-def numbered(values: list[Value]) -> dict[Typed, Value]:
+def numbered(values: Iterable[Value]) -> dict[Typed, Value]:
     """Give values by position."""
     return {("int", place): value for place, value in enumerate(values)}
 
@@ -323,10 +321,16 @@ def turned(cell: Cell) -> Cell:
 def reordered(cell: Cell) -> Cell:
     """Sort: known only where all are constants of one type."""
     keys = [value.constant for value in cell.items.values()]
-    if cell.exact and all(key is not None for key in keys) and len({key[0] for key in keys if key}) <= 1:
-        by_key = sorted(cell.items.values(), key=lambda value: (value.constant or ("", ""))[1])  # type: ignore[arg-type,return-value] -- one type
-        return cell._replace(items=numbered(by_key))
+    known = [(rank(key[1]), value) for key, value in zip(keys, cell.items.values(), strict=True) if key is not None]
+    if cell.exact and len(known) == len(keys) and len({key[0] for key in keys if key is not None}) <= 1:
+        return cell._replace(items=numbered(value for _, value in sorted(known, key=lambda pair: pair[0])))
     return loose(cell)
 
 
-__all__ = ["Containers", "merge_taints"]
+def rank(value: Constant) -> tuple[float, str, bytes]:
+    """Give what a constant is sorted by among those of its type; what has no order stays where it is."""
+    if isinstance(value, str):
+        return (0, value, b"")
+    if isinstance(value, bytes):
+        return (0, "", value)
+    return (value if isinstance(value, int | float) else 0, "", b"")

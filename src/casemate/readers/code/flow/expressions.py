@@ -9,6 +9,7 @@ from typing import assert_never
 from casemate.model.finding import Trust
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, Base
+from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.state import Cell, Frame, join_states
 from casemate.readers.code.flow.values import (
     BOOL,
@@ -26,26 +27,38 @@ from casemate.readers.code.view import UNKNOWN, Constant
 
 LONGEST_TEXT = 10_000  # of a folded constant
 
+
+def within(part: Constant, whole: Constant) -> bool:
+    """Tell whether a text is part of another. Raises TypeError for what has no parts, or none of this type."""
+    if isinstance(part, str) and isinstance(whole, str):
+        return part in whole
+    if isinstance(part, bytes | int) and isinstance(whole, bytes):
+        return part in whole
+    raise TypeError(f"{type(part).__name__} in {type(whole).__name__}")
+
+
+# By name, as typeshed has no type for what takes any two constants and raises TypeError for those that do not fit.
 ARITHMETIC: dict[str, Callable[[Constant, Constant], Constant]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "//": operator.floordiv,
-    "%": operator.mod,
-    "&": operator.and_,
-    "|": operator.or_,
-    "^": operator.xor,
-    "/": operator.truediv,
+    sign: getattr(operator, name)
+    for sign, name in {
+        "+": "add",
+        "-": "sub",
+        "*": "mul",
+        "//": "floordiv",
+        "%": "mod",
+        "&": "and_",
+        "|": "or_",
+        "^": "xor",
+        "/": "truediv",
+    }.items()
 }
 COMPARISONS: dict[str, Callable[[Constant, Constant], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "in": lambda a, b: a in b,  # type: ignore[operator] -- a TypeError is caught by the caller
-    "not in": lambda a, b: a not in b,  # type: ignore[operator] -- a TypeError is caught by the caller
+    **{
+        sign: getattr(operator, name)
+        for sign, name in {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}.items()
+    },
+    "in": within,
+    "not in": lambda a, b: not within(a, b),
     "is": lambda a, b: type(a) is type(b) and a == b,
     "is not": lambda a, b: type(a) is not type(b) or a != b,
 }
@@ -90,7 +103,7 @@ class Expressions(Base):
             case ir.Boolean():
                 return self.boolean(node, frame)
             case ir.Not():
-                known = self.truth(self.evaluate(node.value, frame), frame)
+                known = self.truth(self.evaluate(node.value, frame))
                 return BOOL if known is None else constant(not known)
             case ir.Choice():
                 return self.choice(node, frame)
@@ -143,15 +156,15 @@ class Expressions(Base):
     def evaluate_item(self, node: ir.Item, frame: Frame) -> Value:
         """`value[index]`."""
         value = self.evaluate(node.value, frame)
-        if isinstance(node.index, ir.Slice):
-            return self.sliced(value, node.index, frame)
-        index = self.evaluate(node.index, frame)
+        if isinstance(node.key, ir.Slice):
+            return self.sliced(value, node.key, frame)
+        index = self.evaluate(node.key, frame)
         for kind in sorted(value.types, key=str):
             if isinstance(kind, str) and self.library.member(kind, "__getitem__") is not None:
-                call = ir.Call(node.at, node.value, (node.index,), ())
+                call = ir.Call(node.at, node.value, (node.key,), ())
                 arguments = Arguments((index,), (), None, None)
                 return self.apply_outside(f"{kind}.__getitem__", value, arguments, frame, call)
-        return self.item(value, index, frame, node.at)
+        return self.item(value, index, frame)
 
     def sliced(self, value: Value, index: ir.Slice, frame: Frame) -> Value:
         """`value[low:high]`: of a text a text, of a list what is left of it."""
@@ -183,17 +196,16 @@ class Expressions(Base):
     def new_list(self, kind: str, items: Sequence[Value], frame: Frame) -> Value:
         """Put a list, tuple or set of known elements on the heap."""
         if kind == "set":
-            content: dict[Typed, Value] = {}
-            cell = Cell(kind, content, join_all(items) if items else None, {}, exact=False)
+            cell = Cell(kind, {}, join_all(items) if items else None, {}, exact=False)
             texts = [item.constant for item in items]
             if all(text is not None for text in texts):
-                cell = Cell(kind, {("int", place): item for place, item in enumerate(items)}, None, {}, exact=True)
+                cell = Cell(kind, numbered(items), None, {}, exact=True)
         else:
-            cell = Cell(kind, {("int", place): item for place, item in enumerate(items)}, None, {}, exact=True)
+            cell = Cell(kind, numbered(items), None, {}, exact=True)
         return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
 
     def sequence(self, node: ir.Sequence, frame: Frame) -> Value:
-        """A list, tuple or set display."""
+        """Evaluate a list, tuple or set display."""
         items: list[Value] = []
         rest: Value | None = None
         for part in node.items:
@@ -203,7 +215,7 @@ class Expressions(Base):
                 if spread is not None:
                     items.extend(spread)
                     continue
-                value = self.element(value, frame, part.at)
+                value = self.element(value, frame)
                 rest = value if rest is None else join(rest, value)
             elif rest is None and len(items) < 256:
                 items.append(value)
@@ -211,12 +223,11 @@ class Expressions(Base):
                 rest = value if rest is None else join(rest, value)
         if rest is None:
             return self.new_list(node.kind, items, frame)
-        content = {("int", place): item for place, item in enumerate(items)}
-        cell = Cell(node.kind, content, rest, {}, exact=False)  # type: ignore[arg-type] -- a place is a constant
+        cell = Cell(node.kind, numbered(items), rest, {}, exact=False)
         return Value(types=frozenset({node.kind}), objects=frozenset({self.allocate(frame.now, cell)}))
 
     def mapping(self, node: ir.Mapping, frame: Frame) -> Value:
-        """A dict display."""
+        """Evaluate a dict display."""
         items: dict[Typed, Value] = {}
         rest: Value | None = None
         keys: list[Value] = []
@@ -244,7 +255,7 @@ class Expressions(Base):
         left, right = self.evaluate(node.left, frame), self.evaluate(node.right, frame)
         return self.operate(node.operator, left, right, frame, node)
 
-    def operate(self, sign: str, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:
+    def operate(self, sign: str, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:  # noqa: PLR0911 -- one line for each operator
         """Apply an operator to two values."""
         folded = fold(sign, left, right)
         if folded is not None:
@@ -297,7 +308,7 @@ class Expressions(Base):
         return Value(taints=taints, types=frozenset({"str"}), prefix=prefix)
 
     def text(self, node: ir.Text, frame: Frame) -> Value:
-        """A text built of parts."""
+        """Evaluate a text built of parts."""
         values = [self.evaluate(part, frame) for part in node.parts]
         taints = merge_taints(value.taints for value in values)
         if node.template:
@@ -359,7 +370,7 @@ class Expressions(Base):
     def boolean(self, node: ir.Boolean, frame: Frame) -> Value:
         """`and`, `or`: the right side is evaluated where the left one lets it."""
         left = self.evaluate(node.left, frame)
-        known = self.truth(left, frame)
+        known = self.truth(left)
         stops = node.operator == "or"
         if known is stops:
             return left
@@ -376,24 +387,29 @@ class Expressions(Base):
 
     def choice(self, node: ir.Choice, frame: Frame) -> Value:
         """`body if test else other`."""
-        known = self.truth(self.evaluate(node.test, frame), frame)
+        known = self.truth(self.evaluate(node.test, frame))
         if known is not None:
             return self.evaluate(node.body if known else node.other, frame)
         before = frame.now.copy()
-        self.refine(node.test, True, frame)  # noqa: FBT003 -- the branch taken
-        first = self.evaluate(node.body, frame) if frame.state is not None else None
+        first = self.chosen_side(node, frame, outcome=True)
         after, frame.state = frame.state, before
-        self.refine(node.test, False, frame)  # noqa: FBT003 -- the branch taken
-        second = self.evaluate(node.other, frame) if frame.state is not None else None
+        second = self.chosen_side(node, frame, outcome=False)
         frame.state = join_states(after, frame.state) or before
         return join_all(value for value in (first, second) if value is not None)
 
+    def chosen_side(self, node: ir.Choice, frame: Frame, *, outcome: bool) -> Value | None:
+        """Evaluate one side of a choice, None where no way leads to it."""
+        self.refine(node.test, outcome, frame)
+        if frame.state is None:
+            return None
+        return self.evaluate(node.body if outcome else node.other, frame)
+
     def comprehension(self, node: ir.Comprehension, frame: Frame) -> Value:
-        """A comprehension is a loop; what it binds does not leave it."""
+        """Evaluate a comprehension: a loop, but what it binds does not leave it."""
         saved = dict(frame.now.variables)
         for clause in node.clauses:
             items = self.evaluate(clause.items, frame)
-            self.assign(clause.target, self.element(items, frame, clause.items.at), frame)
+            self.assign(clause.target, self.element(items, frame), frame)
             for test in clause.conditions:
                 self.evaluate(test, frame)
                 self.refine(test, True, frame)  # noqa: FBT003 -- the branch taken
@@ -417,7 +433,7 @@ class Expressions(Base):
         """`yield`: what comes out is an element of what the function returns."""
         if node.value is not None:
             value = self.evaluate(node.value, frame)
-            frame.yields.append(self.element(value, frame, node.at) if node.delegated else value)
+            frame.yields.append(self.element(value, frame) if node.delegated else value)
         return UNKNOWN_VALUE
 
     def evaluate_call(self, node: ir.Call, frame: Frame) -> Value:
@@ -444,7 +460,7 @@ class Expressions(Base):
             if spread is not None:
                 positional.extend(spread)
             else:
-                value = self.element(value, frame, part.at)
+                value = self.element(value, frame)
                 rest = value if rest is None else join(rest, value)
         keywords, others = self.keyword_arguments(node, frame)
         return Arguments(tuple(positional), keywords, rest, others)
@@ -465,11 +481,11 @@ class Expressions(Base):
                     keywords += [(str(k[1]), v) for k, v in cell.items.items() if isinstance(k[1], str)]
                     exact = cell.exact
             if not exact or value.taints:
-                extra = self.element_of_values(value, frame, part.at)
+                extra = self.element_of_values(value, frame)
                 others = extra if others is None else join(others, extra)
         return tuple(keywords), others
 
-    def element_of_values(self, value: Value, frame: Frame, at: ir.At) -> Value:
+    def element_of_values(self, value: Value, frame: Frame) -> Value:
         """Give any value of a dict."""
         rests = [cell.rest for key in sorted(value.objects) if (cell := frame.now.heap.get(key)) and cell.rest]
         return join_all([*rests, Value(taints=value.taints)]) if rests or value.taints else UNKNOWN_VALUE

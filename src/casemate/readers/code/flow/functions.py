@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import DEEPEST_CALL, DEEPEST_PLAIN, Arguments
+from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.guards import ALL, Guards
-from casemate.readers.code.flow.natives import NAMES
-from casemate.readers.code.flow.program import Class, Module
-from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State, join_cells, join_states, reach
+from casemate.readers.code.flow.state import Cell, Frame, Heap, State, join_states, reach
 from casemate.readers.code.flow.summaries import Abstraction, Return, Summary
 from casemate.readers.code.flow.values import (
     UNKNOWN_VALUE,
     Closure,
-    Member,
-    Outside,
-    Package,
-    Step,
-    Taint,
-    Token,
+    Typed,
     Value,
     constant,
-    join,
     join_all,
     merge_taints,
-    outside,
-    typed,
 )
 
 MOST_SHAPES = 24  # of one function; beyond, constants no longer make a shape of their own
@@ -39,6 +30,9 @@ class Functions(Guards):
     summaries: dict[object, Summary]
     running: dict[object, bool]  # key → whether it was met again while it ran
     shapes: dict[object, int]
+    noted: set[str]
+    fresh_token: int
+    last_return: Return
 
     def summarise_call(self, closure: Closure, arguments: Arguments, frame: Frame, at: ir.At) -> Summary | None:
         """Give the summary of a function for these arguments, and apply what it does to them and to sinks."""
@@ -180,7 +174,7 @@ class Functions(Guards):
         return result
 
     def apply_checks(self, closure: Closure, summary: Summary, arguments: Arguments, frame: Frame) -> None:
-        """A helper that raises for what is not allowed has checked what it was given."""
+        """Believe a helper that raises for what is not allowed: it has checked what it was given."""
         if not summary.checked:
             return
         names = [parameter.name for parameter in closure.function.definition.parameters]
@@ -208,13 +202,12 @@ class Functions(Guards):
         for parameter in closure.function.definition.parameters:
             name = parameter.name
             if parameter.kind == "*":
-                items = {("int", place): value for place, value in enumerate(waiting)}
-                cell = Cell("tuple", items, arguments.rest, {}, exact=arguments.rest is None)  # type: ignore[arg-type] -- a place is a constant
+                cell = Cell("tuple", numbered(waiting), arguments.rest, {}, exact=arguments.rest is None)
                 waiting = []
                 found[name] = Value(types=frozenset({"tuple"}), objects=frozenset({self.allocate(frame.now, cell)}))
             elif parameter.kind == "**":
-                others = {("str", key): value for key, value in keywords.items()}
-                cell = Cell("dict", others, arguments.others, {}, exact=arguments.others is None)  # type: ignore[arg-type] -- a name is a constant
+                others: dict[Typed, Value] = {("str", key): value for key, value in keywords.items()}
+                cell = Cell("dict", others, arguments.others, {}, exact=arguments.others is None)
                 found[name] = Value(types=frozenset({"dict"}), objects=frozenset({self.allocate(frame.now, cell)}))
             elif waiting and parameter.kind != "=":
                 found[name] = waiting.pop(0)
@@ -253,19 +246,15 @@ class Functions(Guards):
         """Remember what a true result says of the parameters."""
         if frame.function is None or frame.state is None or node.value is None:
             return
-        if self.truth(value, frame) is False or (
-            value.constants is not None and not any(c[1] for c in value.constants)
-        ):
+        if self.truth(value) is False or (value.constants is not None and not any(c[1] for c in value.constants)):
             return
         saved = frame.state
         frame.state = saved.copy()
         self.refine(node.value, True, frame)  # noqa: FBT003 -- the result is true
-        refined = frame.state
+        refined = frame.now
         frame.state = saved
         found = {
-            name: kinds
-            for name, was in frame.started.items()
-            if refined is not None and (kinds := gained(was, refined.variables.get(name)))
+            name: kinds for name, was in frame.started.items() if (kinds := gained(was, refined.variables.get(name)))
         }
         frame.verdicts.append(found)
 
@@ -310,23 +299,3 @@ def both(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
     if "*" in one:
         return other
     return one if "*" in other else one & other
-
-
-__all__ = [
-    "NAMES",
-    "SCALARS",
-    "Class",
-    "Functions",
-    "Member",
-    "Module",
-    "Outside",
-    "Package",
-    "SinkHit",
-    "Step",
-    "Taint",
-    "Token",
-    "join",
-    "join_cells",
-    "outside",
-    "typed",
-]  # fmt: skip

@@ -18,6 +18,7 @@ from casemate.readers.code.flow.values import (
     cleared,
 )
 
+MOST_LINKS = 8  # of a value to what it was taken from
 ALL = frozenset({"*"})
 TEXT_GUARDS = frozenset(["isdigit", "isalnum", "isidentifier", "isnumeric", "isdecimal", "isalpha"])
 NUMERIC = frozenset({"int", "float", "bool", "complex", "uuid.UUID", "datetime.date", "datetime.datetime"})
@@ -30,7 +31,7 @@ PART = {"netloc": HOST_KINDS, "hostname": HOST_KINDS, "host": HOST_KINDS, "paren
 class Guards(Libraries):
     """Refines values by conditions."""
 
-    def truth(self, value: Value, frame: Frame) -> bool | None:
+    def truth(self, value: Value) -> bool | None:
         """Tell whether a value is true, None where it cannot be told."""
         if value.taints:
             return None
@@ -61,16 +62,16 @@ class Guards(Libraries):
                 return
 
     def refine_truth(self, node: ir.Name | ir.Attr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
-        """A variable that holds the verdict of a guard is that guard."""
+        """Take a variable that holds the verdict of a guard for that guard."""
         if not outcome or not isinstance(node, ir.Name):
             return
         value = self.quiet(node, frame)
         if value.link is not None and value.link[0].startswith("verdict "):
             kinds = frozenset(value.link[0].split()[1:])
-            self.narrow(node, value.link[1], frame, kinds)
+            self.spread(value.link[1], frame, kinds)
 
     def refine_either(self, node: ir.Boolean, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
-        """`a or b` came out true, or `a and b` false: what holds either way."""
+        """Keep what holds either way where `a or b` came out true, or `a and b` false."""
         if frame.state is None:
             return
         before = frame.state
@@ -106,9 +107,9 @@ class Guards(Libraries):
         left, right = node.operands
         if sign in {"in", "not in"}:
             if self.closed(right, frame):
-                self.narrow(left, self.quiet(left, frame), frame, ALL)
+                self.spread(self.quiet(left, frame), frame, ALL)
             else:
-                self.contained(left, right, frame)
+                self.contained(right, frame)
             return
         for one, other in ((left, right), (right, left)):
             value = self.quiet(other, frame)
@@ -117,12 +118,12 @@ class Guards(Libraries):
             if value.constants is not None or isinstance(other, ir.Name | ir.Attr | ir.Call | ir.Item):
                 subject = self.quiet(one, frame)
                 if subject.taints:
-                    self.equal(one, subject, value, frame)
+                    self.equal(subject, frame)
                     return
 
-    def equal(self, node: ir.Expr, subject: Value, value: Value, frame: Frame) -> None:
-        """A value equals something that nobody else chose."""
-        self.narrow(node, subject, frame, ALL)
+    def equal(self, subject: Value, frame: Frame) -> None:
+        """Trust a value that equals something that nobody else chose."""
+        self.spread(subject, frame, ALL)
         if subject.link is not None and subject.link[0] == "os.path.commonpath":
             self.spread(subject.link[1], frame, INSIDE)
 
@@ -137,17 +138,17 @@ class Guards(Libraries):
                 return False  # a substring is not a member
             return isinstance(node, ir.Name | ir.Attr)
         if "dict" in kinds:
-            return not foreign(self.element(value, frame, node.at))
+            return not foreign(self.element(value, frame))
         return not any(foreign(item) for cell in self.contents(value, frame) for item in members(cell))
 
-    def contained(self, left: ir.Expr, right: ir.Expr, frame: Frame) -> None:
-        """`base in path.parents`: the path lies inside."""
+    def contained(self, right: ir.Expr, frame: Frame) -> None:
+        """Trust a path with `base in path.parents`: it lies inside."""
         value = self.quiet(right, frame)
         if value.link is not None and value.link[0] == "attribute parents":
             self.spread(value.link[1], frame, INSIDE)
 
     def refine_call(self, node: ir.Call, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
-        """Calls that say something of an argument or of their object."""
+        """Learn from a call that says something of an argument or of its object."""
         if isinstance(node.function, ir.Attr):
             receiver = self.quiet(node.function.value, frame)
             if self.refine_method(node, node.function, receiver, outcome, frame):
@@ -157,10 +158,9 @@ class Guards(Libraries):
             callee = self.quiet(node.function, frame)
         for reference in callee.references:
             if isinstance(reference, Outside):
-                self.refine_outside(reference.name, None, node, outcome, frame)
+                self.refine_outside(reference.name, node, outcome, frame)
             elif isinstance(reference, Method):
-                name = f"{reference.owner}.{reference.name}"
-                self.refine_outside(name, reference.receiver, node, outcome, frame)
+                self.refine_outside(f"{reference.owner}.{reference.name}", node, outcome, frame)
             elif isinstance(reference, Closure) and outcome:
                 self.refine_closure(reference, node, frame)
 
@@ -169,44 +169,37 @@ class Guards(Libraries):
         node: ir.Call,
         function: ir.Attr,
         receiver: Value,
-        outcome: bool,
+        outcome: bool,  # noqa: FBT001 -- the branch taken
         frame: Frame,
     ) -> bool:
         """Methods of texts and paths."""
         if not outcome:
             return False
         if function.name in TEXT_GUARDS and not receiver.references:
-            self.narrow(function.value, receiver, frame, ALL)
+            self.spread(receiver, frame, ALL)
             return True
         if function.name == "startswith" and node.arguments:
-            self.begins(function.value, receiver, self.quiet(node.arguments[0], frame), frame)
+            self.begins(receiver, self.quiet(node.arguments[0], frame), frame)
             return True
         if function.name == "is_relative_to" and node.arguments:
             if not foreign(self.quiet(node.arguments[0], frame)) and resolved(receiver):
-                self.narrow(function.value, receiver, frame, INSIDE)
+                self.spread(receiver, frame, INSIDE)
             return True
         return False
 
-    def begins(self, node: ir.Expr, receiver: Value, beginning: Value, frame: Frame) -> None:
+    def begins(self, receiver: Value, beginning: Value, frame: Frame) -> None:
         """`startswith`: of a resolved path its folder, of a URL its host."""
         if foreign(beginning):
             return
         if resolved(receiver):
-            self.narrow(node, receiver, frame, INSIDE)
-        texts = [beginning.text] if beginning.text is not None else []
+            self.spread(receiver, frame, INSIDE)
+        texts: list[str | None] = [beginning.text] if beginning.text is not None else []
         for cell in self.contents(beginning, frame):
             texts += [item.text for item in members(cell)]
         if texts and all(text is not None and hosted(text) for text in texts):
-            self.narrow(node, receiver, frame, HOST_KINDS)
+            self.spread(receiver, frame, HOST_KINDS)
 
-    def refine_outside(
-        self,
-        name: str,
-        receiver: Value | None,
-        node: ir.Call,
-        outcome: bool,
-        frame: Frame,
-    ) -> None:
+    def refine_outside(self, name: str, node: ir.Call, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Guards of libraries: isinstance, full matches, and what models say."""
         name = self.library.canonical(name)
         if name == "isinstance" and outcome and len(node.arguments) == 2:
@@ -214,12 +207,12 @@ class Guards(Libraries):
             items = [v for cell in self.contents(kinds, frame) for v in members(cell)] or [kinds]
             names = {r.name for item in items for r in item.references if isinstance(r, Outside)}
             if names and names <= NUMERIC:
-                self.narrow(node.arguments[0], self.quiet(node.arguments[0], frame), frame, ALL)
+                self.spread(self.quiet(node.arguments[0], frame), frame, ALL)
             return
         if name in {"re.fullmatch", "re.match", "re.search"} and outcome and len(node.arguments) > 1:
             pattern = self.quiet(node.arguments[0], frame).text
             if pattern is not None and harmless_pattern(pattern, name):
-                self.narrow(node.arguments[1], self.quiet(node.arguments[1], frame), frame, ALL)
+                self.spread(self.quiet(node.arguments[1], frame), frame, ALL)
             return
         model = self.library.find(name)
         for guard in model.guards if model is not None else ():
@@ -227,7 +220,7 @@ class Guards(Libraries):
                 continue
             target = self.argument_node(guard.argument, model.parameters or (), node)
             if target is not None:
-                self.narrow(target, self.quiet(target, frame), frame, guard.kinds or ALL)
+                self.spread(self.quiet(target, frame), frame, guard.kinds or ALL)
 
     def argument_node(self, name: str, parameters: tuple[str, ...], node: ir.Call) -> ir.Expr | None:
         """Give the expression passed for a parameter."""
@@ -240,7 +233,7 @@ class Guards(Libraries):
         return node.arguments[place] if 0 <= place < len(node.arguments) else None
 
     def refine_closure(self, closure: Closure, node: ir.Call, frame: Frame) -> None:
-        """A predicate of the program: what its true result says of its parameters."""
+        """Learn from a predicate of the program what its true result says of its parameters."""
         kinds = self.verdicts(closure, node, frame)
         names = [parameter.name for parameter in closure.function.definition.parameters]
         if closure.receiver is not None:
@@ -248,30 +241,22 @@ class Guards(Libraries):
         for name, cleared_kinds in kinds.items():
             target = self.argument_node(name, tuple(names), node)
             if target is not None and cleared_kinds:
-                self.narrow(target, self.quiet(target, frame), frame, cleared_kinds)
+                self.spread(self.quiet(target, frame), frame, cleared_kinds)
 
     def verdicts(self, closure: Closure, node: ir.Call, frame: Frame) -> dict[str, frozenset[str]]:
         """Give, by parameter, the kinds it is harmless for where the function returned something true."""
         raise NotImplementedError
 
-    def narrow(self, node: ir.Expr, value: Value, frame: Frame, kinds: frozenset[str]) -> None:
-        """Make a value, and what it was taken from, harmless for these kinds from here on."""
-        self.spread(value, frame, kinds)
-
     def spread(self, value: Value, frame: Frame, kinds: frozenset[str]) -> None:
-        """Follow the links of a value, as far as what was learnt still holds there."""
-        seen = 0
-        current: Value | None = value
-        while current is not None and seen < 8:
-            self.replace(current, frame, kinds)
-            if current.link is None:
+        """Make a value harmless for these kinds from here on, and what it was taken from as far as that holds there."""
+        for _ in range(MOST_LINKS):
+            self.replace(value, frame, kinds)
+            if value.link is None:
                 return
-            name, origin = current.link
-            seen += 1
+            name, value = value.link
             kinds = narrowed(name, kinds)
             if not kinds:
                 return
-            current = origin
 
     def replace(self, value: Value, frame: Frame, kinds: frozenset[str]) -> None:
         """Replace a value wherever a variable, an element or a field holds it."""
@@ -318,14 +303,12 @@ def narrowed(name: str, kinds: frozenset[str]) -> frozenset[str]:
 
 def resolved(value: Value) -> bool:
     """Tell whether `..` and links were taken out of a path."""
-    current: Value | None = value
-    for _ in range(8):
-        if current is None or current.link is None:
+    for _ in range(MOST_LINKS):
+        if value.link is None:
             return False
-        last = current.link[0].rpartition(".")[2]
-        if last in {"resolve", "realpath", "abspath", "normpath"}:
+        name, value = value.link
+        if name.rpartition(".")[2] in {"resolve", "realpath", "abspath", "normpath"}:
             return True
-        current = current.link[1]
     return False
 
 
@@ -353,9 +336,9 @@ def common(one: Value, other: Value) -> tuple[Taint, ...]:
 def harmless_pattern(pattern: str, name: str) -> bool:
     """Tell whether a full match admits only letters, digits, `_`, `-` and single dots between them."""
     body = pattern
-    if name != "re.fullmatch":
-        if not body.endswith(("$", r"\Z", r"\z")) or (name == "re.search" and not body.startswith(("^", r"\A"))):
-            return False
+    ended = name == "re.fullmatch" or body.endswith(("$", r"\Z", r"\z"))
+    if not ended or (name == "re.search" and not body.startswith(("^", r"\A"))):
+        return False
     body = body.removeprefix("^").removeprefix(r"\A").removesuffix("$").removesuffix(r"\Z").removesuffix(r"\z")
     plain = re.sub(r"\[[\w\-\\]*\]|\\[wdb]|\(\?:|[()?+*|]|\{\d*,?\d*\}|\\\.|\\-", "", body)
     return bool(body) and not re.search(r"[^\w\-]", plain) and "[^" not in body

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from casemate.libraries import Library
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, EntryPoint
+from casemate.readers.code.flow.calls import bound
 from casemate.readers.code.flow.expressions import Expressions
 from casemate.readers.code.flow.functions import Functions
 from casemate.readers.code.flow.natives import NAMES
 from casemate.readers.code.flow.program import Class, Module, Program
-from casemate.readers.code.flow.state import Cell, Frame, State
+from casemate.readers.code.flow.state import Cell, Frame, Heap, State
 from casemate.readers.code.flow.statements import Statements
 from casemate.readers.code.flow.summaries import Return, Summary
 from casemate.readers.code.flow.values import (
     UNKNOWN_VALUE,
     Closure,
+    Deferred,
     Member,
     Outside,
-    Package,
     Reference,
-    Step,
     Value,
     constant,
     join,
@@ -46,6 +49,11 @@ class Machine(Functions, Expressions, Statements):
         self.fresh_token = 0
         self.last_return: Return
         self.classes: dict[tuple[str, int], Class] = {}
+        self.harmless: set[tuple[str, int]] = set()  # decorators of the program that were seen to change nothing else
+        self.made_of: dict[object, Value] = {}
+        self.facing: dict[str, bool] = {}
+        tops = "|".join(sorted(map(re.escape, library.frameworks)))
+        self.frameworks = re.compile(rf"^[ \t]*(?:from|import)[ \t][^\n]*\b(?:{tops})\b".encode(), re.MULTILINE)
 
     def lookup(self, name: str, frame: Frame) -> Value | None:
         """Give the value of a name, None where nothing is known of it."""
@@ -115,7 +123,7 @@ class Machine(Functions, Expressions, Statements):
                 )
             case ir.Item():
                 owner = self.evaluate(target.value, frame)
-                index = self.evaluate(target.index, frame)
+                index = self.evaluate(target.key, frame)
                 self.store(owner, index, self.stepped(frame, target.at, "stored in a container", value), frame)
                 self.set_item_of_library(owner, index, value, frame, target)
             case ir.Sequence():
@@ -132,11 +140,13 @@ class Machine(Functions, Expressions, Statements):
         if scope is None:
             frame.now.variables[target.id] = value
         elif scope:
+            self.stores += 1
             module = frame.module
             old = module.globals.get(target.id)
             module.globals[target.id] = value if old is None else join(old, value)
             frame.now.variables[target.id] = value
         else:
+            self.stores += 1
             outer = frame.outer
             while outer is not None and target.id not in outer.now.variables and outer.outer is not None:
                 outer = outer.outer
@@ -154,7 +164,7 @@ class Machine(Functions, Expressions, Statements):
                 self.apply_outside(f"{kind}.__setitem__", owner, arguments, frame, call)
 
     def unpack(self, target: ir.Sequence, value: Value, frame: Frame) -> None:
-        """`a, *b = value`."""
+        """Store each part: `a, *b = value`."""
         star = next((place for place, part in enumerate(target.items) if isinstance(part, ir.Star)), None)
         items = self.exact_list(value, frame)
         for place, part in enumerate(target.items):
@@ -169,10 +179,10 @@ class Machine(Functions, Expressions, Statements):
                 continue
             else:
                 inner = part.value if isinstance(part, ir.Star) else part
-                element = self.element(value, frame, part.at)
+                element = self.element(value, frame)
                 self.assign(inner, self.listed([element], frame) if isinstance(part, ir.Star) else element, frame)
                 continue
-            self.assign(part, self.item(value, constant(index), frame, part.at), frame)
+            self.assign(part, self.item(value, constant(index), frame), frame)
 
     def set_field(self, value: Value, name: str, item: Value, frame: Frame) -> None:
         """Store an attribute: in the object, or in what is known of all objects of the class."""
@@ -185,6 +195,7 @@ class Machine(Functions, Expressions, Statements):
         if not value.objects:
             for reference in value.references:
                 if isinstance(reference, Class):
+                    self.stores += 1
                     old = reference.members.get(name)
                     reference.members[name] = item if old is None else join(old, item)
 
@@ -199,16 +210,63 @@ class Machine(Functions, Expressions, Statements):
         """Apply one decorator; one that is not known leaves the function what it is."""
         if isinstance(decorator, ir.Attr) and decorator.name in {"setter", "deleter", "getter"}:
             return self.marked("property", value)
+        maker = decorator.function if isinstance(decorator, ir.Call) else decorator
+        makers = self.evaluate(maker, frame).references
+        own = frozenset(reference for reference in map(definition, makers) if reference is not None)
+        if frame.function is None and len(own) == len(makers) and own and own <= self.harmless:
+            return self.deferred(decorator, makers, value, frame)
+        youngest = self.fresh
+        before = self.effects(frame, youngest)
+        result = self.decorated_now(decorator, value, frame)
+        if frame.state is not None and self.effects(frame, youngest) == before:
+            self.harmless |= own
+        return result
+
+    def decorated_now(self, decorator: ir.Expr, value: Value, frame: Frame) -> Value:
+        """Call a decorator with a function."""
         callee = self.evaluate(decorator, frame)
         if not callee.references:
             return value
-        if all(isinstance(reference, Closure) for reference in callee.references):
-            call = ir.Call(decorator.at, decorator, (), ())
-            result = self.call(callee, Arguments((value,), (), None, None), frame, call)
-            return join(value, result) if frame.state is not None else value
         call = ir.Call(decorator.at, decorator, (), ())
         result = self.call(callee, Arguments((value,), (), None, None), frame, call)
+        if all(isinstance(reference, Closure | Deferred) for reference in callee.references):
+            return join(value, result) if frame.state is not None else value
         return result if any(isinstance(r, Closure | Class) for r in result.references) else value
+
+    def deferred(self, decorator: ir.Expr, makers: frozenset[Reference], value: Value, frame: Frame) -> Value:
+        """Put off a decorator that was seen to change nothing else; an object made of a function is no sink."""
+        functions = [reference for reference in value.references if isinstance(reference, Closure)]
+        if len(functions) != 1 or not all(isinstance(reference, Closure) for reference in makers):
+            return value
+        later = Deferred(decorator, value, functions[0], frame)
+        return Value(
+            references=value.references | {later}, taints=value.taints, types=value.types, objects=value.objects
+        )
+
+    def forced(self, reference: Deferred) -> Value:
+        """Give what a decorator makes of a function, worked out once."""
+        key = (
+            reference.closure.function.module.path,
+            reference.closure.function.definition.node,
+            reference.decorator.at,
+        )
+        made = self.made_of.get(key)
+        if made is None:
+            self.made_of[key] = UNKNOWN_VALUE  # a decorator that calls what it decorates
+            frame = reference.frame
+            made = (
+                UNKNOWN_VALUE
+                if frame.state is None
+                else self.decorated_now(reference.decorator, reference.function, frame)
+            )
+            made = self.made_of[key] = Value(references=made.references - reference.function.references)
+        return made if reference.receiver is None else bound(made, reference.receiver)
+
+    def effects(self, frame: Frame, youngest: int) -> tuple[object, ...]:
+        """Give what changes where a call does more than give a value; `youngest` is the last object of before."""
+        heap = frame.now.heap if frame.state is not None else Heap()
+        known = frozenset((key.number, id(cell)) for key, cell in heap.items() if key.number <= youngest)
+        return (len(self.entries), len(self.hits), len(frame.hits), self.stores, known)
 
     def define_class(self, node: ir.DefineClass, frame: Frame) -> None:
         """`class`: run its body where it stands."""
@@ -218,19 +276,46 @@ class Machine(Functions, Expressions, Statements):
         owner = self.classes.get(key)
         if owner is None:
             owner = self.classes[key] = Class(frame.module, node.at, node.name, outer + node.name)
+        frame.now.variables[node.name] = Value(references=frozenset({owner}))
+        if frame.function is None and not self.every_context and not self.faces_a_framework(frame.module):
+            owner.later = lambda: self.unhurried(lambda: self.fill_class(owner, node, frame))
+        else:
+            owner.later = None
+            self.fill_class(owner, node, frame)
+
+    def unhurried(self, act: Callable[[], None]) -> None:
+        """Do something that is done once and for all, on a budget of its own."""
+        work, self.work = self.work, 0
+        try:
+            act()
+        finally:
+            self.work = work
+
+    def faces_a_framework(self, module: Module) -> bool:
+        """Tell whether a framework may call functions of a module: then its classes are run where they stand."""
+        found = self.facing.get(module.path)
+        if found is None:
+            found = self.facing[module.path] = self.frameworks.search(module.source.data) is not None
+        return found
+
+    def fill_class(self, owner: Class, node: ir.DefineClass, frame: Frame) -> None:
+        """Run the body of a class."""
+        if frame.state is None:
+            return
         bases = [self.evaluate(base, frame) for base in node.bases]
         references = [reference for base in bases for reference in base.references]
-        owner.bases = tuple(reference for reference in references if isinstance(reference, Class))
-        owner.outside = tuple(self.library.canonical(r.name) for r in references if isinstance(r, Outside))
+        owner.derive(
+            tuple(reference for reference in references if isinstance(reference, Class)),
+            tuple(self.library.canonical(r.name) for r in references if isinstance(r, Outside)),
+        )
         for decorator in node.decorators:
             self.evaluate(decorator, frame)
-        frame.now.variables[node.name] = Value(references=frozenset({owner}))
         inner = Frame(frame.module, None, frame, frame.depth)
         inner.owner = owner
         inner.root = frame.root
         inner.state = State({}, frame.now.heap)
-        self.execute(node.body, inner)
-        owner.members = dict(inner.now.variables)
+        self.execute(frame.module.lowering.class_body(node.node), inner)
+        owner.define(dict(inner.now.variables))
         frame.state = State(frame.now.variables, inner.now.heap)
         share(frame.now)
         self.overrides(owner)
@@ -308,6 +393,7 @@ class Machine(Functions, Expressions, Statements):
         old = owner.fields.get(name)
         new = value if old is None else join(old, value)
         if old is None or not new.same(old):
+            self.stores += 1
             owner.fields[name] = new
             share(state)
             if value.taints:
@@ -337,7 +423,7 @@ class Machine(Functions, Expressions, Statements):
                 last = annotation.value
                 name = last.name if isinstance(last, ir.Attr) else last.id if isinstance(last, ir.Name) else ""
                 if name in WRAPPERS:
-                    inner = annotation.index
+                    inner = annotation.key
                     first = inner.items[0] if isinstance(inner, ir.Sequence) and inner.items else inner
                     return self.annotated_type(first, frame)
                 return self.annotated_type(last, frame)
@@ -352,15 +438,23 @@ class Machine(Functions, Expressions, Statements):
             module.frame = Frame(module, None, None, 0)
             module.frame.root = True
             module.frame.now.variables["__name__"] = UNKNOWN_VALUE
-            work, self.work = self.work, 0
-            try:
-                self.execute(module.body, module.frame)
-            finally:
-                self.work = work
+            frame = module.frame
+            self.unhurried(lambda: self.execute(module.body, frame))
             if module.frame.state is None:
                 module.frame.state = State({})
             share(module.frame.now)
         return module.frame
+
+
+def definition(reference: Reference) -> tuple[str, int] | None:
+    """Name a function or class of the program by where it is defined."""
+    match reference:
+        case Closure():
+            return (reference.function.module.path, reference.function.definition.node)
+        case Class():
+            return (reference.module.path, reference.at[0])
+        case _:
+            return None
 
 
 def share(state: State) -> None:
@@ -381,6 +475,3 @@ def instance_of(references: frozenset[Reference], library: Library) -> Value | N
             if library.known(name) or name in NAMES:
                 found.append(typed(name))
     return join_all(found) if found else None
-
-
-__all__ = ["Machine", "Package", "Step"]

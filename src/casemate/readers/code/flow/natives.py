@@ -7,6 +7,7 @@ import builtins as host
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments
 from casemate.readers.code.flow.calls import Calls
+from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.program import Class, Module
 from casemate.readers.code.flow.state import Cell, Frame, reach
 from casemate.readers.code.flow.values import (
@@ -20,11 +21,13 @@ from casemate.readers.code.flow.values import (
     Super,
     Value,
     constant,
+    holder,
     join,
     join_all,
     merge_taints,
     typed,
 )
+from casemate.readers.code.view import Constant
 
 NAMES = frozenset(dir(host)) | {"unicode", "basestring", "raw_input", "xrange", "unichr", "reload", "execfile"}
 NUMERIC = {"int": "int", "float": "float", "complex": "complex", "len": "int", "ord": "int", "hash": "int", "id": "int"}
@@ -35,7 +38,7 @@ COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "
 class Builtins(Calls):
     """Calls builtins."""
 
-    def builtin(
+    def builtin(  # noqa: C901, PLR0911, PLR0912 -- one line for each builtin
         self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
     ) -> Value | None:
         """Give the result of a builtin, None where it is none of these."""
@@ -47,24 +50,24 @@ class Builtins(Calls):
         if name in VERDICTS:
             return BOOL
         if name in COPIES:
-            return self.copy_of(name, first, frame, node)
+            return self.copy_of(name, first, frame)
         match name:
             case "str" | "repr" | "ascii" | "format" | "bytes" | "bytearray" | "unicode":
                 return self.to_text(name, first, frame)
             case "dict":
-                return self.to_dict(arguments, frame, node)
+                return self.to_dict(arguments, frame)
             case "zip" | "enumerate":
-                return self.paired_up(name, arguments, frame, node)
+                return self.paired_up(name, arguments, frame)
             case "map" | "filter":
                 return self.mapped(name, arguments, frame, node)
             case "next" | "max" | "min":
-                return self.chosen(arguments, frame, node)
+                return self.chosen(arguments, frame)
             case "range":
                 return self.listed([NUMBER], frame)
             case "getattr":
                 return self.get_attribute(arguments, frame, node)
             case "setattr":
-                return self.set_attribute(arguments, frame, node)
+                return self.set_attribute(arguments, frame)
             case "super":
                 return self.parent(arguments, frame)
             case "type" if len(arguments.positional) == 1 and first is not None:
@@ -78,7 +81,9 @@ class Builtins(Calls):
             case _:
                 return None
 
-    def functional(self, name: str, arguments: Arguments, frame: Frame, node: ir.Call) -> Value | None:
+    def functional(  # noqa: PLR0911 -- one line for each kind of function
+        self, name: str, arguments: Arguments, frame: Frame, node: ir.Call
+    ) -> Value | None:
         """Give the result of library functions that work on functions, and of the decorators of the library."""
         first = arguments.positional[0] if arguments.positional else None
         if name in {"functools.wraps", "functools.lru_cache", "functools.cache", "functools.singledispatch"}:
@@ -95,7 +100,7 @@ class Builtins(Calls):
             return arguments.positional[-1] if arguments.positional else UNKNOWN_VALUE
         if name in {"asyncio.run", "asyncio.wait_for", "asyncio.shield", "asyncio.create_task"} and first is not None:
             return first
-        if name in {"importlib.import_module"}:
+        if name == "importlib.import_module":
             return self.imported_by_name(name, first, frame, node)
         return None
 
@@ -119,8 +124,7 @@ class Builtins(Calls):
         told = first is not None and (not first.taints or self.every_context)  # a default counts for what is needed
         if first is not None and first.constants is not None and told and name in {"int", "float", "len"}:
             try:
-                convert = {"int": int, "float": float, "len": len}[name]
-                return join_all(constant(convert(item[1])) for item in sorted(first.constants, key=repr))  # type: ignore[arg-type] -- a TypeError is unknown
+                return join_all(constant(converted(name, item[1])) for item in sorted(first.constants, key=repr))
             except (TypeError, ValueError, OverflowError):
                 return NUMBER
         return typed(NUMERIC[name])
@@ -144,7 +148,7 @@ class Builtins(Calls):
         prefix = first.prefix if name != "repr" else None
         return Value(taints=taints, types=frozenset({result}), prefix=prefix, link=link)
 
-    def copy_of(self, name: str, first: Value | None, frame: Frame, node: ir.Call) -> Value:
+    def copy_of(self, name: str, first: Value | None, frame: Frame) -> Value:
         """`list(x)` and the like."""
         kind = {"frozenset": "set", "sorted": "list", "reversed": "list", "iter": "list"}.get(name, name)
         if first is None:
@@ -154,30 +158,29 @@ class Builtins(Calls):
         same = len(exact) == 1 and exact[0].exact and exact[0].kind in {"list", "tuple", "set"} and not first.taints
         if same and name in {"list", "tuple", "iter", "set", "frozenset"}:
             return self.copied(first, frame, kind)
-        element = self.element(first, frame, node.at)
+        element = self.element(first, frame)
         cell = Cell(kind, {}, element, {}, exact=False)
         return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
 
-    def to_dict(self, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
-        """`dict(…)`."""
+    def to_dict(self, arguments: Arguments, frame: Frame) -> Value:
+        """Make a dict: `dict(…)`."""
         cell = Cell("dict", {}, None, {}, exact=True)
         value = Value(types=frozenset({"dict"}), objects=frozenset({self.allocate(frame.now, cell)}))
         if arguments.positional and any(c.kind != "dict" for c in self.contents(arguments.positional[0], frame)):
-            pair = self.element(arguments.positional[0], frame, node.at)
-            self.store(value, UNKNOWN_VALUE, self.item(pair, constant(1), frame, node.at), frame)
+            pair = self.element(arguments.positional[0], frame)
+            self.store(value, UNKNOWN_VALUE, self.item(pair, constant(1), frame), frame)
             return value
         self.dict_update(value, arguments, frame)
         if arguments.others is not None:
             self.store(value, UNKNOWN_VALUE, arguments.others, frame)
         return value
 
-    def paired_up(self, name: str, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+    def paired_up(self, name: str, arguments: Arguments, frame: Frame) -> Value:
         """`zip` and `enumerate`: tuples of elements."""
-        values = [self.element(value, frame, node.at) for value in arguments.positional]
+        values = [self.element(value, frame) for value in arguments.positional]
         if name == "enumerate":
             values = [NUMBER, *values[:1]]
-        items = {("int", place): value for place, value in enumerate(values)}
-        cell = Cell("tuple", items, None, {}, exact=True)  # type: ignore[arg-type] -- a place is a constant
+        cell = Cell("tuple", numbered(values), None, {}, exact=True)
         pair = Value(types=frozenset({"tuple"}), objects=frozenset({self.allocate(frame.now, cell)}))
         return self.listed([pair], frame)
 
@@ -186,15 +189,15 @@ class Builtins(Calls):
         if len(arguments.positional) < 2:
             return UNKNOWN_VALUE
         function, *sources = arguments.positional
-        elements = tuple(self.element(source, frame, node.at) for source in sources)
+        elements = tuple(self.element(source, frame) for source in sources)
         result = self.call(function, Arguments(elements, (), None, None), frame, node)
         return self.listed([elements[0] if name == "filter" else result], frame)
 
-    def chosen(self, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+    def chosen(self, arguments: Arguments, frame: Frame) -> Value:
         """`next`, `max`, `min`: one of them."""
         if len(arguments.positional) == 1:
-            return self.element(arguments.positional[0], frame, node.at)
-        values = [self.element(v, frame, node.at) if v.objects else v for v in arguments.positional]
+            return self.element(arguments.positional[0], frame)
+        values = [self.element(v, frame) if v.objects else v for v in arguments.positional]
         return join_all(values)
 
     def get_attribute(self, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
@@ -209,7 +212,7 @@ class Builtins(Calls):
         found = self.attribute(value, name.text, frame, node.at)
         return join(found, arguments.positional[2]) if len(arguments.positional) > 2 else found
 
-    def set_attribute(self, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+    def set_attribute(self, arguments: Arguments, frame: Frame) -> Value:
         """`setattr`."""
         if len(arguments.positional) == 3:
             value, name, item = arguments.positional
@@ -229,14 +232,24 @@ class Builtins(Calls):
             owner = classes[0] if classes else owner
         if owner is None or receiver is None:
             return UNKNOWN_VALUE
-        return Value(references=frozenset({Super(owner, receiver)}))
+        return Value(references=frozenset({Super(owner, holder(receiver))}))
 
     def marked(self, kind: str, value: Value) -> Value:
         """Remember what a decorator of the language makes of a function."""
         for reference in value.references:
             if isinstance(reference, Closure):
+                self.stores += 1
                 reference.function.kind = kind
         return value
+
+
+def converted(name: str, value: Constant) -> int | float:
+    """Apply `int`, `float` or `len` to a constant. Raises TypeError or ValueError as they do."""
+    if name == "len" and isinstance(value, str | bytes):
+        return len(value)
+    if name != "len" and isinstance(value, str | bytes | int | float):
+        return int(value) if name == "int" else float(value)
+    raise TypeError(f"{name}() of {type(value).__name__}")
 
 
 IDENTITY: frozenset[Reference] = frozenset({Outside("functools.identity")})

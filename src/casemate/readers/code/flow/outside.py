@@ -5,7 +5,7 @@ from __future__ import annotations
 from casemate.libraries import Condition, Model, Sink, When
 from casemate.readers.code import ir
 from casemate.readers.code.flow import paths
-from casemate.readers.code.flow.base import Arguments, EntryPoint, Seen
+from casemate.readers.code.flow.base import Arguments, Seen
 from casemate.readers.code.flow.natives import Builtins
 from casemate.readers.code.flow.state import Frame, Heap, SinkHit, State, reach
 from casemate.readers.code.flow.values import (
@@ -18,10 +18,7 @@ from casemate.readers.code.flow.values import (
     Value,
     cleared,
     constant,
-    join,
-    join_all,
     merge_taints,
-    outside,
     typed,
 )
 
@@ -52,7 +49,7 @@ class Libraries(Builtins):
         if model is None or model.parameters is None:
             return self.unmodelled(name, model, receiver, arguments, frame)
         if model.entry is not None:
-            started = self.start(model, passed, frame)
+            started = self.start(model, passed)
             if started is not None:
                 return started
         result = paths.folded(name, receiver, arguments, self.result(model, passed, frame, node))
@@ -84,7 +81,7 @@ class Libraries(Builtins):
     def unmodelled(
         self, name: str, model: Model | None, receiver: Value | None, arguments: Arguments, frame: Frame
     ) -> Value:
-        """What is not modelled may give out what goes in. A capital letter makes a type."""
+        """Let what is not modelled give out what goes in. A capital letter makes a type."""
         groups = [tuple(taint._replace(sure=False) for taint in reach(v, frame.now)) for v in arguments.every()]
         if receiver is not None:
             groups.append(receiver.taints)
@@ -105,10 +102,10 @@ class Libraries(Builtins):
     def part(self, value: Value, sink: Sink, frame: Frame) -> Value:
         """Give what of an argument the sink means."""
         if sink.keys:
-            return Value(taints=merge_taints([self.element(value, frame, (0, 0)).taints]))
+            return Value(taints=merge_taints([self.element(value, frame).taints]))
         if sink.item is None or not value.objects:
             return value
-        return self.item(value, constant(sink.item), frame, (0, 0))
+        return self.item(value, constant(sink.item), frame)
 
     def arrive(self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At) -> None:
         """Let a value arrive in a sink."""
@@ -138,7 +135,7 @@ class Libraries(Builtins):
         """Tell whether the conditions of a row are met; `sure` decides about what cannot be told."""
         return all(self.meets(condition, passed.get(name), sure=sure) for name, condition in when)
 
-    def meets(self, condition: Condition, value: Value | None, *, sure: bool) -> bool:
+    def meets(self, condition: Condition, value: Value | None, *, sure: bool) -> bool:  # noqa: PLR0911 -- one line for each way to fail
         """Tell whether one argument meets a condition."""
         if condition.missing is not None and condition.missing != (value is None):
             return False
@@ -169,7 +166,7 @@ class Libraries(Builtins):
                 constants=default.constants if default is not None else None,
                 taints=taints,
                 types=frozenset({model.returns} if model.returns else ()),
-            )  # type: ignore[arg-type] -- a set of names is a set of types
+            )
         into = [taint for way in model.propagates for taint in self.carried(way, passed, frame)]
         taints = merge_taints([tuple(into)])
         if model.sanitizes:
@@ -195,7 +192,7 @@ class Libraries(Builtins):
             origin = passed[carried[0]]
             link = (model.name, origin)
             prefix = origin.prefix if "url" in model.tags else None
-        return Value(taints=taints, types=types, link=link, prefix=prefix)  # type: ignore[arg-type] -- a set of names is a set of types
+        return Value(taints=taints, types=types, link=link, prefix=prefix)
 
     def carried(self, way: tuple[str, str], passed: dict[str, Value], frame: Frame) -> tuple[Taint, ...]:
         """Carry labels along one way of a model: to the result, or into an object."""
@@ -220,7 +217,7 @@ class Libraries(Builtins):
                 if value is target:
                     frame.now.heap[place] = cell._replace(attributes={**cell.attributes, name: labelled})
 
-    def start(self, model: Model, passed: dict[str, Value], frame: Frame) -> Value | None:
+    def start(self, model: Model, passed: dict[str, Value]) -> Value | None:
         """Find the function that a framework will call."""
         entry = model.entry
         if entry is None:
@@ -251,11 +248,16 @@ def held(value: Value, state: State, heap: Heap, depth: int = 3) -> None:
 
 def bind(model: Model, receiver: Value | None, arguments: Arguments, frame: Frame) -> dict[str, Value]:
     """Give arguments by the names of the model; `self` is the receiver."""
-    passed: dict[str, Value] = {}
-    if receiver is not None:
-        passed["self"] = receiver
-    waiting = list(arguments.positional)
+    passed: dict[str, Value] = {} if receiver is None else {"self": receiver}
     parameters = model.parameters or ()
+    bind_positions(passed, parameters, arguments, frame)
+    bind_names(passed, parameters, arguments, frame)
+    return passed
+
+
+def bind_positions(passed: dict[str, Value], parameters: tuple[str, ...], arguments: Arguments, frame: Frame) -> None:
+    """Add the arguments by position."""
+    waiting = list(arguments.positional)
     for parameter in parameters:
         if parameter == "*" or parameter.startswith("**"):
             break
@@ -263,15 +265,17 @@ def bind(model: Model, receiver: Value | None, arguments: Arguments, frame: Fram
             extra = [*waiting, *((arguments.rest,) if arguments.rest is not None else ())]
             if extra:
                 passed[parameter] = together(extra, frame)
-            waiting = []
             break
         if waiting:
             passed[parameter] = waiting.pop(0)
         elif arguments.rest is not None:
             passed[parameter] = arguments.rest
+
+
+def bind_names(passed: dict[str, Value], parameters: tuple[str, ...], arguments: Arguments, frame: Frame) -> None:
+    """Add the arguments by name."""
     others = [value for name, value in arguments.keywords if name not in parameters]
-    for name, value in arguments.keywords:
-        passed[name] = value
+    passed.update(arguments.keywords)
     spread = next((p for p in parameters if p.startswith("**")), "")
     if arguments.others is not None:
         others.append(arguments.others)
@@ -280,7 +284,6 @@ def bind(model: Model, receiver: Value | None, arguments: Arguments, frame: Fram
                 passed.setdefault(parameter, arguments.others.but())
     if spread and others:
         passed[spread] = together(others, frame)
-    return passed
 
 
 def names_number(kind: Value | None) -> bool:
@@ -308,6 +311,3 @@ def fixed_host(prefix: str | None, kind: str) -> bool:
             return False
         return (prefix.startswith("/") and len(prefix) > 1) or prefix.startswith(("?", "#", "./", "../"))
     return False
-
-
-__all__ = ["EntryPoint", "Libraries", "join", "join_all", "outside"]

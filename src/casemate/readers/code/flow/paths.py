@@ -13,7 +13,7 @@ WHERE = {"pathlib.Path.home": "~", "pathlib.Path.cwd": ".", "os.getcwd": "."}
 MODULES = ("pathlib.", "os.path.", "posixpath.", "os.fspath", "os.getcwd")
 
 
-def folded(name: str, receiver: Value | None, arguments: Arguments, result: Value) -> Value:
+def folded(name: str, receiver: Value | None, arguments: Arguments, result: Value) -> Value:  # noqa: PLR0911 -- one line for each kind of function
     """Add to the result of a library call what is known of it as a path."""
     if not name.startswith(MODULES):
         return result

@@ -1,4 +1,5 @@
 """The program as a whole: its modules by file and by name, its functions and classes."""
+# ruff: noqa: PTH118, PTH120, PTH206 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 from __future__ import annotations
 
@@ -113,24 +114,70 @@ class Function:
 
 
 class Class:
-    """A class of the program: its bases and what its body defined."""
+    """A class of the program: its bases and what its body defined.
+
+    The body of most classes is never needed: `later` runs it when somebody first asks for what is in it.
+    """
 
     def __init__(self, module: Module, at: ir.At, name: str, qualified: str) -> None:
         """Begin empty."""
         self.module, self.at, self.name, self.qualified = module, at, name, qualified
-        self.bases: tuple[Class, ...] = ()
-        self.outside: tuple[str, ...] = ()
-        self.members: dict[str, Value] = {}
+        self.later: Callable[[], None] | None = None
         self.fields: dict[str, Value] = {}  # of instances, from every method
         self.store = State({})  # the objects that members and fields hold
-        self.annotated: list[str] = []
         self.filled = False
         self.end = at[1]
+        self._bases: tuple[Class, ...] = ()
+        self._outside: tuple[str, ...] = ()
+        self._members: dict[str, Value] = {}
+        self._annotated: list[str] = []
+
+    def settle(self) -> None:
+        """Run the body, if that was put off."""
+        if self.later is not None:
+            later, self.later = self.later, None
+            later()
+
+    def derive(self, bases: tuple[Class, ...], outside: tuple[str, ...]) -> None:
+        """Remember what the class extends: classes of the program, and names of libraries."""
+        self._bases, self._outside = bases, outside
+
+    def define(self, members: dict[str, Value]) -> None:
+        """Remember what the body defined."""
+        self._members = members
+
+    def annotate(self, name: str) -> None:
+        """Remember a field that the body declares."""
+        self._annotated.append(name)
+
+    @property
+    def bases(self) -> tuple[Class, ...]:
+        """Its direct bases in the program."""
+        self.settle()
+        return self._bases
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Its direct bases in libraries."""
+        self.settle()
+        return self._outside
+
+    @property
+    def members(self) -> dict[str, Value]:
+        """What its body defined, by name."""
+        self.settle()
+        return self._members
+
+    @property
+    def annotated(self) -> list[str]:
+        """The fields that its body declares, in order."""
+        self.settle()
+        return self._annotated
 
     def line(self) -> Iterable[Class]:
         """Yield the class and its ancestors in the program, nearest first."""
         seen: list[Class] = []
-        waiting = [self]
+        waiting: list[Class] = [self]
         while waiting:
             owner = waiting.pop(0)
             if owner not in seen:

@@ -28,12 +28,15 @@ class Cell(NamedTuple):
     exact: bool
 
 
+look_up, has = dict[Place, Cell].get, dict[Place, Cell].__contains__  # typed, where `dict.get` is not
+
+
 class Heap(dict[Place, Cell]):
     """What this activation knows of objects; of all others, what is shared. Iteration gives only its own."""
 
-    def get(self, key: Place, default: None = None) -> Cell | None:  # type: ignore[override] -- there is no other default
+    def get(self, key: Place, default: None = None) -> Cell | None:  # type: ignore[override]  # -- there is no other default
         """Give the content of an object, None where it is not known."""
-        return dict.get(self, key) or key.base or default
+        return look_up(self, key) or key.base or default
 
     def __missing__(self, key: Place) -> Cell:
         """Give the shared content."""
@@ -43,11 +46,11 @@ class Heap(dict[Place, Cell]):
 
     def __contains__(self, key: object) -> bool:
         """Tell whether anything is known of an object."""
-        return dict.__contains__(self, key) or (isinstance(key, Place) and key.base is not None)
+        return has(self, key) or (isinstance(key, Place) and key.base is not None)
 
     def owns(self, key: Place) -> bool:
         """Tell whether the content is this activation's own."""
-        return dict.__contains__(self, key)
+        return has(self, key)
 
 
 class State:
@@ -97,13 +100,18 @@ def join_states(left: State | None, right: State | None) -> State | None:
         if old is not value:
             variables[name] = value if old is None else join(old, value)
     heap = Heap(left.heap)
-    for key, cell in left.heap.items():
-        other_cell = right.heap.get(key)
-        if other_cell is not None and other_cell is not cell:
-            heap[key] = join_cells(cell, other_cell)
+    own = dict[Place, Cell].get
     for key, cell in right.heap.items():
-        if not heap.owns(key):
+        other = own(heap, key)
+        if other is cell:
+            continue
+        if other is not None:
+            heap[key] = join_cells(other, cell)
+        else:
             heap[key] = cell if key.base is None else join_cells(cell, key.base)
+    for key, cell in left.heap.items():
+        if key.base is not None and key.base is not cell and own(right.heap, key) is None:
+            heap[key] = join_cells(cell, key.base)
     return State(variables, heap)
 
 

@@ -89,7 +89,7 @@ class Statements(Base):
 
     def branch(self, node: ir.If, frame: Frame) -> None:
         """`if`: only the branch that can be taken."""
-        known = self.truth(self.evaluate(node.test, frame), frame)
+        known = self.truth(self.evaluate(node.test, frame))
         if known is not None:
             self.refine(node.test, known, frame)
             self.execute(node.body if known else node.other, frame)
@@ -108,15 +108,15 @@ class Statements(Base):
         items = self.evaluate(node.items, frame)
 
         def body() -> None:
-            self.assign(node.target, self.element(items, frame, node.items.at), frame)
+            self.assign(node.target, self.element(items, frame), frame)
             self.execute(node.body, frame)
 
         self.rounds(frame, body)
-        self.execute(node.other, frame) if frame.state is not None else None
+        self.execute(node.other, frame)
 
     def repeat(self, node: ir.While, frame: Frame) -> None:
         """`while`: an endless one is left by `break` only."""
-        first = self.truth(self.evaluate(node.test, frame), frame)
+        first = self.truth(self.evaluate(node.test, frame))
         if first is False:
             self.execute(node.other, frame)
             return
@@ -130,8 +130,7 @@ class Statements(Base):
         self.rounds(frame, body, endless=endless)
         if frame.state is not None:
             self.refine(node.test, False, frame)  # noqa: FBT003 -- the branch taken
-            if frame.state is not None:
-                self.execute(node.other, frame)
+            self.execute(node.other, frame)
 
     def rounds(self, frame: Frame, body: Callable[[], None], *, endless: bool = False) -> None:
         """Run a loop to a small fixpoint."""
@@ -144,7 +143,7 @@ class Statements(Base):
             body()
             continued = [state for kind, state in frame.jumps if kind == "continue"]
             frame.jumps = [jump for jump in frame.jumps if jump[0] == "break"]
-            after = frame.state
+            after: State | None = frame.state
             for state in continued:
                 after = join_states(after, state)
             merged = join_states(current, after) or current
@@ -163,11 +162,12 @@ class Statements(Base):
         before = frame.now.copy()
         middle: State | None = before
         for statement in node.body:
-            if frame.state is None:
-                break
             self.execute((statement,), frame)
-            self.spend_on(frame.state)
-            middle = join_states(middle, frame.state.copy() if frame.state is not None else None)
+            after = frame.state
+            if after is None:
+                break
+            self.spend_on(after)
+            middle = join_states(middle, after.copy())
         if frame.state is not None:
             self.execute(node.other, frame)
         ends = frame.state
@@ -212,8 +212,8 @@ class Statements(Base):
             model = self.library.member(owner, "__enter__")
             if model is not None and model.returns and model.returns != "self":
                 return typed(model.returns).but(taints=value.taints)
-        for owner in (t for t in value.types if isinstance(t, Class)):
-            method = owner.member("__enter__")
+        for kind in value.types:
+            method = kind.member("__enter__") if isinstance(kind, Class) else None
             if method is not None:
                 call = ir.Call(item.at, item, (), ())
                 result = self.call_method(value, "__enter__", NO_ARGUMENTS, frame, call)
@@ -237,19 +237,17 @@ class Statements(Base):
     def annotate(self, node: ir.Annotated, frame: Frame) -> None:
         """`target: annotation = value`."""
         if frame.function is None and frame.owner is not None and isinstance(node.target, ir.Name):
-            frame.owner.annotated.append(node.target.id)
-        kind = self.annotated_type(node.annotation, frame)
+            frame.owner.annotate(node.target.id)
         if node.value is not None:
             value = self.evaluate(node.value, frame)
-            if kind is not None and not value.types and value.constants is None and not value.references:
-                value = value.but(types=kind.types)
+            if not value.types and value.constants is None and not value.references:
+                kind = self.annotated_type(node.annotation, frame)
+                value = value if kind is None else value.but(types=kind.types)
             self.assign(node.target, value, frame)
-        elif kind is not None and not (frame.function is None and frame.owner is None):
-            self.assign(node.target, kind, frame)
-
-    def annotated_type(self, annotation: ir.Expr | None, frame: Frame) -> Value | None:
-        """Give an unknown value of the type that an annotation names, None where that says nothing."""
-        raise NotImplementedError
+        elif not (frame.function is None and frame.owner is None):
+            kind = self.annotated_type(node.annotation, frame)
+            if kind is not None:
+                self.assign(node.target, kind, frame)
 
     def delete(self, node: ir.Delete, frame: Frame) -> None:
         """`del`."""
@@ -257,7 +255,7 @@ class Statements(Base):
             if isinstance(target, ir.Name):
                 frame.now.variables.pop(target.id, None)
             elif isinstance(target, ir.Item):
-                value, index = self.evaluate(target.value, frame), self.evaluate(target.index, frame)
+                value, index = self.evaluate(target.value, frame), self.evaluate(target.key, frame)
                 if len(value.objects) == 1 and index.constant is not None:
                     place = next(iter(value.objects))
                     cell = frame.now.heap.get(place)
@@ -274,7 +272,7 @@ class Statements(Base):
             if verdict is False or frame.state is None:
                 continue
             before = frame.now.copy()
-            self.enter_case(case, node, subject, frame)
+            self.enter_case(case, subject, frame)
             self.execute(case.body, frame)
             ends = join_states(ends, frame.state)
             frame.state = None if verdict is True else before
@@ -293,20 +291,16 @@ class Statements(Base):
         outcome = met.pop() if len(met) == 1 else None
         return None if outcome is True and case.guard is not None else outcome
 
-    def enter_case(self, case: ir.Case, node: ir.Match, subject: Value, frame: Frame) -> None:
+    def enter_case(self, case: ir.Case, subject: Value, frame: Frame) -> None:
         """Bind what a case binds, and know what it says."""
         for name in case.binds:
             bound = subject if case.wildcard else Value(taints=subject.taints)
             frame.now.variables[name.id] = self.stepped(frame, name.at, f"bound to {name.id}", bound)
         if case.constants is not None:
-            self.narrow(node.subject, subject, frame, frozenset({"*"}))
+            self.spread(subject, frame, frozenset({"*"}))
         if case.guard is not None:
             self.evaluate(case.guard, frame)
             self.refine(case.guard, True, frame)  # noqa: FBT003 -- the branch taken
-
-    def narrow(self, node: ir.Expr, value: Value, frame: Frame, kinds: frozenset[str]) -> None:
-        """Make a value, and what it was taken from, harmless for these kinds from here on."""
-        raise NotImplementedError
 
     def define(self, node: ir.Define, frame: Frame) -> None:
         """`def`: the decorators are applied from the last to the first."""

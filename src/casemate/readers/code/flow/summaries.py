@@ -42,8 +42,10 @@ class Abstraction:
     """Arguments on their way into a callee: labels become tokens, objects get places of their own."""
 
     def __init__(self, source: State, first: int, *, constants: bool, plain: bool) -> None:
-        """`first` is the number of the first token; without `constants` the callee is not specialised for them; where
-        all is `plain`, nothing is labelled, and of an instance only its class is passed.
+        """Begin with nothing entered.
+
+        `first` is the number of the first token; without `constants` the callee is not specialised for them; where all
+        is `plain`, nothing is labelled, and of an instance only its class is passed.
         """
         self.source, self.next, self.keep, self.plain = source, first, constants, plain
         self.tokens: dict[Token, tuple[Taint, ...]] = {}

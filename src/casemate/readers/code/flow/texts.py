@@ -11,7 +11,6 @@ from casemate.readers.code.flow.state import Cell, Frame, reach
 from casemate.readers.code.flow.values import (
     BOOL,
     NUMBER,
-    UNKNOWN_VALUE,
     Taint,
     Value,
     constant,
@@ -20,13 +19,21 @@ from casemate.readers.code.flow.values import (
 )
 
 TRUTH = frozenset(
-    ["startswith", "endswith", "isdigit", "isalnum", "isalpha", "isidentifier", "isnumeric", "isdecimal", "islower", "isupper", "isspace", "isascii", "isprintable", "istitle"]
-)
+    [
+        "startswith", "endswith", "isdigit", "isalnum", "isalpha", "isidentifier", "isnumeric", "isdecimal", "islower",
+        "isupper", "isspace", "isascii", "isprintable", "istitle",
+    ]
+)  # fmt: skip
 NUMBERS = frozenset(["find", "rfind", "index", "rindex", "count"])
-SAME = frozenset(["strip", "lstrip", "rstrip", "lower", "upper", "casefold", "title", "capitalize", "swapcase", "expandtabs"])
-KEEPING = SAME | frozenset(
-    ["replace", "zfill", "ljust", "rjust", "center", "removeprefix", "removesuffix", "translate", "encode", "decode", "hex"]
+SAME = frozenset(
+    ["strip", "lstrip", "rstrip", "lower", "upper", "casefold", "title", "capitalize", "swapcase", "expandtabs"]
 )
+KEEPING = SAME | frozenset(
+    [
+        "replace", "zfill", "ljust", "rjust", "center", "removeprefix", "removesuffix", "translate", "encode", "decode",
+        "hex",
+    ]
+)  # fmt: skip
 PIECES = frozenset(["split", "rsplit", "splitlines", "partition", "rpartition"])
 FOLDED = TRUTH | NUMBERS | KEEPING - {"translate", "hex"} | {"join"}
 LIMITED = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs"})
@@ -36,7 +43,7 @@ ALL = TRUTH | NUMBERS | KEEPING | PIECES | {"join", "format", "format_map"}
 class Texts(Containers):
     """Calls methods of texts."""
 
-    def text_method(self, value: Value, name: str, arguments: Arguments, frame: Frame) -> Value | None:
+    def text_method(self, value: Value, name: str, arguments: Arguments, frame: Frame) -> Value | None:  # noqa: PLR0911 -- one line for each kind of method
         """Give the result of a method of text, None where it is no such method."""
         if name not in ALL:
             return None
@@ -79,7 +86,7 @@ class Texts(Containers):
         groups: list[tuple[Taint, ...]] = [value.taints]
         prefix = None
         for argument in arguments.positional:
-            groups.append(self.element(argument, frame, (0, 0)).taints)
+            groups.append(self.element(argument, frame).taints)
             items = [cell for cell in self.contents(argument, frame) if cell.exact and cell.kind != "dict"]
             first = next(iter(items[0].items.values()), None) if len(items) == 1 else None
             prefix = (first.text if first.text is not None else first.prefix) if first is not None else None
@@ -106,7 +113,7 @@ class Texts(Containers):
                 prefix = first.text if first.text is not None else first.prefix
         return Value(taints=merge_taints(groups), types=frozenset({"str"}), prefix=prefix)
 
-    def folded(self, value: Value, name: str, arguments: Arguments, frame: Frame) -> Value | None:
+    def folded(self, value: Value, name: str, arguments: Arguments, frame: Frame) -> Value | None:  # noqa: PLR0911 -- one line for each reason not to
         """Compute with constants."""
         if value.constants is None or value.taints or arguments.rest is not None or arguments.others is not None:
             return None
@@ -164,6 +171,3 @@ def fields(template: str) -> frozenset[str] | None:
     except ValueError:
         return None
     return frozenset(found)
-
-
-__all__ = ["UNKNOWN_VALUE", "Texts"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from casemate.model.finding import Trust
-from casemate.readers.code.ir import At
+from casemate.readers.code.ir import At, Expr
 from casemate.readers.code.view import Constant
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 MOST_CONSTANTS = 12
 MOST_TAINTS = 8
 MOST_OBJECTS = 6  # that one value may be
-NOTHING: frozenset[str] = frozenset()
+NO_TYPES: frozenset[str | Class] = frozenset()
+NO_REFERENCES: frozenset[Reference] = frozenset()
+NO_OBJECTS: frozenset[Place] = frozenset()
 
 
 class Place:
@@ -48,7 +50,7 @@ class Step:
     def __init__(
         self, module: Module, at: At, message: str, parent: Step | None = None, inner: Step | None = None
     ) -> None:
-        """A step without message is not shown."""
+        """Make a station; one without message is not shown."""
         self.module, self.at, self.message, self.parent, self.inner = module, at, message, parent, inner
 
 
@@ -64,11 +66,11 @@ class Origin(NamedTuple):
 class Token(NamedTuple):
     """What stands for the labels of an argument while a function is summarised."""
 
-    index: int
+    number: int
 
 
 class Taint(NamedTuple):
-    """One label: where it is from, for which kinds of sink it is harmless, how it came here, and whether that is sure."""
+    """One label: where it is from, for which kinds of sink it is harmless, how it came here, whether that is sure."""
 
     origin: Origin | Token
     cleared: frozenset[str]
@@ -134,6 +136,17 @@ class Decorating:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Deferred:
+    """What a decorator of the program makes of a function: worked out when it is called, which most are never."""
+
+    decorator: Expr
+    function: Value
+    closure: Closure
+    frame: Frame
+    receiver: Value | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Super:
     """`super()` in a method of a class."""
 
@@ -141,25 +154,27 @@ class Super:
     receiver: Value
 
 
-Reference: TypeAlias = "Outside | Method | Closure | Package | Member | Decorating | Super | Class"
+Reference: TypeAlias = "Outside | Method | Closure | Deferred | Package | Member | Decorating | Super | Class"
 Typed: TypeAlias = "tuple[str, Constant]"
 
 
 class Value:
-    """What is known of a value. `constants` is None where it is not one of a few constants; `objects` are places of the
-    heap; `prefix` is the known beginning of a text; `links` leads to the value this one was taken from.
+    """What is known of a value.
+
+    `constants` is None where it is not one of a few constants; `objects` are places of the heap; `prefix` is the known
+    beginning of a text; `link` leads to the value this one was taken from.
     """
 
     __slots__ = ("constants", "link", "objects", "prefix", "references", "taints", "types")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- one for each slot
         self,
         *,
         constants: frozenset[Typed] | None = None,
         taints: tuple[Taint, ...] = (),
-        types: frozenset[str | Class] = NOTHING,
-        references: frozenset[Reference] = NOTHING,  # type: ignore[assignment] -- the empty set is of every kind
-        objects: frozenset[Place] = NOTHING,  # type: ignore[assignment] -- the empty set is of every kind
+        types: frozenset[str | Class] = NO_TYPES,
+        references: frozenset[Reference] = NO_REFERENCES,
+        objects: frozenset[Place] = NO_OBJECTS,
         prefix: str | None = None,
         link: tuple[str, Value] | None = None,
     ) -> None:
@@ -246,6 +261,29 @@ def typed(name: str | Class) -> Value:
 def outside(name: str) -> Value:
     """Make a reference to an object of a library."""
     return Value(references=frozenset({Outside(name)}))
+
+
+def holder(value: Value) -> Value:
+    """Give a value as what a method is bound to: without references that are bound to something themselves.
+
+    Else chains would grow with every round of a loop that stores a method in its own object.
+    """
+    bound = [
+        reference
+        for reference in value.references
+        if isinstance(reference, Method | Super | Closure | Deferred) and reference.receiver is not None
+    ]
+    if not bound:
+        return value
+    return Value(
+        constants=value.constants,
+        taints=value.taints,
+        types=value.types,
+        references=value.references.difference(bound),
+        objects=value.objects,
+        prefix=value.prefix,
+        link=value.link,
+    )
 
 
 def merge_taints(groups: Iterable[Iterable[Taint]]) -> tuple[Taint, ...]:

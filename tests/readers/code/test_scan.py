@@ -1,0 +1,74 @@
+"""The first look: what it says of a file decides whether the file is parsed, so it may never say less than is there."""
+
+import pytest
+
+from casemate.libraries import load
+from casemate.readers.code.scan import Scan
+from casemate.rules import about_code
+
+RULES = {rule.name: rule for rule in about_code()}
+
+
+def look(text: str) -> Scan:
+    scan = Scan(load(), about_code())
+    scan.look("x.py", text.encode())
+    return scan
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\nos.system(x)\n",
+        "import os, sys\nos . system (x)\n",
+        "from os import system as run\nsystem (x)\n",
+        "eval(x)\n",
+        "def f():\n    from subprocess import run\n    run(x)\n",
+        'password = "hX7!pq02-Lm"\n',
+    ],
+)
+def test_a_file_with_something_dangerous_matters(text: str) -> None:
+    assert look(text).matters("x.py")
+
+
+@pytest.mark.parametrize(
+    "text", ["x = 1\n", "# os.system\n", "def system(x):\n    return closest(x)\n", "import json\n", "medieval(x)\n"]
+)
+def test_a_file_without_does_not(text: str) -> None:
+    assert not look(text).matters("x.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("import os\nx = os.environ\n", True),
+        ("from flask import Flask\n", True),
+        ("import a, flask\n", True),
+        ("from flask import (\n    request,\n)\n", True),
+        ("x = input()\n", True),
+        ("input = 1\n", False),
+        ("environ = {}\n", False),
+        ("already = thread\n", False),
+        ("# a flask of water\n", False),
+    ],
+)
+def test_flows_start_where_a_source_stands_or_a_framework_calls(text: str, starts: bool) -> None:  # noqa: FBT001 -- the table's column
+    assert bool(list(look(text).starts())) is starts
+
+
+@pytest.mark.parametrize("name", [rule.name for rule in RULES.values() if rule.needles and not rule.kinds])
+def test_the_example_of_a_rule_about_patterns_is_found_line_by_line(name: str) -> None:
+    """Each flagged line, with the imports of the example, is enough: no file is left out that has the pattern."""
+    rule = RULES[name]
+    lines = rule.example.splitlines()
+    imports = [line for line in lines if "import " in line and not line.endswith("# flag")]
+    for line in lines:
+        if line.endswith("# flag"):
+            assert look("\n".join([*imports, line])).has("x.py", rule), line
+
+
+def test_what_follows_a_needle_counts() -> None:
+    assert look('api_token: str = "hX7!pq02-Lm"').has("x.py", RULES["hardcoded-secret"])
+    assert look('{"api_token": "hX7!pq02-Lm"}').has("x.py", RULES["hardcoded-secret"])
+    assert look('config["API_TOKEN"] = ("hX7!pq02-Lm")').has("x.py", RULES["hardcoded-secret"])
+    assert look('token == "hX7!pq02-Lm"').has("x.py", RULES["hardcoded-secret"])
+    assert not look("token = next(tokens)").has("x.py", RULES["hardcoded-secret"])
