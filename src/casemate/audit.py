@@ -1,6 +1,6 @@
 """The engine: every file by every rule → findings and skipped. The only loop.
 
-The same input gives the same report, whatever the number of workers and the order of directories.
+The same input gives the same report, whatever the order of directories.
 """
 
 import gc
@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from casemate import rules
 from casemate.libraries import load
@@ -25,7 +26,9 @@ from casemate.readers.code.facts import FileView
 from casemate.readers.code.parse import Source
 from casemate.readers.code.scan import Scan
 
+T = TypeVar("T")
 RARELY = (200_000, 20, 100)
+STRIDE = 16  # files between two words about the progress
 DEEP = 8000  # frames: the interpreter of bodies recurses; its own limits come first
 
 
@@ -36,7 +39,6 @@ def audit(
     models: Sequence[Path] = (),
     select: Collection[str] = (),
     progress: Callable[[int, int], None] | None = None,
-    workers: int = 1,  # noqa: ARG001 -- part of the interface, and never of the result
 ) -> Report:
     """Report what is dangerous below these paths. Nothing is executed, nothing is changed.
 
@@ -74,6 +76,22 @@ def selected(names: Collection[str]) -> tuple[Rule[Code], ...]:
     return tuple(rule for rule in every if not names or rule.name in names)
 
 
+class Parts:
+    """Several walks over the same work, told as one: every walk is an equal part of the whole."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None, parts: int) -> None:
+        """Begin before the first part."""
+        self.progress, self.parts, self.done = progress, parts, 0
+
+    def each(self, items: Sequence[T]) -> Iterator[T]:
+        """Yield the items of the next part."""
+        for number, item in enumerate(items):
+            if self.progress is not None and number % STRIDE == 0:
+                self.progress(self.done * len(items) + number, self.parts * len(items))
+            yield item
+        self.done += 1
+
+
 class Run:
     """One audit: reads each file once, parses what can matter, and judges it."""
 
@@ -99,19 +117,13 @@ class Run:
 
     def findings(self, progress: Callable[[int, int], None] | None) -> tuple[Finding, ...]:
         """Scan all files, follow the flows, judge each file that can matter."""
-        total = len(self.chosen.paths)
-        for done, path in enumerate(self.chosen.paths, 1):
+        tell = Parts(progress, 3)
+        for path in tell.each(self.chosen.paths):
             self.look(path)
-            if progress is not None and (done % 64 == 0 or done == total):
-                progress(done, 2 * total)
         self.analysis.present = self.scan.present()
-        self.analysis.rounds(self.follow)
-        found: list[Finding] = []
-        for done, path in enumerate(self.chosen.paths, 1):
-            found += self.judge(path)
-            if progress is not None and (done % 64 == 0 or done == total):
-                progress(total + done, 2 * total)
-        self.skipped += self.analysis.skipped
+        self.analysis.rounds(lambda: self.follow(tell))
+        found = [item for path in tell.each(self.chosen.paths) for item in self.judge(path)]
+        self.skipped += [*self.analysis.skipped, *self.analysis.cut()]
         return tuple(sorted(numbered(found), key=lambda finding: finding.order))
 
     def look(self, path: str) -> None:
@@ -124,9 +136,9 @@ class Run:
         self.lines += data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
         self.scan.look(path, data)
 
-    def follow(self) -> None:
+    def follow(self, tell: "Parts") -> None:
         """Run what holds a source or is called by a framework."""
-        for path, words in self.scan.starts():
+        for path, words in tell.each(list(self.scan.starts())):
             if self.scan.enters(path):
                 self.analysis.open(path)
             self.analysis.visit(self.analysis.program.module(path), words)

@@ -391,14 +391,14 @@ def test_a_folder_that_cannot_be_searched_is_read_by_an_ordinary_user_too(tmp_pa
         try:
             (upper / "folder").mkdir(parents=True)
             (upper / "folder" / "file").write_text("x")
-            for path in (upper, upper / "folder", upper / "folder" / "file"):
-                os.chown(path, 65534, 65534)
-            for path in (tmp_path, *tmp_path.parents[:2]):
-                path.chmod(0o755)
             descriptor = os.open(upper, os.O_RDONLY | os.O_DIRECTORY)
             (upper / "folder").chmod(mode)
             upper.chmod(mode)
             if os.geteuid() == 0:
+                for path in (upper, upper / "folder", upper / "folder" / "file"):
+                    os.chown(path, 65534, 65534)
+                for path in (tmp_path, *tmp_path.parents[:2]):
+                    path.chmod(0o755)
                 os.setgroups([])
                 os.setresgid(65534, 65534, 65534)
                 os.setresuid(65534, 65534, 65534)

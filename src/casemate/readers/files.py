@@ -55,36 +55,33 @@ class Walk:
                 continue
             below: list[str] = []
             for entry in found:
-                if self.excluded(entry.path):
-                    continue
-                below += self.entry(entry)
+                path = entry.name if folder == os.curdir else entry.path  # as people write it, without `./`
+                if not self.excluded(path):
+                    below += self.entry(entry, path)
             waiting += reversed(below)
 
-    def entry(self, entry: "os.DirEntry[str]") -> Iterator[str]:
+    def entry(self, entry: "os.DirEntry[str]", path: str) -> Iterator[str]:
         """Take one entry: a directory is given back, a file is looked at."""
         try:
             if entry.is_symlink():
-                self.link(entry)
+                self.link(path)
             elif entry.is_dir():
-                yield entry.path
+                yield path
             else:
-                self.file(entry.path)
+                self.file(path)
         except OSError as error:
-            self.skip(entry.path, Why.UNREADABLE, error.strerror or "cannot be read")
+            self.skip(path, Why.UNREADABLE, error.strerror or "cannot be read")
 
-    def link(self, entry: "os.DirEntry[str]") -> None:
-        """Read a link to a file as that file; a directory within what was asked for is read where it lies."""
-        if not os.path.exists(entry.path):
-            if entry.name.endswith(SUFFIXES):
-                self.skip(entry.path, Why.LINK, "leads to nothing")
-            return
-        if os.path.isdir(entry.path):
-            target = os.path.realpath(entry.path)
-            inside = any(target == root or target.startswith(root + os.sep) for root in self.roots)
-            if not inside:
-                self.skip(entry.path, Why.LINK, "a directory outside of what was asked for")
-            return
-        self.file(entry.path)
+    def link(self, path: str) -> None:
+        """Take a link to a file as that file; one to a directory is not followed, and listed where it leads outside."""
+        if os.path.isdir(path):
+            target = os.path.realpath(path)
+            if not any(target == root or target.startswith(root + os.sep) for root in self.roots):
+                self.skip(path, Why.LINK, "a directory outside of what was asked for")
+        elif os.path.exists(path):
+            self.file(path)
+        elif path.endswith(SUFFIXES):
+            self.skip(path, Why.LINK, "leads to nothing")
 
     roots: tuple[str, ...] = ()
 
@@ -144,16 +141,22 @@ def choose(paths: Sequence[Path], exclude: Sequence[str] = (), largest: int = LA
             roots.append(os.path.normpath(name))
             walk.directory(os.path.normpath(name))
         else:
-            roots.append(os.path.dirname(name))
+            roots.append(os.path.dirname(os.path.normpath(name)) or os.curdir)
             walk.file(os.path.normpath(name), asked=True)
     unique = tuple(dict.fromkeys(walk.paths))
     return Chosen(unique, tuple(sorted(set(walk.skipped))), walk.out_of_scope, tuple(dict.fromkeys(roots)))
 
 
 def read(path: str, largest: int = LARGEST) -> bytes | Skipped:
-    """Give the bytes of a file, or why not. A file that grows meanwhile is not read beyond the limit."""
+    """Give the bytes of a file, or why not. A file that grows meanwhile is not read beyond the limit.
+
+    A FIFO that took the place of the file meanwhile does not make us wait.
+    """
     try:
-        with open(path, "rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return Skipped(path, 0, Why.NOT_A_FILE, "not a regular file")
             data = file.read(largest + 1)
     except OSError as error:
         return Skipped(path, 0, Why.UNREADABLE, error.strerror or "cannot be read")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 
 from tree_sitter import Node
 
@@ -21,7 +22,8 @@ from casemate.readers.code.parse import Source
 HARMLESS_TYPES = frozenset({"int", "float", "bool", "complex", "uuid.UUID", "datetime.date", "datetime.datetime"})
 NUMERIC_ROUTE = re.compile(r"<(?:int|float|uuid)(?:\([^)]*\))?:(\w+)>")
 MOST_ROUNDS = 3  # of running everything again because a field was stored
-FUNCTIONS = frozenset({"function_definition", "lambda"})
+MOST_PLACES = 20_000  # of one word in one file, texts and comments included
+MOST_USES = 2000  # of them that are looked at
 
 
 class Analysis:
@@ -61,7 +63,13 @@ class Analysis:
             done = self._visited.setdefault((module.path, word), set())
             new = set(meanings) - done
             done |= new
-            standing += [(node, new) for node in identifiers(module.source, word)] if new else []
+            often = module.source.data.count(word.encode()) > MOST_PLACES
+            uses = list(islice(identifiers(module.source, word), MOST_USES + 1)) if new and not often else []
+            if often:
+                self.skip(module, 0, Why.BUDGET, f"the word {word} stands too often to look at every place")
+            elif len(uses) > MOST_USES:
+                self.skip(module, uses[-1].start_point.row + 1, Why.BUDGET, f"too many uses of {word} from here on")
+            standing += [(node, new) for node in uses[:MOST_USES]]
         if not standing:
             return
         names = Names(self.machine, self.open(module.path))
@@ -76,17 +84,11 @@ class Analysis:
 
     def start_around(self, module: Module, node: Node) -> None:
         """Run the functions around a place, from the outermost one."""
-        chain: list[Node] = []
-        current = node.parent
-        while current is not None:
-            if current.type in FUNCTIONS or current.type == "class_definition":
-                chain.append(current)
-            current = current.parent
-        for function in reversed(chain):
-            owner = self.machine.classes.get((module.path, function.start_byte))
+        for start in module.source.around(node.start_byte):
+            owner = self.machine.classes.get((module.path, start))
             if owner is not None:
                 owner.settle()
-            closure = self.machine.closures.get((module.path, function.start_byte))
+            closure = self.machine.closures.get((module.path, start))
             if closure is not None:
                 self.start(closure)
 
@@ -205,6 +207,12 @@ class Analysis:
             self.skip(module, line, Why.INTERNAL, fault(error))
         machine.running.clear()
 
+    def cut(self) -> Iterator[Skipped]:
+        """Yield the files of which only a part was looked into, because they are too deep or too long."""
+        for path, module in sorted(self.program.modules.items()):
+            if module.lowering.cut:
+                yield Skipped(path, 0, Why.BUDGET, "nested too deeply, or too long; flows may be missing")
+
     def skip(self, module: Module, line: int, why: Why, detail: str) -> None:
         """List what was not followed."""
         self.skipped.append(Skipped(module.path, line, why, detail))
@@ -216,7 +224,7 @@ def fault(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace is not None else "?"
-    return f"{type(error).__name__} in {place}: {error}"[:200]
+    return f"{type(error).__name__} in {place}"
 
 
 def identifiers(source: Source, word: str) -> Iterator[Node]:

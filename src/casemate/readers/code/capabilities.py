@@ -143,7 +143,7 @@ class Reading:
             self.analysis.open(module.path)
         self.run(modules)
         uses = tuple(dict.fromkeys(use for module in modules for use in self.uses(module)))
-        self.skipped += self.analysis.skipped
+        self.skipped += [*self.analysis.skipped, *self.analysis.cut()]
         paths = tuple(Path(module.path) for module in modules)
         return Facts(paths, uses, tuple(dict.fromkeys(self.imports)), tuple(sorted(set(self.skipped))))
 

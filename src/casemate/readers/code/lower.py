@@ -8,6 +8,7 @@ from casemate.readers.code import ir
 from casemate.readers.code.lower_expression import Expressions, named, text_of
 from casemate.readers.code.lower_match import Patterns
 
+MOST_STATEMENTS = 200_000  # of one file; a person writes some thousands
 DEEPEST = 60  # nested blocks; below that nothing is followed
 
 
@@ -17,6 +18,7 @@ class Lowering(Expressions, Patterns):
     def __init__(self) -> None:
         """Begin with nothing seen."""
         super().__init__()
+        self.left = MOST_STATEMENTS
         self.bodies: dict[int, tuple[Node | None, int]] = {}  # of classes, with how deep they are nested
         self.statements: dict[str, Callable[[Node, int], Iterator[ir.Statement]]] = {
             "expression_statement": self.evaluated,
@@ -48,10 +50,14 @@ class Lowering(Expressions, Patterns):
         if node is None:
             return ()
         if depth > DEEPEST:
-            self.too_deep = True
+            self.cut = True
             return ()
         found: list[ir.Statement] = []
         for child in named(node):
+            self.left -= 1
+            if self.left < 0:
+                self.cut = True
+                break
             lower = self.statements.get(child.type)
             if lower is not None:
                 found.extend(lower(child, depth))

@@ -28,7 +28,7 @@ class Expressions:
     def __init__(self) -> None:
         """Begin with nothing seen."""
         self.definitions: dict[int, Node] = {}
-        self.too_deep = False
+        self.cut = False
         self._depth = 0
         self.expressions: dict[str, Callable[[Node], ir.Expr]] = {
             "identifier": lambda n: ir.Name(n.byte_range, text_of(n)),
@@ -90,7 +90,7 @@ class Expressions:
     def opaque(self, node: Node) -> ir.Expr:
         """Keep the parts of what is not understood, as far as depth allows."""
         if self._depth > DEEPEST:
-            self.too_deep = True
+            self.cut = True
             return ir.Opaque(node.byte_range, ())
         self._depth += 1
         try:

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
 from casemate.model.finding import Skipped, Why
 from casemate.model.location import Location
 
 LANGUAGE = Language(tree_sitter_python.language())
+SCOPES = Query(LANGUAGE, "[(function_definition) (class_definition) (lambda)] @scope")
 COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
 LAZY = re.compile(rb"^([ \t]*)lazy(?=[ \t]+(?:import|from)\b)", re.MULTILINE)
 GENERIC = re.compile(rb"\b(?:def|class|type)[ \t]+\w+[ \t]*\[")
@@ -107,6 +108,32 @@ class Source:
     def location(self, at: tuple[int, int]) -> Location:
         """Give the place of a range of bytes."""
         return Location(self.path, *self.point(at[0]), *self.point(at[1]))
+
+    @cached_property
+    def scopes(self) -> tuple[list[int], list[tuple[int, int]]]:
+        """The functions, classes and lambdas in order: where each begins; where it ends, and which one it lies in."""
+        nodes = QueryCursor(SCOPES).captures(self.tree.root_node).get("scope", [])
+        starts, spans = list[int](), list[tuple[int, int]]()
+        open_ = list[int]()
+        for start, end in sorted({node.byte_range for node in nodes}, key=lambda span: (span[0], -span[1])):
+            while open_ and spans[open_[-1]][0] <= start:
+                open_.pop()
+            spans.append((end, open_[-1] if open_ else -1))
+            open_.append(len(starts))
+            starts.append(start)
+        return starts, spans
+
+    def around(self, offset: int) -> list[int]:
+        """Give where the functions, classes and lambdas around a place begin, the outermost first."""
+        starts, spans = self.scopes
+        found = list[int]()
+        number = bisect_right(starts, offset) - 1
+        while number >= 0:
+            end, outer = spans[number]
+            if offset < end:
+                found.append(starts[number])
+            number = outer
+        return found[::-1]
 
     def text(self, at: tuple[int, int], most: int = 200) -> str:
         """Give the text of a range of bytes, cut after `most` characters."""

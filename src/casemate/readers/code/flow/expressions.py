@@ -231,6 +231,7 @@ class Expressions(Base):
         items: dict[Typed, Value] = {}
         rest: Value | None = None
         keys: list[Value] = []
+        exact = True
         for key, part in node.pairs:
             name = None if key is None else self.evaluate(key, frame)
             value = self.evaluate(part, frame)
@@ -238,8 +239,11 @@ class Expressions(Base):
                 items[name.constant] = value
                 continue
             if name is None:
-                for cell in [frame.now.heap[place] for place in sorted(value.objects) if place in frame.now.heap]:
-                    items.update(cell.items)
+                spread = [frame.now.heap[place] for place in sorted(value.objects) if place in frame.now.heap]
+                exact = exact and len(spread) < 2  # which of them it is decides which keys there are
+                for cell in spread:
+                    for known, item in cell.items.items():
+                        items[known] = join(items[known], item) if len(spread) > 1 and known in items else item
                     rest = cell.rest if rest is None else join(rest, cell.rest or rest)
                 if value.taints or not value.objects:
                     rest = Value(taints=value.taints) if rest is None else join(rest, Value(taints=value.taints))
@@ -247,7 +251,7 @@ class Expressions(Base):
                 keys.append(name)
                 rest = value if rest is None else join(rest, value)
         attributes = {"<keys>": join_all(keys)} if keys else {}
-        cell = Cell("dict", items, rest, attributes, exact=rest is None)
+        cell = Cell("dict", items, rest, attributes, exact=exact and rest is None)
         return Value(types=frozenset({"dict"}), objects=frozenset({self.allocate(frame.now, cell)}))
 
     def binary(self, node: ir.Binary, frame: Frame) -> Value:
@@ -474,13 +478,10 @@ class Expressions(Base):
             if name:
                 keywords.append((name, value))
                 continue
-            exact = False
-            for key in sorted(value.objects):
-                cell = frame.now.heap.get(key)
-                if cell is not None:
-                    keywords += [(str(k[1]), v) for k, v in cell.items.items() if isinstance(k[1], str)]
-                    exact = cell.exact
-            if not exact or value.taints:
+            cells = [cell for key in sorted(value.objects) if (cell := frame.now.heap.get(key)) is not None]
+            for cell in cells:
+                keywords += [(str(k[1]), v) for k, v in cell.items.items() if isinstance(k[1], str)]
+            if not cells or not all(cell.exact for cell in cells) or value.taints:
                 extra = self.element_of_values(value, frame)
                 others = extra if others is None else join(others, extra)
         return tuple(keywords), others

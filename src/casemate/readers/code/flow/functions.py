@@ -123,8 +123,6 @@ class Functions(Guards):
         function = inner.function
         if function is None:
             return
-        if function.module.lowering.too_deep and function.module.path not in self.noted:
-            self.noted.add(function.module.path)
         self.execute(function.body, inner)
         if inner.state is not None:
             inner.results.append((constant(None), inner.state, function.at))

@@ -1,5 +1,5 @@
 """The program as a whole: its modules by file and by name, its functions and classes."""
-# ruff: noqa: PTH118, PTH120, PTH206 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+# ruff: noqa: PTH120, PTH206 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 from __future__ import annotations
 
@@ -217,8 +217,8 @@ class Program:
         """Give the module of a file."""
         found = self.modules.get(path)
         if found is None:
-            top = self.top(os.path.dirname(path))
-            relative = os.path.relpath(path, top) if top else path
+            top = self.top(folder_of(path))
+            relative = path if top == os.curdir else path.removeprefix(top).lstrip(os.sep)
             parts = [*relative.removesuffix(".pyw").removesuffix(".py").split(os.sep)]
             is_package = parts[-1] == "__init__"
             name = ".".join(parts[:-1] if is_package else parts)
@@ -227,16 +227,13 @@ class Program:
 
     def top(self, directory: str) -> str:
         """Give the directory in which the outermost package of a directory lies."""
-        while os.path.join(directory, "__init__.py") in self.paths:
-            above = os.path.dirname(directory)
-            if above == directory:
-                break
-            directory = above
+        while below(directory, "__init__.py") in self.paths and folder_of(directory) != directory:
+            directory = folder_of(directory)
         return directory
 
     def resolve(self, name: str, origin: str) -> Module | None:
         """Give the module of the program that an absolute import means in a file, if it is one."""
-        directory = os.path.dirname(origin)
+        directory = folder_of(origin)
         key = (directory, name)
         if key not in self._found:
             self._found[key] = self._look_up(name, directory)
@@ -246,38 +243,46 @@ class Program:
     def _look_up(self, name: str, directory: str) -> str | None:
         relative = name.replace(".", os.sep)
         top = self.top(directory)
-        above = [folder for folder in parents(os.path.join(top, "x")) if self.within(folder)]
+        above = [folder for folder in parents(below(top, "x")) if self.within(folder)]
         for base in dict.fromkeys((top, *above, *self.roots)):
-            for candidate in (f"{relative}{os.sep}__init__.py", f"{relative}.py"):
-                path = os.path.join(base, candidate)
-                if path in self.paths:
-                    return path
-            for source in ("src",):
+            for root in (base, below(base, "src")):
                 for candidate in (f"{relative}{os.sep}__init__.py", f"{relative}.py"):
-                    path = os.path.join(base, source, candidate)
+                    path = below(root, candidate)
                     if path in self.paths:
                         return path
         return None
 
     def within(self, folder: str) -> bool:
         """Tell whether a folder is one of the roots or inside one."""
-        return any(folder == root or folder.startswith(root.rstrip(os.sep) + os.sep) for root in self.roots)
+        relative = not folder.startswith((os.sep, os.pardir))
+        return any(
+            relative if root == os.curdir else folder == root or folder.startswith(below(root, ""))
+            for root in self.roots
+        )
 
     def namespace(self, name: str, origin: str) -> bool:
         """Tell whether a name is a directory with modules of the program but no `__init__`."""
         relative = name.replace(".", os.sep)
-        directory = os.path.dirname(origin)
+        directory = folder_of(origin)
         bases = (self.top(directory), *self.roots)
-        return any(os.path.join(base, relative) in self.directories for base in bases)
+        return any(below(base, relative) in self.directories for base in bases)
+
+
+def folder_of(path: str) -> str:
+    """Give the directory of a path, `.` for a bare name."""
+    return os.path.dirname(path) or os.curdir
+
+
+def below(folder: str, name: str) -> str:
+    """Give the path of something in a directory, as a walk over it writes it."""
+    return name if folder == os.curdir else f"{folder.rstrip(os.sep)}{os.sep}{name}"
 
 
 def parents(path: str) -> list[str]:
     """Give the directories above a path, nearest first."""
     found: list[str] = []
-    directory = os.path.dirname(path)
-    while directory and directory not in found:
+    directory = folder_of(path)
+    while directory not in found:
         found.append(directory)
-        if directory == os.path.dirname(directory):
-            break
-        directory = os.path.dirname(directory)
+        directory = folder_of(directory)
     return found

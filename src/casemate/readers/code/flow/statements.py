@@ -212,7 +212,7 @@ class Statements(Base):
             model = self.library.member(owner, "__enter__")
             if model is not None and model.returns and model.returns != "self":
                 return typed(model.returns).but(taints=value.taints)
-        for kind in value.types:
+        for kind in sorted(value.types, key=str):
             method = kind.member("__enter__") if isinstance(kind, Class) else None
             if method is not None:
                 call = ir.Call(item.at, item, (), ())
