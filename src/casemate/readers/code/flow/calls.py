@@ -30,6 +30,7 @@ from casemate.readers.code.flow.values import (
     holder,
     join_all,
     merge_taints,
+    ordered,
     outside,
 )
 
@@ -280,31 +281,3 @@ def bound(value: Value, receiver: Value) -> Value:
             reference = replace(reference, receiver=holder(receiver))  # noqa: PLW2901 -- the same, bound
         found.append(Value(references=frozenset({reference})))
     return join_all(found) if found else value
-
-
-def ordered(references: frozenset[Reference]) -> list[Reference]:
-    """Give references in an order that is the same in every run."""
-    return sorted(references, key=sort_key) if len(references) > 1 else list(references)
-
-
-def sort_key(reference: Reference) -> tuple[str, str, int]:  # noqa: PLR0911 -- one line for each kind
-    """Give what references are ordered by."""
-    match reference:
-        case Outside():
-            return ("0", reference.name, 0)
-        case Method():
-            return ("1", f"{reference.owner}.{reference.name}", 0)
-        case Closure():
-            return ("2", reference.function.module.path, reference.function.definition.node)
-        case Package():
-            return ("3", reference.module.path, 0)
-        case Member():
-            return ("4", f"{reference.module.path} {reference.name}", 0)
-        case Decorating():
-            return ("5", reference.entry.label + reference.route, 0)
-        case Super():
-            return ("6", reference.owner.module.path, reference.owner.at[0])
-        case Class():
-            return ("7", reference.module.path, reference.at[0])
-        case Deferred():
-            return ("8", reference.closure.function.module.path, reference.closure.function.definition.node)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -53,6 +54,15 @@ class Module:
             line = data[place + 7 : end if end >= 0 else len(data)]
             found |= {name.strip().decode("utf-8", "replace") for name in line.split(b"#")[0].split(b",")}
         return frozenset(found)
+
+    def may_bind(self, name: str) -> bool:
+        """Tell by the text whether the module may give a name a meaning of its own: else it is that of a module below."""
+        word = re.escape(name.encode())
+        bound = rb"^[ \t]*(?:def|class|async def)[ \t]+%b\b|^[ \t]*%b[ \t]*[:=,]|\bas[ \t]+%b\b"
+        imported = rb"\bimport\b[^\n]*\b%b\b"
+        listed = rb"^[ \t]+%b[ \t]*,?[ \t]*(?:#[^\n]*)?$"  # a line of an import in brackets
+        pattern = b"|".join((bound, imported, listed)).replace(b"%b", word)
+        return b"import *" in self.source.data or re.search(pattern, self.source.data, re.MULTILINE) is not None
 
     @property
     def package(self) -> str:
@@ -212,6 +222,8 @@ class Program:
         self.modules: dict[str, Module] = {}
         self._load = load
         self._found: dict[tuple[str, str], str | None] = {}
+        names = {part for path in self.paths for part in path.split(os.sep)}
+        self._parts = {part.removesuffix(".py") for part in names}
 
     def module(self, path: str) -> Module:
         """Give the module of a file."""
@@ -241,6 +253,8 @@ class Program:
         return self.module(path) if path is not None else None
 
     def _look_up(self, name: str, directory: str) -> str | None:
+        if name.partition(".")[0] not in self._parts:
+            return None
         relative = name.replace(".", os.sep)
         top = self.top(directory)
         above = [folder for folder in parents(below(top, "x")) if self.within(folder)]

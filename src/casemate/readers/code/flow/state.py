@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from casemate.readers.code.flow.values import UNKNOWN_VALUE, Place, Taint, Typed, Value, join, merge_taints
@@ -10,6 +11,7 @@ from casemate.readers.code.ir import At
 if TYPE_CHECKING:
     from casemate.readers.code.flow.program import Class, Function, Module
 
+NUMBERS = count(1)  # of frames, in the order in which they were made
 MOST_ITEMS = 64
 DEEPEST_OBJECT = 4
 MOST_OBJECTS = 64  # that are looked into for labels
@@ -146,13 +148,14 @@ class Frame:
     """One activation of a function or of a module body: its state now, and what is collected for its summary."""
 
     __slots__ = (
-        "depth", "function", "hits", "jumps", "module", "outer", "outer_names", "owner", "receiver", "results", "root",
-        "started", "state", "verdicts", "yields",
+        "depth", "function", "hits", "jumps", "module", "number", "outer", "outer_names", "owner", "receiver",
+        "results", "root", "started", "state", "verdicts", "yields",
     )  # fmt: skip
 
     def __init__(self, module: Module, function: Function | None, outer: Frame | None, depth: int) -> None:
         """Begin with nothing known."""
         self.module, self.function, self.outer, self.depth = module, function, outer, depth
+        self.number = next(NUMBERS)
         self.state: State | None = State({})
         self.results: list[tuple[Value, State, At]] = []
         self.yields: list[Value] = []

@@ -353,7 +353,7 @@ class Statements(Base):
         inner = self.program.resolve(f"{name}.{member}" if name else member, frame.module.path)
         found = self.program.resolve(name, frame.module.path) if name else None
         if found is not None and found is not frame.module:
-            if inner is not None and member not in self.module_frame(found).now.variables:
+            if inner is not None and not found.may_bind(member):
                 return Value(references=frozenset({Package(inner)}))
             return Value(references=frozenset({Member(found, member)}))
         if inner is not None:

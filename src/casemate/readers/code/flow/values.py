@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_CONSTANTS = 12
 MOST_TAINTS = 8
 MOST_OBJECTS = 6  # that one value may be
+MANY_REFERENCES, MOST_REFERENCES = 8, 64  # from the first on, those to one function are counted
+MOST_ALIKE = 2  # references to one function, bound to different things
 NO_TYPES: frozenset[str | Class] = frozenset()
 NO_REFERENCES: frozenset[Reference] = frozenset()
 NO_OBJECTS: frozenset[Place] = frozenset()
@@ -103,7 +105,7 @@ class Method:
     receiver: Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Closure:
     """A function of the program, what it is bound to, and the frame it was defined in."""
 
@@ -309,10 +311,53 @@ def join(left: Value, right: Value) -> Value:
         constants=constants,
         taints=merge_taints((left.taints, right.taints)),
         types=left.types | right.types,
-        references=left.references | right.references,
+        references=few(left.references | right.references),
         objects=fewest(left.objects | right.objects),
         prefix=left.prefix if left.prefix == right.prefix else common_prefix(left.prefix, right.prefix),
     )
+
+
+def ordered(references: frozenset[Reference]) -> list[Reference]:
+    """Give references in an order that is the same in every run."""
+    return sorted(references, key=rank) if len(references) > 1 else list(references)
+
+
+def rank(reference: Reference) -> tuple[int, str, int, int]:  # noqa: PLR0911 -- one line for each kind
+    """Give what references are ordered by: kind, name or file, place, and when it was made."""
+    match reference:
+        case Outside():
+            return (0, reference.name, 0, 0)
+        case Method():
+            return (1, f"{reference.owner}.{reference.name}", 0, 0)
+        case Closure():
+            made = reference.frame.number if reference.frame is not None else 0
+            return (2, reference.function.module.path, reference.function.definition.node, made)
+        case Package():
+            return (3, reference.module.path, 0, 0)
+        case Member():
+            return (4, f"{reference.module.path} {reference.name}", 0, 0)
+        case Decorating():
+            return (5, reference.entry.label + reference.route, 0, 0)
+        case Super():
+            return (6, reference.owner.module.path, reference.owner.at[0], 0)
+        case Deferred():
+            return (8, reference.closure.function.module.path, reference.closure.function.definition.node, 0)
+        case _:  # a class of the program
+            return (7, reference.module.path, reference.at[0], 0)
+
+
+def few(references: frozenset[Reference]) -> frozenset[Reference]:
+    """Keep of each function the oldest few that differ only in what they are bound to, where there are many."""
+    if len(references) <= MANY_REFERENCES:
+        return references
+    kept: list[Reference] = []
+    alike: dict[object, int] = {}
+    for reference in ordered(references):
+        name = rank(reference)[:3]
+        alike[name] = alike.get(name, 0) + 1
+        if alike[name] <= MOST_ALIKE:
+            kept.append(reference)
+    return frozenset(kept[:MOST_REFERENCES])
 
 
 def fewest(objects: frozenset[Place]) -> frozenset[Place]:
