@@ -14,6 +14,14 @@ KEYS = frozenset("api secret private signing encryption access auth session cryp
 NO_SECRETS = frozenset({"tokenize", "tokenizer"})
 
 
+TEST = re.compile(r"(^|/)(tests?|testing|examples?|docs?|fixtures?)/|(^|/)(test_[^/]*|conftest|[^/]*_test)\.py$")
+
+
+def in_tests(path: str) -> bool:
+    """Tell whether a file is a test or an example: what it switches off is mostly meant for a server of its own."""
+    return TEST.search(path) is not None
+
+
 def words(name: str) -> tuple[str, ...]:
     """Split `resetToken`, `RESET_TOKEN` and `reset_token` into the same lower-case words."""
     return tuple(word.lower() for word in WORD.findall(name))

@@ -36,6 +36,7 @@ PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 IDENTIFIER = re.compile(r"[a-z]+://.*|[A-Za-z_]+([-./: ]+[A-Za-z_]+)*[-./:]?|[A-Z0-9_]+|/.*|.*\s.*", re.DOTALL)
+DIGIT, LETTER = re.compile(r"\d"), re.compile(r"[A-Za-z]")
 LONGEST = 10_000  # characters looked at: patterns are never given more
 POPULAR = frozenset(
     "changeme hunter2 letmein admin123 password1 password123 qwerty123 passw0rd p@ssw0rd admin secret".split()  # noqa: SIM905 -- a list of words
@@ -89,6 +90,8 @@ def by_name(name: str, text: str) -> Shape | None:
         return None
     if kind == "password" and text.lower() in POPULAR:
         return Shape("a popular password stands in the source", Severity.LOW, Confidence.LOW)
+    if kind != "password" and not (DIGIT.search(text) and LETTER.search(text)):
+        return None  # `#bygroup`, a regular expression: nobody issues tokens without digits
     if not 8 <= len(text) <= 500 or PLACEHOLDER.search(text) or IDENTIFIER.fullmatch(text) or entropy(text) < 2.8:
         return None
     return Shape(f"what `{name}` holds looks like a secret", Severity.HIGH, Confidence.MEDIUM)

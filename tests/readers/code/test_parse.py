@@ -58,6 +58,15 @@ NEWEST = {
         lazy import json
         lazy from a.b import c as d
         """,
+    "dot at the end of a line": """
+        def f():
+            (bar.
+        baz(
+        ))
+            return (a
+                .b.
+        c)
+        """,
     "async": """
         async def f():
             async with a as b, c: await d
@@ -77,11 +86,20 @@ def test_newest_syntax_parses_whole(name: str) -> None:
     assert not source.tree.root_node.has_error
 
 
-def test_rewritten_syntax_keeps_every_place() -> None:
-    text = "class Box[T = int]: pass\nlazy import json\nx = 1\n"
+def test_rewritten_syntax_keeps_every_place_and_the_text() -> None:
+    text = "class Box[T = int]: pass\nlazy import json\nx = (y.\nz)\nx = 1\n"
     source = Source("x.py", text.encode())
-    assert len(source.data) == len(text)
-    assert source.point(text.index("x = 1")) == (3, 1)
+    assert source.data == text.encode()
+    assert source.point(text.index("x = 1")) == (5, 1)
+
+
+def test_a_rewrite_hides_no_code() -> None:
+    """What follows a comment that ends in a dot stays code, also where a dot elsewhere makes the file be rewritten."""
+    text = "def f():\n    (a.\nb)\n\n# Ends in a dot.\nos.system(x)\n"
+    source = Source("x.py", text.encode())
+    assert source.skipped == []
+    last = source.tree.root_node.named_children[-1]
+    assert (last.type, source.text(last.byte_range)) == ("expression_statement", "os.system(x)")
 
 
 def test_an_error_is_listed_with_its_line_and_the_rest_is_read() -> None:

@@ -1,7 +1,7 @@
 """Bytes become a tree, whatever Python the host has. Nothing here raises on any input.
 
-Where the grammar lacks newer syntax, the bytes are rewritten to the same length before they are parsed again, so that
-every place stays what it was in the file: lazy imports (PEP 810) and defaults of type parameters (PEP 696).
+Where the grammar lacks something, bytes of the same length are parsed instead, so that every place stays what it was in
+the file: lazy imports (PEP 810), defaults of type parameters (PEP 696), and a name on the line after its dot.
 """
 
 import codecs
@@ -20,6 +20,7 @@ LANGUAGE = Language(tree_sitter_python.language())
 SCOPES = Query(LANGUAGE, "[(function_definition) (class_definition) (lambda)] @scope")
 COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
 LAZY = re.compile(rb"^([ \t]*)lazy(?=[ \t]+(?:import|from)\b)", re.MULTILINE)
+DANGLING = re.compile(rb"^([^#\n]*[\w)\]])\.[ \t]*\n", re.MULTILINE)  # a dot that ends its line, not in a comment
 GENERIC = re.compile(rb"\b(?:def|class|type)[ \t]+\w+[ \t]*\[")
 COMMA, EQUALS = b",="
 QUADRATIC = frozenset({"punycode", "idna"})  # a file of some megabytes would take hours; no source is written in them
@@ -73,7 +74,6 @@ class Source:
                 again = Parser(LANGUAGE).parse(newer)
                 if sum(1 for _ in errors(again)) < sum(1 for _ in errors(tree)):
                     tree = again
-                    self.data = newer
             self._note_errors(tree)
         return tree
 
@@ -172,6 +172,7 @@ def errors(tree: Tree) -> Iterator[Node]:
 def without_newer_syntax(data: bytes) -> bytes:
     """Blank what the grammar does not know yet; the length stays the same."""
     data = LAZY.sub(lambda match: match.group(1) + b"    ", data)
+    data = DANGLING.sub(lambda match: match.group(1) + b".".ljust(len(match.group()) - len(match.group(1))), data)
     changed = bytearray(data)
     for match in GENERIC.finditer(data):
         blank_defaults(changed, match.end())

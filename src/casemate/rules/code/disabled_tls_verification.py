@@ -19,6 +19,7 @@ from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Call, Code
 from casemate.rules import rule
+from casemate.rules.naming import in_tests
 
 CLIENTS = ("requests.*", "httpx.*", "urllib3.*", "aiohttp.*", "ssl.*", "imaplib.*", "smtplib.*", "ftplib.*", "http.*")
 OFF = frozenset({"verify", "verify_ssl", "ssl_verify", "check_hostname"})
@@ -77,5 +78,6 @@ def disabled_tls_verification(code: Code) -> Iterator[Hit]:
     places = [call.location for call in code.calls(*CLIENTS) if off_in_call(call)]
     if any(code.imports("ssl", "requests", "httpx", "urllib3", "aiohttp")):
         places += [given.location for given in code.assignments() if off_in_assignment(given)]
+    severity = Severity.LOW if in_tests(code.path) else None
     for place in sorted(set(places)):
-        yield Hit(place, "any certificate is believed from here on")
+        yield Hit(place, "any certificate is believed from here on", severity=severity)

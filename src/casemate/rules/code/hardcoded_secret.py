@@ -19,6 +19,7 @@ from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Code
 from casemate.rules import rule
+from casemate.rules.naming import in_tests
 from casemate.rules.secret_shapes import Shape, by_format, by_name
 
 GIVEN = r"""\w*["'\])]*\s*(?::[^=\n]{0,80})?[=:]=?\s*\(?\s*[rRbBuU]{0,2}["']"""  # `…_key: str = "`, `"password": "`
@@ -32,7 +33,6 @@ NEEDLES: tuple[str | Needle, ...] = (
 NEAR = re.compile(
     "|".join(re.escape(n.text) + n.then if isinstance(n, Needle) else re.escape(n) for n in NEEDLES).encode()
 )
-TEST = re.compile(r"(^|/)(tests?|testing|examples?|docs?|fixtures?)/|(^|/)(test_[^/]*|conftest|[^/]*_test)\.py$")
 LITERAL = re.compile(r"\(?\s*[rRbBuU]{0,2}['\"]")
 
 EXAMPLE = """
@@ -78,7 +78,7 @@ def hardcoded_secret(code: Code) -> Iterator[Hit]:
     for given in code.assignments(near=NEAR):
         shape = judged(given)
         if shape is not None:
-            test = TEST.search(code.path) is not None
+            test = in_tests(code.path)
             severity = Severity.LOW if test else shape.severity
             confidence = Confidence.LOW if test else shape.confidence
             yield Hit(given.location, shape.message, severity=severity, confidence=confidence)

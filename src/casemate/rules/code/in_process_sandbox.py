@@ -21,6 +21,7 @@ from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit
 from casemate.readers.code import Call, Code
 from casemate.rules import rule
+from casemate.rules.naming import in_tests
 
 RESTRICTED = ("RestrictedPython.*", "asteval.Interpreter")
 
@@ -67,9 +68,10 @@ def relied_on(code: Code, call: Call) -> bool:
 )
 def in_process_sandbox(code: Code) -> Iterator[Hit]:
     """Flag emptied builtins, RestrictedPython, asteval and audit hooks."""
+    severity = Severity.LOW if in_tests(code.path) else None
     for call in code.calls("eval", "exec"):
         if relied_on(code, call):
-            yield Hit(call.location, "empty __builtins__ hold nobody back")
+            yield Hit(call.location, "empty __builtins__ hold nobody back", severity=severity)
     for call in code.calls(*RESTRICTED):
         yield Hit(call.location, "restrictions inside the interpreter have been got around before")
     for call in code.calls("sys.addaudithook"):

@@ -56,7 +56,7 @@ class Module:
         return frozenset(found)
 
     def may_bind(self, name: str) -> bool:
-        """Tell by the text whether the module may give a name a meaning of its own: else it is that of a module below."""
+        """Tell by the text whether a module may give a name a meaning of its own: else it is that of a module below."""
         word = re.escape(name.encode())
         bound = rb"^[ \t]*(?:def|class|async def)[ \t]+%b\b|^[ \t]*%b[ \t]*[:=,]|\bas[ \t]+%b\b"
         imported = rb"\bimport\b[^\n]*\b%b\b"
