@@ -9,22 +9,25 @@ HERE = Path(__file__).parent
 UNPACKED = HERE / ".corpus"
 
 
-def fetch() -> Path:
-    """Give the folder of unpacked wheels; raises CalledProcessError where the index cannot be reached."""
-    if (UNPACKED / "complete").exists():
-        return UNPACKED
-    wheels = UNPACKED / "wheels"
+def fetch(name: str = "corpus") -> Path:
+    """Give the folder of the unpacked wheels of NAME.txt. Raises CalledProcessError where no index can be reached."""
+    folder = UNPACKED / name
+    if (folder / "complete").exists():
+        return folder
+    wheels = folder / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--require-hashes",
-         "-r", HERE / "corpus.txt", "-d", wheels],
+         "-r", HERE / f"{name}.txt", "-d", wheels],
         check=True,
     )  # fmt: skip
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(UNPACKED / wheel.name.partition("-")[0])
-    (UNPACKED / "complete").touch()
-    return UNPACKED
+            sources = [member for member in archive.namelist() if member.endswith((".py", ".pyi", ".html"))]
+            archive.extractall(folder / wheel.name.partition("-")[0], sources)
+        wheel.unlink()
+    (folder / "complete").touch()
+    return folder
 
 
 def packages(root: Path) -> list[Path]:

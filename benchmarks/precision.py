@@ -1,12 +1,13 @@
 """Draw findings at random, with their source, for a person to judge: docs/explanation/precision.md says how.
 
-python benchmarks/precision.py --seed 20261123 --count 50 FOLDER…
+python benchmarks/precision.py --seed 20261125 --count 50
 """
 
 import argparse
 import random
 from pathlib import Path
 
+import corpus
 from casemate.audit import audit
 from casemate.model.finding import Finding
 
@@ -33,11 +34,12 @@ def show(number: int, finding: Finding) -> None:
 def main() -> None:
     """Audit each folder by itself, draw from all findings together, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("folders", nargs="*", type=Path, help="default: the packages of judged.txt")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--count", type=int, default=50)
     arguments = parser.parse_args()
-    found = [finding for folder in arguments.folders for finding in audit([folder]).findings]
+    folders = arguments.folders or corpus.packages(corpus.fetch("judged"))
+    found = [finding for folder in folders for finding in audit([folder]).findings]
     print(f"{len(found)} findings")
     drawn = random.Random(arguments.seed).sample(found, min(arguments.count, len(found)))  # noqa: S311 -- a draw
     for number, finding in enumerate(drawn, 1):
