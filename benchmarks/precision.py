@@ -9,7 +9,7 @@ from pathlib import Path
 
 import corpus
 from casemate.audit import audit
-from casemate.model.finding import Finding
+from casemate.model.finding import Finding, Severity
 
 AROUND = 6  # lines before and after
 
@@ -39,8 +39,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50)
     arguments = parser.parse_args()
     folders = arguments.folders or corpus.packages(corpus.fetch("judged"))
-    found = [finding for folder in folders for finding in audit([folder]).findings]
-    print(f"{len(found)} findings")
+    every = [finding for folder in folders for finding in audit([folder]).findings]
+    found = [finding for finding in every if finding.severity > Severity.INFO]
+    print(f"{len(found)} findings, and {len(every) - len(found)} notes of severity info that are not drawn")
     drawn = random.Random(arguments.seed).sample(found, min(arguments.count, len(found)))  # noqa: S311 -- a draw
     for number, finding in enumerate(drawn, 1):
         show(number, finding)

@@ -46,19 +46,20 @@ def algorithm(call: Call) -> str:
 
 
 @rule(
-    severity=Severity.LOW,
-    confidence=Confidence.MEDIUM,
+    severity=Severity.MEDIUM,
+    confidence=Confidence.HIGH,
     cwe=(328, 916),
     needles=("hashlib",),
     example=EXAMPLE,
 )
 def weak_hash(code: Code) -> Iterator[Hit]:
-    """Flag weak hashes that are not declared harmless; worse where a secret is hashed."""
+    """Flag weak hashes of secrets; note every other one that is not declared harmless."""
     for call in code.calls("hashlib.md5", "hashlib.sha1", "hashlib.new"):
         weak, declared = algorithm(call), call.argument("usedforsecurity")
         if not weak or declared is not None or call.starred:
             continue
         if any(secret(value.text) for value in call.positional) or secret(call.function.rpartition(".")[2]):
-            yield Hit(call.location, f"{weak} of a secret", severity=Severity.MEDIUM, confidence=Confidence.HIGH)
+            yield Hit(call.location, f"{weak} of a secret")
         else:
-            yield Hit(call.location, f"{weak} resists no collision; say usedforsecurity=False where that is harmless")
+            message = f"{weak} resists no collision; say usedforsecurity=False where that is harmless"
+            yield Hit(call.location, message, severity=Severity.INFO, confidence=Confidence.LOW)

@@ -34,6 +34,7 @@ from casemate.readers.code.flow.values import (
     outside,
 )
 
+LOOKUPS = frozenset({"get", "pop", "setdefault"})
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
 
 
@@ -203,13 +204,14 @@ class Calls(Texts):
         callee = self.attribute(receiver, name, frame, node.at)
         if callee.references:
             return self.call(callee, arguments, frame, node)
-        return self.unknown_method(receiver, arguments, frame)
+        return self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
 
-    def unknown_method(self, receiver: Value, arguments: Arguments, frame: Frame) -> Value:
+    def unknown_method(self, receiver: Value, arguments: Arguments, frame: Frame, *, lookup: bool = False) -> Value:
         """Call what cannot be told: what goes in may come out."""
         if receiver.types & TEXTUAL and receiver.constants is not None:
             return TEXT
-        passed = [tuple(t._replace(sure=False) for t in reach(value, frame.now)) for value in arguments.every()]
+        given = arguments.every()[1:] if lookup else arguments.every()  # a key chooses and is not what it finds
+        passed = [tuple(t._replace(sure=False) for t in reach(value, frame.now)) for value in given]
         return Value(taints=merge_taints([receiver.taints, *passed]))
 
     def call(self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:

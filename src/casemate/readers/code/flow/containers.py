@@ -190,7 +190,7 @@ class Containers(Base):
                 self.mutate(value, frame, partial(appended, item=item))
             return
         element = self.element(first, frame)
-        self.mutate(value, frame, lambda cell: stored(cell, UNKNOWN_VALUE, element, alone=False))
+        self.mutate(value, frame, partial(lengthened, item=element))
 
     def popped(self, value: Value, index: Value | None, frame: Frame) -> Value:
         """`pop`: the element, which is then gone."""
@@ -280,6 +280,11 @@ def appended(cell: Cell, item: Value) -> Cell:
     """Add one element at the end."""
     if cell.exact and cell.kind != "dict" and len(cell.items) < MOST_ITEMS:
         return cell._replace(items={**cell.items, ("int", len(cell.items)): item})
+    return cell._replace(rest=item if cell.rest is None else join(cell.rest, item), exact=False)
+
+
+def lengthened(cell: Cell, item: Value) -> Cell:
+    """Add any number of elements at the end; those that are there stay where they are."""
     return cell._replace(rest=item if cell.rest is None else join(cell.rest, item), exact=False)
 
 

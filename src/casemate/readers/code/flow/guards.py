@@ -242,6 +242,9 @@ class Guards(Libraries):
             target = self.argument_node(name, tuple(names), node)
             if target is not None and cleared_kinds:
                 self.spread(self.quiet(target, frame), frame, cleared_kinds)
+        if looks_at_host(closure):
+            for target in node.arguments:
+                self.spread(self.quiet(target, frame), frame, HOST_KINDS)
 
     def verdicts(self, closure: Closure, node: ir.Call, frame: Frame) -> dict[str, frozenset[str]]:
         """Give, by parameter, the kinds it is harmless for where the function returned something true."""
@@ -315,6 +318,12 @@ def resolved(value: Value) -> bool:
 def members(cell: Cell) -> list[Value]:
     """Give all values in a container."""
     return [*cell.items.values(), *((cell.rest,) if cell.rest is not None else ())]
+
+
+def looks_at_host(closure: Closure) -> bool:
+    """Tell whether a predicate of the program takes the host of a URL into account, in whatever way."""
+    body = closure.function.node.text or b""
+    return b".netloc" in body or b".hostname" in body
 
 
 def hosted(text: str) -> bool:

@@ -10,6 +10,7 @@ from casemate.readers.code.flow.calls import Calls
 from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.program import Class, Module
 from casemate.readers.code.flow.state import Cell, Frame, reach
+from casemate.readers.code.flow.texts import left_by
 from casemate.readers.code.flow.values import (
     BOOL,
     NUMBER,
@@ -20,6 +21,7 @@ from casemate.readers.code.flow.values import (
     Reference,
     Super,
     Value,
+    cleared,
     constant,
     holder,
     join,
@@ -92,6 +94,18 @@ class Builtins(Calls):
             return None if name in {"functools.cache", "functools.singledispatch"} else Value(references=IDENTITY)
         if name == "functools.identity":
             return first
+        if name == "re.sub" and first is not None and first.text is not None and len(arguments.positional) > 2:
+            replacement, text = arguments.positional[1:3]
+            kinds = (
+                left_by(first.text)
+                if replacement.text is not None and "/" not in replacement.text
+                else frozenset[str]()
+            )
+            return (
+                Value(taints=merge_taints([cleared(text.taints, kinds), replacement.taints]), types=frozenset({"str"}))
+                if kinds
+                else None
+            )
         if name in {"contextlib.contextmanager", "contextlib.asynccontextmanager"} and first is not None:
             return self.marked("contextmanager", first)
         if name in {"functools.cached_property", "abc.abstractproperty"} and first is not None:

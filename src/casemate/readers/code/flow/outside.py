@@ -7,7 +7,7 @@ from casemate.readers.code import ir
 from casemate.readers.code.flow import paths
 from casemate.readers.code.flow.base import Arguments, Seen
 from casemate.readers.code.flow.natives import Builtins
-from casemate.readers.code.flow.state import Frame, Heap, SinkHit, State, reach
+from casemate.readers.code.flow.state import Frame, Heap, SinkHit, State, cells, reach
 from casemate.readers.code.flow.values import (
     Closure,
     Decorating,
@@ -105,7 +105,12 @@ class Libraries(Builtins):
             return Value(taints=merge_taints([self.element(value, frame).taints]))
         if sink.item is None or not value.objects:
             return value
-        return self.item(value, constant(sink.item), frame)
+        wanted = constant(sink.item)
+        if not value.taints and not any(
+            cell.exact or wanted.constant in cell.items for cell in cells(value, frame.now)
+        ):
+            return Value()  # a list of which nobody knows what stands where: the rest of it is no first element
+        return self.item(value, wanted, frame)
 
     def arrive(self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At) -> None:
         """Let a value arrive in a sink."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from string import Formatter
 
 from casemate.readers.code.flow.base import Arguments
@@ -13,6 +14,7 @@ from casemate.readers.code.flow.values import (
     NUMBER,
     Taint,
     Value,
+    cleared,
     constant,
     join_all,
     merge_taints,
@@ -70,6 +72,8 @@ class Texts(Containers):
         types = {"encode": frozenset({"bytes"}), "decode": frozenset({"str"})}.get(
             name, value.types or frozenset({"str"})
         )
+        if name == "replace":
+            groups = [cleared(group, without(arguments)) for group in groups]
         prefix = value.prefix if name in {"rstrip", "encode", "decode", "ljust"} else None
         link = ("same", value) if name in SAME else None
         return Value(taints=merge_taints(groups), types=types, prefix=prefix, link=link)
@@ -153,6 +157,28 @@ class Texts(Containers):
             return None
         result = value.text.join(text for text in texts if text is not None)
         return constant(result) if len(result) < LONGEST_TEXT else None
+
+
+def without(arguments: Arguments) -> frozenset[str]:
+    """Give the kinds that `replace` makes a text harmless for: no `/` is left, or a quote in SQL is doubled."""
+    old, new = (value.text for value in arguments.positional[:2]) if len(arguments.positional) > 1 else (None, None)
+    if old is None or new is None:
+        return frozenset()
+    if old == "/" and "/" not in new:
+        return frozenset({"path", "archive"})
+    return frozenset({"sql"}) if (old, new) == ("'", "''") else frozenset()
+
+
+def left_by(pattern: str) -> frozenset[str]:
+    """Give the kinds that removing every match of a pattern makes a text harmless for: a class of single characters."""
+    found = re.fullmatch(r"\[(\^?)((?:[^\]\\]|\\.)+)\][+*]?", pattern)
+    if found is None:
+        return frozenset()
+    negated, members = found.groups()
+    if negated:
+        plain = re.fullmatch(r"(?:[\w.\- ]|\\[wsdW.\-])+", members) is not None and "\\W" not in members
+        return frozenset({"*"}) if plain else frozenset()
+    return frozenset({"path", "archive"}) if "/" in members else frozenset()
 
 
 def fields(template: str) -> frozenset[str] | None:
