@@ -148,6 +148,15 @@ def test_an_installation_without_its_python_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(("verb", "code"), [(("run", "-c", "pass"), 125), (("rules",), 2)])
+def test_a_directory_as_standard_input_is_one_line(verb: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    done = subprocess.run([COMMAND, *verb], stdin=folder, capture_output=True, text=True, check=False)
+    os.close(folder)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr == "casemate: standard input is a directory: no Python starts like that\n"
+
+
 BROKEN = """
 import sys
 sys.path[:0] = sys.argv[1:]

@@ -113,10 +113,13 @@ def test_a_socket_may_be_a_stream() -> None:
     assert running.returncode == 0
 
 
-def test_a_full_disk_is_said_on_stderr() -> None:
-    with Path("/dev/full").open("wb") as full, start(argv("print('x', flush=True)"), stdout=full) as running:
+@pytest.mark.parametrize(("ending", "code"), [("", 1), ("; sys.exit(7)", 7)])
+def test_a_full_disk_is_said_on_stderr_and_is_no_success(ending: str, code: int) -> None:
+    script = argv(f"import sys; print('x'){ending}")
+    with Path("/dev/full").open("wb") as full, start(script, stdout=full) as running:
         _, err = running.communicate(timeout=20)
     assert b"casemate: stdout: No space left on device" in err
+    assert running.returncode == code
 
 
 @pytest.mark.parametrize(

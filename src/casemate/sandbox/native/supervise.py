@@ -28,6 +28,7 @@ from casemate.sandbox.native.written import copy_out
 from casemate.sandbox.streams import RunInput, Streams
 
 GRACE = 2.0  # seconds for the tree to end by itself, and for a stalled reader once the target was killed
+OUTPUT_LOST = 1  # the code where the program ended with 0 and its output could not be delivered
 TWICE = 3.0  # seconds within which a second Ctrl-C means "now"
 LOOK = 0.5  # seconds between looks whether a background job has become the foreground one
 DENIALS = 1000  # different ones that are kept: a target can think up any number of names
@@ -104,8 +105,9 @@ class Watch:
         if story.code is None and number is None:
             number = int(signal.SIGKILL)  # the tree was killed before it could say anything
         committed, refused = self._written()
+        lost = OUTPUT_LOST if self._streams.errors else 0  # the program could not see that its words did not arrive
         outcome = Outcome(
-            code=128 + number if number is not None else story.code or 0,
+            code=128 + number if number is not None else story.code or lost,
             signal=number,
             wall_seconds=seconds,
             cpu_seconds=story.cpu_seconds,
