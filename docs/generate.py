@@ -4,19 +4,24 @@
 A page that can be generated is never edited by hand: what it says stands in one place, beside what it speaks of.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from enum import EnumType
+from inspect import cleandoc, signature
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from textwrap import dedent
 
+import casemate
 from casemate.cli import VERBS
 from casemate.cli import main as main_of_casemate
 from casemate.model.rule import Rule
 from casemate.readers.code import Code
 from casemate.rules import about_code
 
+WIDTH = 110  # characters of a line of code
 REFERENCE = Path(__file__).parent / "reference"
 
 
@@ -75,7 +80,49 @@ def cli_page() -> str:
     return head + "".join(blocks)
 
 
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "rules.md": rules_page}
+def public(name: str) -> str:
+    """Give the documentation of one public name: how it is called, and what it says of itself."""
+    value: object = getattr(casemate, name)
+    text = cleandoc(getattr(value, "__doc__", "") or "")
+    if isinstance(value, EnumType):
+        members = ", ".join(f"`{member.name}`" for member in value)
+        return f"\n### {name}\n{text}\n\nMembers: {members}.\n"
+    lines = f"{name}{signature(value)}" if callable(value) and not is_error(value) else name  # type: ignore[arg-type]  # -- callable
+    return f"\n### {name}\n```text\n{spread(lines)}\n```\n{text}\n"
+
+
+def is_error(value: object) -> bool:
+    """Tell whether a public name is an exception; how one is made is nobody's business."""
+    return isinstance(value, type) and issubclass(value, Exception)
+
+
+def spread(call: str) -> str:
+    """Put a long signature on several lines, one parameter on each."""
+    call = re.sub(r"\b(?!os\b)(?:\w+\.)+(?=[A-Z]\w*[a-z])", "", call)  # names without their modules
+    call = re.sub(r"<(?:\w+\.)?([A-Z_]+): [^>]*>", r"Output.\1", call)
+    if len(call) <= WIDTH:
+        return call
+    head, _, rest = call.partition("(")
+    inner, _, result = rest.rpartition(")")
+    parts, depth = [""], 0
+    for letter in inner:
+        depth += (letter in "[(") - (letter in "])")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return head + "(\n" + "".join(f"    {part.strip()},\n" for part in parts) + ")" + result
+
+
+def api_page() -> str:
+    """Give the page of the Python interface: every public name."""
+    functions = [name for name in casemate.__all__ if name[0].islower()]
+    nouns = [name for name in casemate.__all__ if name not in functions]
+    head = f"# The Python interface\nMade from the code by `docs/generate.py`. {cleandoc(casemate.__doc__ or '')}\n"
+    return f"{head}\n## Functions\n{''.join(map(public, functions))}\n## Types\n{''.join(map(public, nouns))}"
+
+
+PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "rules.md": rules_page, "python.md": api_page}
 
 
 def stale() -> list[str]:

@@ -33,7 +33,7 @@ DEEP = 8000  # frames: the interpreter of bodies recurses; its own limits come f
 
 
 def audit(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     *,
     scope: Scope | None = None,
     models: Sequence[Path] = (),

@@ -128,7 +128,7 @@ class Walk:
         self.skipped.append(Skipped(path, 0, why, detail))
 
 
-def choose(paths: Sequence[Path], exclude: Sequence[str] = (), largest: int = LARGEST) -> Chosen:
+def choose(paths: Sequence[Path | str], exclude: Sequence[str] = (), largest: int = LARGEST) -> Chosen:
     """Give the Python files below the paths. Raises InputError for a path that does not exist."""
     walk = Walk(exclude, largest)
     walk.roots = tuple(os.path.realpath(path) for path in paths)
