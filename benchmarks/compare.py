@@ -74,14 +74,14 @@ def table(costs: dict[str, list[measure.Cost]], *, base: str) -> None:
 def main() -> None:
     """Parse the command line and run the parts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["audit", "start-up"], default=["audit", "start-up"])
+    parser.add_argument("part", nargs="?", choices=["audit", "start-up"], help="default: both")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the audit part (default: %(default)s)")
     arguments = parser.parse_args()
     host = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{time.strftime('%Y-%m-%d')}, {host}\n")
-    if "audit" in arguments.parts:
+    if arguments.part != "start-up":
         audit(arguments.rounds)
-    if "start-up" in arguments.parts:
+    if arguments.part != "audit":
         start_up(21)
 
 

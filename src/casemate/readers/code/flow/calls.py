@@ -34,7 +34,9 @@ from casemate.readers.code.flow.values import (
     outside,
 )
 
-LOOKUPS = frozenset({"get", "pop", "setdefault"})
+LOOKUPS = frozenset(  # methods whose arguments choose among what is there
+    {"get", "pop", "setdefault", "filter", "filter_by", "find", "find_one", "first", "get_or_404", "where"}
+)
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
 
 
@@ -210,7 +212,7 @@ class Calls(Texts):
         """Call what cannot be told: what goes in may come out."""
         if receiver.types & TEXTUAL and receiver.constants is not None:
             return TEXT
-        given = arguments.every()[1:] if lookup else arguments.every()  # a key chooses and is not what it finds
+        given = arguments.positional[1:] if lookup else arguments.every()  # a default may be what is given back
         passed = [tuple(t._replace(sure=False) for t in reach(value, frame.now)) for value in given]
         return Value(taints=merge_taints([receiver.taints, *passed]))
 
