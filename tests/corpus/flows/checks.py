@@ -70,3 +70,22 @@ def convert():
     subprocess.run(command)
     subprocess.run([request.args["tool"], "-v"])  # flag command-injection
     return "done"
+
+
+@app.get("/sorted")
+def ordered():
+    column = request.args.get("sort", "id")
+    way = request.args.get("way", "").lower()
+    if way not in ["asc", "desc", ""]:
+        way = "asc"
+    if column == "state":
+        return "states"
+    if way and column in ["title", "price"]:
+        connection.execute("SELECT 1 FROM t ORDER BY " + column + " " + way)
+    if column in table.columns.keys():
+        connection.execute("SELECT 1 FROM t ORDER BY " + column)
+    if column in request.args.getlist("columns"):
+        connection.execute("SELECT 1 FROM t ORDER BY " + column)  # flag sql-injection
+    if "id" in column:
+        connection.execute("SELECT 1 FROM t ORDER BY " + column)  # flag sql-injection
+    return "sorted"

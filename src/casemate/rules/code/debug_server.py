@@ -20,6 +20,7 @@ from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Code
 from casemate.rules import rule
+from casemate.rules.naming import in_tests
 
 SWITCHES = {
     "flask.Flask.run": ("debug", "use_debugger"),
@@ -67,14 +68,15 @@ def switched_on(given: Assignment, *, settings: bool) -> bool:
 )
 def debug_server(code: Code) -> Iterator[Hit]:
     """Flag debug switches of web frameworks that are True in the text of the program."""
+    test = Severity.LOW if in_tests(code.path) else None
     for call in code.calls(*SWITCHES):
         for name in SWITCHES[call.name]:
             value = call.argument(name)
             if value is not None and value.constant is True:
-                yield Hit(call.location, "the debugger is open to whoever reaches this server")
+                yield Hit(call.location, "the debugger is open to whoever reaches this server", severity=test)
     settings = PurePath(code.path).name.startswith("settings") and not any(code.imports("flask"))
     if settings or any(code.imports("flask")):
         for given in code.assignments():
             if switched_on(given, settings=settings):
-                severity = Severity.MEDIUM if settings else None
+                severity = test or (Severity.MEDIUM if settings else None)
                 yield Hit(given.location, "debug mode is switched on in the code", severity=severity)

@@ -13,8 +13,8 @@ from casemate.readers.code.flow.state import Cell, Frame, SinkHit, State
 from casemate.readers.code.flow.values import Closure, Place, Step, Taint, Value
 
 DEEPEST_CALL = 14  # of calls that pass on a label
-DEEPEST_PLAIN = 3  # of all others
-MOST_WORK = 100_000  # evaluated nodes for one function that analysis starts from, callees included
+DEEPEST_PLAIN = 2  # of all others
+MOST_WORK = 50_000  # evaluated nodes for one function that analysis starts from, callees included
 
 
 class OutOfBudget(Exception):  # noqa: N818 -- it reads as what it is

@@ -129,6 +129,8 @@ class Guards(Libraries):
 
     def closed(self, node: ir.Expr, frame: Frame) -> bool:
         """Tell whether a collection holds only what the program itself put in: an allow-list."""
+        if isinstance(node, ir.Sequence):
+            return not any(foreign(self.quiet(part, frame)) for part in node.items)
         value = self.quiet(node, frame)
         if foreign(value):
             return False
@@ -136,7 +138,7 @@ class Guards(Libraries):
         if not kinds:
             if value.constants is not None or value.types & {"str", "bytes"}:
                 return False  # a substring is not a member
-            return isinstance(node, ir.Name | ir.Attr)
+            return isinstance(node, ir.Name | ir.Attr | ir.Call)
         if "dict" in kinds:
             return not foreign(self.element(value, frame))
         return not any(foreign(item) for cell in self.contents(value, frame) for item in members(cell))
