@@ -23,7 +23,7 @@ from casemate.readers import files
 from casemate.readers.code import Code
 from casemate.readers.code.analysis import Analysis, fault
 from casemate.readers.code.facts import FileView
-from casemate.readers.code.parse import Source
+from casemate.readers.code.parse import Source, read_source
 from casemate.readers.code.scan import Scan
 
 T = TypeVar("T")
@@ -107,13 +107,7 @@ class Run:
 
     def source(self, path: str) -> Source:
         """Read and parse one file; what is wrong with it is listed."""
-        data = files.read(path)
-        if isinstance(data, Skipped):
-            self.skipped.append(data)
-            data = b""
-        source = Source(path, data)
-        self.skipped += source.skipped
-        return source
+        return read_source(path, self.skipped)
 
     def findings(self, progress: Callable[[int, int], None] | None) -> tuple[Finding, ...]:
         """Scan all files, follow the flows, judge each file that can matter."""

@@ -25,7 +25,7 @@ from casemate.readers.code.flow.outside import bind
 from casemate.readers.code.flow.program import Module
 from casemate.readers.code.flow.state import Frame
 from casemate.readers.code.flow.values import UNKNOWN_VALUE, Value, constant
-from casemate.readers.code.parse import Source
+from casemate.readers.code.parse import Source, read_source
 
 NONE = constant(None)
 DEEP = 8000  # frames, as in an audit
@@ -128,13 +128,7 @@ class Reading:
 
     def source(self, path: str) -> Source:
         """Read and parse one file; what is wrong with it is listed."""
-        data = files.read(path, self.limit)
-        if isinstance(data, Skipped):
-            self.skipped.append(data)
-            data = b""
-        source = Source(path, data)
-        self.skipped += source.skipped
-        return source
+        return read_source(path, self.skipped, self.limit)
 
     def facts(self) -> Facts:
         """Follow the imports, run everything that was reached, and collect."""

@@ -15,6 +15,7 @@ from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
 from casemate.model.finding import Skipped, Why
 from casemate.model.location import Location
+from casemate.readers.files import LARGEST, read
 
 LANGUAGE = Language(tree_sitter_python.language())
 SCOPES = Query(LANGUAGE, "[(function_definition) (class_definition) (lambda)] @scope")
@@ -138,6 +139,17 @@ class Source:
     def text(self, at: tuple[int, int], most: int = 200) -> str:
         """Give the text of a range of bytes, cut after `most` characters."""
         return self.data[at[0] : min(at[1], at[0] + 4 * most)].decode("utf-8", "replace")[:most]
+
+
+def read_source(path: str, skipped: list[Skipped], largest: int = LARGEST) -> Source:
+    """Read and parse one file; what is wrong with it is added to `skipped`, and an unreadable one is empty."""
+    data = read(path, largest)
+    if isinstance(data, Skipped):
+        skipped.append(data)
+        data = b""
+    source = Source(path, data)
+    skipped += source.skipped
+    return source
 
 
 def declared_encoding(data: bytes) -> str:
