@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import signal
+import socket
 import socketserver
 import subprocess
 import sys
@@ -35,6 +36,10 @@ WIDTH = 36  # characters of a cell
 
 def main() -> int:
     """Run the five acts; 1 where a hole was not found or a planned start failed."""
+    for port in (PORT, SUPPLIER_PORT):
+        with socket.socket() as asking:
+            if asking.connect_ex(("127.0.0.1", port)) == 0:
+                sys.exit(f"port {port} of this host is taken; the demo needs {PORT} and {SUPPLIER_PORT}")
     with tempfile.TemporaryDirectory(prefix="casemate-demo-") as folder, services(Path(folder)) as canaries:
         found = audit()
         policy = infer(Path(folder))
