@@ -184,3 +184,12 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=60))
 def test_no_mixture_of_python_raises(pieces: list[str]) -> None:
     Source("x.py", "".join(pieces).encode())
+
+
+def test_a_megabyte_of_comments_ends() -> None:
+    """The grammar's scanner is quadratic in comments that follow each other: this test would take hours."""
+    text = b"import os\n" + b"# x\n\n" * 200_000 + b"os.system(x)\n"
+    source = Source("x.py", text)
+    assert source.data == text
+    assert source.skipped == []
+    assert source.text(source.tree.root_node.named_children[-1].byte_range) == "os.system(x)"

@@ -25,6 +25,7 @@ DANGLING = re.compile(rb"^([^#\n]*[\w)\]])\.[ \t]*\n", re.MULTILINE)  # a dot th
 GENERIC = re.compile(rb"\b(?:def|class|type)[ \t]+\w+[ \t]*\[")
 COMMA, EQUALS = b",="
 QUADRATIC = frozenset({"punycode", "idna"})  # a file of some megabytes would take hours; no source is written in them
+MOST_COMMENTS = 100  # lines in a row that are parsed as comments
 MOST_ERRORS = 20  # listed per file; the last one says that there are more
 
 
@@ -68,9 +69,9 @@ class Source:
         return text.encode("utf-8", "replace")
 
     def _parsed(self) -> Tree:
-        tree = Parser(LANGUAGE).parse(self.data)
+        tree = Parser(LANGUAGE).parse(without_long_comments(self.data))
         if tree.root_node.has_error:
-            newer = without_newer_syntax(self.data)
+            newer = without_newer_syntax(without_long_comments(self.data))
             if newer != self.data:
                 again = Parser(LANGUAGE).parse(newer)
                 if sum(1 for _ in errors(again)) < sum(1 for _ in errors(tree)):
@@ -179,6 +180,25 @@ def errors(tree: Tree) -> Iterator[Node]:
         while not inside and not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return
+
+
+def without_long_comments(data: bytes) -> bytes:
+    """Blank comment lines that follow a hundred others; the length stays the same.
+
+    After each line the grammar's scanner looks through all comments up to the next code: a megabyte of them took hours.
+    """
+    if data.count(b"#") <= MOST_COMMENTS:
+        return data
+    lines, run = data.split(b"\n"), 0
+    for number, line in enumerate(lines):
+        begins = line.lstrip()
+        if begins.startswith(b"#"):
+            run += 1
+            if run > MOST_COMMENTS:
+                lines[number] = b" " * len(line)
+        elif begins:
+            run = 0
+    return b"\n".join(lines)
 
 
 def without_newer_syntax(data: bytes) -> bytes:
