@@ -63,8 +63,10 @@ class Analysis:
             done = self._visited.setdefault((module.path, word), set())
             new = set(meanings) - done
             done |= new
+            if not new:
+                continue
             often = module.source.data.count(word.encode()) > MOST_PLACES
-            uses = list(islice(identifiers(module.source, word), MOST_USES + 1)) if new and not often else []
+            uses = list(islice(identifiers(module.source, word), MOST_USES + 1)) if not often else []
             if often:
                 self.skip(module, 0, Why.BUDGET, f"the word {word} stands too often to look at every place")
             elif len(uses) > MOST_USES:

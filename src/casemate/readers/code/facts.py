@@ -53,11 +53,6 @@ class FileView:
         self._brought: dict[str, bool] = {}
 
     @property
-    def opened(self) -> Module:
-        """The module, its body executed."""
-        return self.analysis.open(self._path)
-
-    @property
     def path(self) -> str:
         """The file, as it appears in locations."""
         return self._path

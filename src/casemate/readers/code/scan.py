@@ -35,7 +35,8 @@ class Scan:
             checks.setdefault(word, []).append((f"call {word}", called))
         for top in library.tops | self.frameworks:
             checks.setdefault(top, []).append((f"import {top}", imported))
-        for needle in {needle for rule in rules for needle in map(as_needle, rule.needles)}:
+        self.needles = {rule.name: frozenset(map(as_needle, rule.needles)) for rule in rules}
+        for needle in frozenset[Needle]().union(*self.needles.values()):
             checks.setdefault(needle.text, []).append((needle, followed(needle)))
         texts = sorted(checks)
         self.checks = [checks[text] for text in texts]
@@ -74,8 +75,7 @@ class Scan:
 
     def has(self, path: str, rule: Rule[Code]) -> bool:
         """Tell whether a pattern rule can be met in a file."""
-        found = self.found.get(path, frozenset())
-        return any(needle in found for needle in map(as_needle, rule.needles))
+        return not self.needles[rule.name].isdisjoint(self.found.get(path, frozenset()))
 
     def starts(self) -> Iterator[tuple[str, dict[str, set[str]]]]:
         """Yield the files in which a source may stand, with the words it stands under."""

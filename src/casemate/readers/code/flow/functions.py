@@ -30,7 +30,6 @@ class Functions(Guards):
     summaries: dict[object, Summary]
     running: dict[object, bool]  # key → whether it was met again while it ran
     shapes: dict[object, int]
-    noted: set[str]
     fresh_token: int
     last_return: Return
 

@@ -45,7 +45,6 @@ class Machine(Functions, Expressions, Statements):
         self.summaries: dict[object, Summary] = {}
         self.running: dict[object, bool] = {}
         self.shapes: dict[object, int] = {}
-        self.noted: set[str] = set()
         self.fresh_token = 0
         self.last_return: Return
         self.classes: dict[tuple[str, int], Class] = {}
