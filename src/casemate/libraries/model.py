@@ -11,7 +11,8 @@ Plain: TypeAlias = str | int | float | bool | None
 KINDS = frozenset(
     [
         "sql", "nosql", "command", "code", "import", "path", "archive", "html", "url", "redirect", "deserialization",
-        "yaml", "xml", "xpath", "ldap", "template", "header", "log", "regex", "format", "email",
+        "yaml", "xml", "xpath", "ldap", "template", "header", "log", "regex", "format", "email", "argument", "session",
+        "assignment", "prompt",
     ]
 )  # fmt: skip
 EVERY = frozenset({"*"})  # all kinds

@@ -46,10 +46,21 @@ class Evidence(IntEnum):
 
 
 class Trust(StrEnum):
-    """Who can choose a value: the further away, the worse."""
+    """Who can choose a value: the further away, the worse.
+
+    `model` is the answer of a language model, which whoever wrote a part of its prompt may have steered; `stored` is
+    what some other request or program left in a database, a queue or a file.
+    """
 
     REMOTE = "remote"
+    MODEL = "model"
+    STORED = "stored"
     LOCAL = "local"
+
+    @property
+    def far(self) -> bool:
+        """Tell whether somebody who has no account on this machine can choose the value."""
+        return self in {Trust.REMOTE, Trust.MODEL}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from casemate.model.finding import Confidence, Severity, Trust
+from casemate.model.finding import Confidence, Severity
 from casemate.model.location import Location
 from casemate.model.rule import Hit
 from casemate.readers.code import Code, FlowHit
@@ -11,7 +11,7 @@ from casemate.readers.code import Code, FlowHit
 
 def rank(found: FlowHit) -> tuple[bool, bool]:
     """Order flows that end in one place: the furthest source first, then the surest way."""
-    return (found.trust is not Trust.REMOTE, not found.sure)
+    return (not found.trust.far, not found.sure)
 
 
 def worst(code: Code, *kinds: str) -> Iterator[FlowHit]:
@@ -30,7 +30,7 @@ def flows(code: Code, *kinds: str, message: str, remote: Severity, local: Severi
     A flow through something that is not modelled has low confidence.
     """
     for found in worst(code, *kinds):
-        severity = remote if found.trust is Trust.REMOTE else local
+        severity = remote if found.trust.far else local
         if severity is not None:
             yield hit(found, message, severity)
 

@@ -16,7 +16,7 @@ Options of the started program that run commands (`tar --to-command`, `git -c`).
 from collections.abc import Iterator
 
 from casemate.model.capability import Capability
-from casemate.model.finding import Confidence, Severity, Trust
+from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit
 from casemate.readers.code import Code, FlowHit
 from casemate.rules import judge, rule
@@ -65,7 +65,7 @@ def command_injection(code: Code) -> Iterator[Hit]:
     """Report remote values in a command line or as the program, and local ones in the line of a shell."""
     message = "{source} becomes a command, or part of one, in {sink}"
     for found in judge.worst(code, "command"):
-        if found.trust is Trust.REMOTE:
+        if found.trust.far:
             yield judge.hit(found, message, Severity.CRITICAL)
         elif through_shell(code, found):
             yield judge.hit(found, message, Severity.LOW)

@@ -15,7 +15,7 @@ that passes through a function without a model is not reported.
 
 from collections.abc import Iterator
 
-from casemate.model.finding import Confidence, Severity, Trust
+from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit
 from casemate.readers.code import Code
 from casemate.rules import judge, rule
@@ -71,4 +71,4 @@ def cross_site_scripting(code: Code) -> Iterator[Hit]:
     message = "{source} becomes part of a page without being escaped"
     for found in judge.worst(code, "html"):
         if found.sure:
-            yield judge.hit(found, message, Severity.HIGH if found.trust is Trust.REMOTE else Severity.LOW)
+            yield judge.hit(found, message, Severity.HIGH if found.trust.far else Severity.LOW)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from casemate.model.finding import Trust
 from casemate.readers.code import ir
 from casemate.readers.code.flow.outside import Libraries
 from casemate.readers.code.flow.state import Cell, Frame
@@ -282,7 +281,7 @@ class Guards(Libraries):
 
 def foreign(value: Value) -> bool:
     """Tell whether somebody far away chose a value, or may have: what is local may decide what is allowed."""
-    return any(isinstance(taint.origin, Token) or taint.origin.trust is Trust.REMOTE for taint in value.taints)
+    return any(isinstance(taint.origin, Token) or taint.origin.trust.far for taint in value.taints)
 
 
 def narrowed(name: str, kinds: frozenset[str]) -> frozenset[str]:
