@@ -7,10 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from casemate.libraries.model import KINDS, Ability, Condition, Entry, Guard, Model, Origin, Sink, When
+from casemate.libraries.model import KINDS, Ability, Condition, Convention, Entry, Guard, Model, Origin, Sink, When
 from casemate.libraries.reader import read
 
-__all__ = ["KINDS", "Ability", "Condition", "Entry", "Guard", "Library", "Model", "Origin", "Sink", "When", "load"]
+__all__ = [
+    "KINDS",
+    "Ability",
+    "Condition",
+    "Convention",
+    "Entry",
+    "Guard",
+    "Library",
+    "Model",
+    "Origin",
+    "Sink",
+    "When",
+    "load",
+]
 
 HERE = Path(__file__).parent
 
@@ -18,11 +31,14 @@ HERE = Path(__file__).parent
 class Library:
     """All models by qualified name."""
 
-    def __init__(self, models: Iterable[Model]) -> None:
+    def __init__(self, said: Iterable[Model | Convention]) -> None:
         """Index the models; a later one replaces an earlier one of the same name."""
-        self.models: Mapping[str, Model] = {model.name: model for model in models}
+        every = list(said)
+        self.models: Mapping[str, Model] = {model.name: model for model in every if isinstance(model, Model)}
+        self.conventions = tuple(item for item in every if isinstance(item, Convention))
         self.tops = frozenset(name.partition(".")[0] for name in self.models if "." in name)
-        self.frameworks = frozenset(name.partition(".")[0] for name, m in self.models.items() if m.entry is not None)
+        entries = {name.partition(".")[0] for name, m in self.models.items() if m.entry is not None}
+        self.frameworks = frozenset(entries.union(*(convention.tops for convention in self.conventions)))
         self._prefixes = frozenset(
             name[:place] for name in self.models for place, letter in enumerate(name) if letter == "."
         )

@@ -87,6 +87,21 @@ class Entry:
     label: str
     types: tuple[tuple[str, str], ...] = ()  # parameter name, or position as text → type
     result: str = ""
+    methods: tuple[str, ...] = ()  # of an object that is passed: what is called is these
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """Functions that a library calls although nothing in their file says so: known by their names.
+
+    They count in files that import one of `tops` (in all, where there is none). `functions` are their names (any, where
+    there is none), `parameters` those of their first parameters. Without a label only the types are known.
+    """
+
+    tops: tuple[str, ...]
+    functions: tuple[str, ...]
+    parameters: tuple[str, ...]
+    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from casemate.libraries.model import KINDS, Ability, Condition, Entry, Guard, Model, Origin, Plain, Sink, When
+from casemate.libraries.model import (
+    KINDS,
+    Ability,
+    Condition,
+    Convention,
+    Entry,
+    Guard,
+    Model,
+    Origin,
+    Plain,
+    Sink,
+    When,
+)
 from casemate.model.capability import Capability
 from casemate.model.errors import InputError
 from casemate.model.finding import Trust
@@ -18,6 +30,7 @@ KEYS = frozenset(
         "propagates", "guards", "entry", "raises", "tags", "note",
     ]
 )  # fmt: skip
+ENTRY_KEYS = frozenset({"of", "trust", "label", "types", "result", "methods"})
 
 
 class Table:
@@ -155,7 +168,15 @@ def entry(table: Table) -> Entry:
     result = table.text("result")
     if result and result not in KINDS:
         raise InputError(f"{table.where}: unknown kind {result!r}")
-    return Entry(table.text("of", None), trust(table), table.text("label"), pairs, result)
+    methods = table.texts("methods")
+    return Entry(table.text("of", None), trust(table), table.text("label"), pairs, result, methods)
+
+
+def convention(tops: tuple[str, ...], table: Table) -> Convention:
+    """Read one row of `conventions`."""
+    row = Table(table.where, {"of": "", **dict(table.raw)}, ENTRY_KEYS | {"functions", "parameters"})
+    everywhere = tops == ("builtins",)
+    return Convention(() if everywhere else tops, row.texts("functions"), row.texts("parameters"), entry(row))
 
 
 def way(text: str) -> tuple[str, str]:
@@ -168,9 +189,7 @@ def model(where: str, name: str, raw: Toml) -> Model:
     """Read one table."""
     table = Table(f"{where} [{name!r}]", raw, KEYS)
     origin = Table(f"{table.where} source", table.raw.get("source", {}), frozenset({"trust", "label", "when"}))
-    started = Table(
-        f"{table.where} entry", table.raw.get("entry", {}), frozenset({"of", "trust", "label", "types", "result"})
-    )
+    started = Table(f"{table.where} entry", table.raw.get("entry", {}), ENTRY_KEYS)
     return Model(
         name=name,
         parameters=table.texts("parameters") if "parameters" in table.raw else None,
@@ -194,17 +213,21 @@ def model(where: str, name: str, raw: Toml) -> Model:
     )
 
 
-def read(path: Path) -> Iterator[Model]:
-    """Yield the models of one file. Raises InputError with the file, the table and what is allowed there."""
+def read(path: Path) -> Iterator[Model | Convention]:
+    """Yield what one file says. Raises InputError with the file, the table and what is allowed there."""
     try:
         content: Mapping[str, Toml] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: {error}") from None
-    header = Table(f"{path.name} [library]", content.get("library"), frozenset({"import", "distribution", "note"}))
+    header = Table(
+        f"{path.name} [library]", content.get("library"), frozenset({"import", "distribution", "note", "conventions"})
+    )
     if not header.texts("import"):
         raise InputError(f"{header.where}: import must name at least one module")
+    for row in header.tables("conventions", "functions parameters trust label types result"):
+        yield convention(header.texts("import"), row)
     for name, raw in content.items():
         if name != "library":
             yield model(path.name, name, raw)

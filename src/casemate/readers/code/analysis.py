@@ -11,11 +11,12 @@ from tree_sitter import Node
 
 from casemate.libraries import Library
 from casemate.model.finding import Skipped, Why
-from casemate.readers.code.flow.base import EntryPoint, OutOfBudget
-from casemate.readers.code.flow.machine import Machine
+from casemate.readers.code import ir
+from casemate.readers.code.flow.base import Arguments, EntryPoint, OutOfBudget
+from casemate.readers.code.flow.machine import Machine, share
 from casemate.readers.code.flow.program import Class, Module, Program
 from casemate.readers.code.flow.state import Frame
-from casemate.readers.code.flow.values import Closure, Value
+from casemate.readers.code.flow.values import Closure, Outside, Value
 from casemate.readers.code.names import Names
 from casemate.readers.code.parse import Source
 
@@ -40,7 +41,7 @@ class Analysis:
         self.present: frozenset[str] = frozenset()  # top modules of libraries that some file names
         self._started: set[tuple[str, int]] = set()
         self._visited: dict[tuple[str, str], set[str]] = {}
-        self._entered: set[tuple[str, int]] = set()
+        self._entered: dict[tuple[str, int], str] = {}
         self._entries_done = 0
         self._open: set[str] = set()
 
@@ -51,7 +52,29 @@ class Analysis:
             self._open.add(path)
             self.guarded(module, 1, lambda: self.machine.module_frame(module))
             self.run_entries()
+            self.follow_conventions(module)
         return module
+
+    def follow_conventions(self, module: Module) -> None:
+        """Run the functions that are called by a framework according to their names alone."""
+        there = [
+            convention
+            for convention in self.library.conventions
+            if not convention.tops or imports(module.source.data, convention.tops)
+        ]
+        for node in list(module.functions) if there else ():
+            closure = self.machine.closures.get((module.path, node))
+            if closure is None:
+                continue
+            parameters = closure.function.definition.parameters
+            if closure.function.owner is not None and closure.function.kind != "staticmethod":
+                parameters = parameters[1:]
+            names = tuple(parameter.name for parameter in parameters)
+            for convention in there:
+                named = not convention.functions or closure.function.name in convention.functions
+                if named and names[: len(convention.parameters)] == convention.parameters:
+                    self.machine.entries.append(EntryPoint(closure, convention.entry, ""))
+        self.run_entries()
 
     def visit(self, module: Module, wanted: Mapping[str, Collection[str]]) -> None:
         """Run every function in which one of these identifiers may mean one of its qualified names.
@@ -127,9 +150,9 @@ class Analysis:
             self._entries_done += 1
             function = point.closure.function
             key = (function.module.path, function.definition.node)
-            if key in self._entered:
-                continue
-            self._entered.add(key)
+            if self._entered.get(key, "") or (key in self._entered and not point.entry.label):
+                continue  # what is known by a label is better known than by a convention
+            self._entered[key] = point.entry.label
             self._started.add(key)
             line = function.module.source.point(function.at[0])[0]
             self.guarded(function.module, line, partial(self.enter, point))
@@ -161,16 +184,49 @@ class Analysis:
         for place, parameter in enumerate(parameters):
             kind = types.get(parameter.name) or types.get(str(place))
             annotated = machine.annotated_type(parameter.annotation, home)
-            if kind is not None:
+            injected = self.injected(parameter, home, point)
+            if injected is not None:
+                found[parameter.name] = injected
+            elif kind is not None and annotated is not None and any("." in str(name) for name in annotated.types):
+                found[parameter.name] = annotated
+            elif kind is not None:
                 found[parameter.name] = Value(types=frozenset({kind}))
             elif parameter.name in numeric or (annotated is not None and annotated.types & HARMLESS_TYPES):
                 found[parameter.name] = annotated or Value(types=frozenset({"int"}))
+            elif not entry.label:
+                found[parameter.name] = annotated or Value()
             elif annotated is not None and not annotated.types <= {"str", "bytes", "list", "dict", "tuple"}:
                 found[parameter.name] = self.annotated_parameter(annotated, point, frame, parameter.at)
             else:
                 taints = machine.sourced(entry.label, entry.trust, frame, parameter.at)
                 found[parameter.name] = Value(taints=taints, types=annotated.types if annotated else frozenset())
         return found
+
+    def injected(self, parameter: ir.Parameter, home: Frame, point: EntryPoint) -> Value | None:
+        """Give what `= Depends(function)` or `Annotated[…, Depends(function)]` makes a framework pass."""
+        machine = self.machine
+        noted = parameter.annotation
+        notes = noted.key.items if isinstance(noted, ir.Item) and isinstance(noted.key, ir.Sequence) else ()
+        for call in (parameter.default, *notes):
+            if not isinstance(call, ir.Call) or home.state is None:
+                continue
+            makers = [
+                machine.library.find(r.name)
+                for r in machine.quiet(call.function, home).references
+                if isinstance(r, Outside)
+            ]
+            if not call.arguments or not any(model is not None and "injects" in model.tags for model in makers):
+                continue
+            wanted = machine.quiet(call.arguments[0], home)
+            for reference in wanted.references:
+                if isinstance(reference, Closure):
+                    inner = EntryPoint(reference, point.entry, "")
+                    given = tuple(self.given(inner).items())
+                    frame = Frame(home.module, None, home, 0)
+                    value = machine.call_closure(reference, Arguments((), given, None, None), frame, call.at)
+                    share(frame.now)
+                    return value
+        return None
 
     def annotated_parameter(self, annotated: Value, point: EntryPoint, frame: Frame, at: tuple[int, int]) -> Value:
         """Give an object of a library as that object; fill one of a class of the program from outside."""
@@ -218,6 +274,12 @@ class Analysis:
     def skip(self, module: Module, line: int, why: Why, detail: str) -> None:
         """List what was not followed."""
         self.skipped.append(Skipped(module.path, line, why, detail))
+
+
+def imports(data: bytes, tops: tuple[str, ...]) -> bool:
+    """Tell whether a file imports one of these modules."""
+    names = b"|".join(re.escape(top.encode()) for top in tops)
+    return re.search(rb"^[ \t]*(?:from|import)[ \t][^\n]*\b(?:%b)\b" % names, data, re.MULTILINE) is not None
 
 
 def fault(error: BaseException) -> str:

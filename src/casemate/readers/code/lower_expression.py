@@ -43,6 +43,7 @@ class Expressions:
             "concatenated_string": self.strings,
             "attribute": self.attribute,
             "subscript": self.subscript,
+            "generic_type": self.generic,
             "slice": self.sliced,
             "call": self.call,
             "binary_operator": self.binary,
@@ -154,6 +155,13 @@ class Expressions:
         indexes = [self.expression(part) for part in node.children_by_field_name("subscript") if part.is_named]
         index = indexes[0] if len(indexes) == 1 else ir.Sequence(node.byte_range, "tuple", tuple(indexes))
         return ir.Item(node.byte_range, self.expression(node.child_by_field_name("value")), index)
+
+    def generic(self, node: Node) -> ir.Expr:
+        """`list[str]` in an annotation: what a subscript is elsewhere."""
+        value, *rest = named(node)
+        parts = [self.expression(part) for inner in rest for part in named(inner)]
+        key = parts[0] if len(parts) == 1 else ir.Sequence(node.byte_range, "tuple", tuple(parts))
+        return ir.Item(node.byte_range, self.expression(value), key)
 
     def sliced(self, node: Node) -> ir.Expr:
         """`low:high:step`."""

@@ -35,6 +35,10 @@ class Scan:
             checks.setdefault(word, []).append((f"call {word}", called))
         for top in library.tops | self.frameworks:
             checks.setdefault(top, []).append((f"import {top}", imported))
+        called_by_name = {name for convention in library.conventions for name in convention.functions}
+        for name in called_by_name:
+            checks.setdefault(name, []).append((f"function {name}", whole))
+        self.entrances = [f"import {top}" for top in self.frameworks] + [f"function {name}" for name in called_by_name]
         self.needles = {rule.name: frozenset(map(as_needle, rule.needles)) for rule in rules}
         for needle in frozenset[Needle]().union(*self.needles.values()):
             checks.setdefault(needle.text, []).append((needle, followed(needle)))
@@ -91,7 +95,7 @@ class Scan:
     def enters(self, path: str) -> bool:
         """Tell whether a file may hold functions that a framework calls."""
         found = self.found.get(path, frozenset())
-        return any(f"import {top}" in found for top in self.frameworks)
+        return any(mark in found for mark in self.entrances)
 
 
 def as_needle(needle: str | Needle) -> Needle:

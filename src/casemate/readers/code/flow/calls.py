@@ -38,6 +38,8 @@ LOOKUPS = frozenset(  # methods whose arguments choose among what is there
     {"get", "pop", "setdefault", "filter", "filter_by", "find", "find_one", "first", "get_or_404", "where"}
 )
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
+FORMATS = frozenset({"format", "format_map"})
+SCALARS = TEXTUAL | {"int", "float", "bool", "complex"}
 
 
 class Calls(Texts):
@@ -197,6 +199,8 @@ class Calls(Texts):
             result = self.container_method(receiver, name, arguments, frame)
             if result is not None:
                 return result
+        if name in FORMATS and receiver.taints and reveals(arguments):
+            self.arrive("format", f"str.{name}", "self", receiver, frame, node.at)
         if not receiver.references and (
             receiver.types <= TEXTUAL if receiver.types else receiver.constants is not None or not receiver.objects
         ):
@@ -260,6 +264,11 @@ class Calls(Texts):
 
     def enter(self, value: Value, reference: Decorating) -> None:
         """Remember the functions that a value may be as entries."""
+        for owner in sorted((kind for kind in value.types if isinstance(kind, Class)), key=str):
+            for name in reference.entry.methods:
+                method = owner.member(name)
+                if method is not None:
+                    self.enter(bound(method, value), reference)
         for function in ordered(value.references):
             if isinstance(function, Closure):
                 self.entries.append(EntryPoint(function, reference.entry, reference.route))
@@ -269,6 +278,15 @@ class Calls(Texts):
     def forced(self, reference: Deferred) -> Value:
         """Give what a decorator makes of a function."""
         raise NotImplementedError
+
+
+def reveals(arguments: Arguments) -> bool:
+    """Tell whether something is formatted that has attributes to look into: no number and no text."""
+    return any(
+        value.constants is None and (value.objects or value.references or not value.types <= SCALARS or not value.types)
+        for value in arguments.every()
+        if not (value.taints and not value.types and not value.objects)
+    )
 
 
 def bound(value: Value, receiver: Value) -> Value:

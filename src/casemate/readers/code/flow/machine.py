@@ -428,6 +428,8 @@ class Machine(Functions, Expressions, Statements):
                 return self.annotated_type(last, frame)
             case ir.Name() | ir.Attr():
                 return instance_of(self.quiet(annotation, frame).references, self.library)
+            case ir.Const() if isinstance(annotation.value, str):
+                return self.annotated_type(written(annotation), frame)
             case _:
                 return None
 
@@ -443,6 +445,17 @@ class Machine(Functions, Expressions, Statements):
                 module.frame.state = State({})
             share(module.frame.now)
         return module.frame
+
+
+def written(annotation: ir.Const) -> ir.Expr | None:
+    """Give the dotted name that an annotation in quotes is."""
+    first, *rest = str(annotation.value).split(".")
+    if not all(part.isidentifier() for part in (first, *rest)):
+        return None
+    found: ir.Expr = ir.Name(annotation.at, first)
+    for part in rest:
+        found = ir.Attr(annotation.at, found, part)
+    return found
 
 
 def definition(reference: Reference) -> tuple[str, int] | None:

@@ -69,7 +69,7 @@ class Builtins(Calls):
             case "getattr":
                 return self.get_attribute(arguments, frame, node)
             case "setattr":
-                return self.set_attribute(arguments, frame)
+                return self.set_attribute(arguments, frame, node)
             case "super":
                 return self.parent(arguments, frame)
             case "type" if len(arguments.positional) == 1 and first is not None:
@@ -226,10 +226,11 @@ class Builtins(Calls):
         found = self.attribute(value, name.text, frame, node.at)
         return join(found, arguments.positional[2]) if len(arguments.positional) > 2 else found
 
-    def set_attribute(self, arguments: Arguments, frame: Frame) -> Value:
-        """`setattr`."""
+    def set_attribute(self, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """`setattr`: whoever chooses the name chooses what is overwritten."""
         if len(arguments.positional) == 3:
             value, name, item = arguments.positional
+            self.arrive("assignment", "setattr", "name", name, frame, node.at)
             self.set_field(value, name.text or "<any>", item, frame)
         return constant(None)
 

@@ -101,6 +101,8 @@ class Libraries(Builtins):
 
     def part(self, value: Value, sink: Sink, frame: Frame) -> Value:
         """Give what of an argument the sink means."""
+        if sink.kind == "argument":
+            return self.options(value, frame, several=sink.argument.startswith("*"))
         if sink.keys:
             return Value(taints=merge_taints([self.element(value, frame).taints]))
         if sink.item is None or not value.objects:
@@ -111,6 +113,20 @@ class Libraries(Builtins):
         ):
             return Value()  # a list of which nobody knows what stands where: the rest of it is no first element
         return self.item(value, wanted, frame)
+
+    def options(self, value: Value, frame: Frame, *, several: bool) -> Value:
+        """Give what of the words of a command may be read as an option: all but the first, up to `--`."""
+        if not value.objects:
+            return value if several else Value()
+        found: list[tuple[Taint, ...]] = []
+        for cell in cells(value, frame.now):
+            places = sorted(key[1] for key in cell.items if isinstance(key[1], int))
+            words = [cell.items["int", place] for place in places]
+            ended = next((place for place, word in enumerate(words) if word.text == "--"), None)
+            found += [word.taints for word in words[1:ended] if word.prefix in {None, "", "-", "--"}]
+            if ended is None and words and cell.rest is not None:
+                found.append(cell.rest.taints)
+        return Value(taints=merge_taints(found))
 
     def arrive(self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At) -> None:
         """Let a value arrive in a sink."""
