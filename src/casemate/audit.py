@@ -141,10 +141,9 @@ class Run:
         """Apply the rules to one file."""
         ends = any(hit.module.path == path for hit in self.analysis.machine.hits.values())
         due = [rule for rule in self.rules if (ends if rule.kinds else False) or self.scan.has(path, rule)]
-        if not due and not self.scan.matters(path):
+        if not due:
             return
         view = FileView(self.analysis, path)
-        _ = view.source  # parsed even where nothing is due: a file that cannot be read whole is never silent
         for rule in due:
             try:
                 for hit in rule.check(view):

@@ -25,10 +25,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Needle:
-    """A text that stands in every file where a rule can be met, and a regular expression of what follows it at once."""
+    """A text that stands in every file where a rule can be met, and a regular expression of what follows it at once.
+
+    `beside` is a top module that the file must also name in an import.
+    """
 
     text: str
     then: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)

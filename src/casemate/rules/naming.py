@@ -12,6 +12,9 @@ TOKENS = frozenset({"token", "nonce", "salt", "otp", "csrf", "captcha", "session
 SECRETS = PASSWORDS | TOKENS | {"secret", "apikey", "credential", "credentials"}
 KEYS = frozenset("api secret private signing encryption access auth session crypto aes hmac master".split())  # noqa: SIM905 -- a list of words
 NO_SECRETS = frozenset({"tokenize", "tokenizer"})
+SESSIONS = frozenset(
+    {"session", "sid", "auth", "jwt", "remember", "rememberme", "sessid", "login", "refresh", "access"}
+)
 
 
 TEST = re.compile(r"(^|/)(tests?|testing|examples?|docs?|fixtures?)/|(^|/)(test_[^/]*|conftest|[^/]*_test)\.py$")
@@ -41,6 +44,12 @@ def secret(name: str) -> bool:
         (before in KEYS and after == "key") or (before, after) in {("session", "id"), ("verification", "code")}
         for before, after in pairs(parts)
     )
+
+
+def session_like(name: str) -> bool:
+    """Tell whether who has the cookie of this name is taken for somebody: `sessionid`, `auth`, `remember_me`."""
+    parts = words(name)
+    return secret(name) or bool(SESSIONS.intersection(parts)) or name.lower() in {"phpsessid", "jsessionid"}
 
 
 def within(inner: Location, outer: Location) -> bool:

@@ -5,6 +5,12 @@ import hmac
 from hashlib import new as make
 from hashlib import sha1
 
+from Crypto.Hash import MD5, SHA256
+from cryptography.hazmat.primitives import hashes
+from passlib.context import CryptContext
+from passlib.hash import bcrypt, md5_crypt
+from werkzeug.security import generate_password_hash
+
 
 class hashlib:
     @staticmethod
@@ -39,3 +45,48 @@ def mac(key, data):
 
 def strong(data):
     return h.new("sha512", data), h.blake2b(data)
+
+
+def configured(data, settings):
+    algorithm = settings.get("hash", "md5")
+    return make(algorithm, data)  # flag weak-hash
+
+
+def by_default(data, algorithm="sha1"):
+    return h.new(algorithm, data)  # flag weak-hash
+
+
+def strong_by_default(data, settings):
+    return h.new(settings.get("hash", "sha256"), data)
+
+
+def in_steps(password):
+    state = h.md5()  # flag weak-hash
+    state.update(password.encode())
+    return state.hexdigest()
+
+
+def said(data):
+    return h.md5(data, usedforsecurity=True)  # flag weak-hash
+
+
+def fast(user, password):
+    user.stored = h.sha512(password.encode()).hexdigest()  # flag weak-hash
+    user.salted = h.pbkdf2_hmac("sha256", password.encode(), user.salt, 600_000)
+
+
+def of_another_library(data):
+    state = hashes.Hash(hashes.SHA1())  # flag weak-hash
+    state.update(data)
+    MD5.new(data)  # flag weak-hash
+    SHA256.new(data)
+    return hashes.Hash(hashes.SHA256())
+
+
+def of_passwords(word):
+    md5_crypt.hash(word)  # flag weak-hash
+    bcrypt.verify(word, md5_crypt)
+    CryptContext(schemes=["hex_sha1", "bcrypt"])  # flag weak-hash
+    CryptContext(schemes=["bcrypt", "md5_crypt"], deprecated="auto")
+    generate_password_hash(word, method="md5")  # flag weak-hash
+    return generate_password_hash(word, method="scrypt")

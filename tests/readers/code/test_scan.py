@@ -16,28 +16,6 @@ def look(text: str) -> Scan:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "import os\nos.system(x)\n",
-        "import os, sys\nos . system (x)\n",
-        "from os import system as run\nsystem (x)\n",
-        "eval(x)\n",
-        "def f():\n    from subprocess import run\n    run(x)\n",
-        'password = "hX7!pq02-Lm"\n',
-    ],
-)
-def test_a_file_with_something_dangerous_matters(text: str) -> None:
-    assert look(text).matters("x.py")
-
-
-@pytest.mark.parametrize(
-    "text", ["x = 1\n", "# os.system\n", "def system(x):\n    return closest(x)\n", "import json\n", "medieval(x)\n"]
-)
-def test_a_file_without_does_not(text: str) -> None:
-    assert not look(text).matters("x.py")
-
-
-@pytest.mark.parametrize(
     ("text", "starts"),
     [
         ("import os\nx = os.environ\n", True),

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
+from tree_sitter import Language, Node, Parser, Tree
 
 from casemate.model.finding import Skipped, Why
 from casemate.model.location import Location
 from casemate.readers.files import LARGEST, read
 
 LANGUAGE = Language(tree_sitter_python.language())
-SCOPES = Query(LANGUAGE, "[(function_definition) (class_definition) (lambda)] @scope")
+SCOPES = frozenset({"function_definition", "class_definition", "lambda"})
 COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
 LAZY = re.compile(rb"^([ \t]*)lazy(?=[ \t]+(?:import|from)\b)", re.MULTILINE)
 DANGLING = re.compile(rb"^([^#\n]*[\w)\]])\.[ \t]*\n", re.MULTILINE)  # a dot that ends its line, not in a comment
@@ -111,31 +111,17 @@ class Source:
         """Give the place of a range of bytes."""
         return Location(self.path, *self.point(at[0]), *self.point(at[1]))
 
-    @cached_property
-    def scopes(self) -> tuple[list[int], list[tuple[int, int]]]:
-        """The functions, classes and lambdas in order: where each begins; where it ends, and which one it lies in."""
-        nodes = QueryCursor(SCOPES).captures(self.tree.root_node).get("scope", [])
-        starts, spans = list[int](), list[tuple[int, int]]()
-        open_ = list[int]()
-        for start, end in sorted({node.byte_range for node in nodes}, key=lambda span: (span[0], -span[1])):
-            while open_ and spans[open_[-1]][0] <= start:
-                open_.pop()
-            spans.append((end, open_[-1] if open_ else -1))
-            open_.append(len(starts))
-            starts.append(start)
-        return starts, spans
-
     def around(self, offset: int) -> list[int]:
         """Give where the functions, classes and lambdas around a place begin, the outermost first."""
-        starts, spans = self.scopes
         found = list[int]()
-        number = bisect_right(starts, offset) - 1
-        while number >= 0:
-            end, outer = spans[number]
-            if offset < end:
-                found.append(starts[number])
-            number = outer
-        return found[::-1]
+        cursor = self.tree.walk()
+        while cursor.goto_first_child_for_byte(offset) is not None:
+            node = cursor.node
+            if node is None or not node.start_byte <= offset < node.end_byte:
+                break
+            if node.type in SCOPES:
+                found.append(node.start_byte)
+        return found
 
     def text(self, at: tuple[int, int], most: int = 200) -> str:
         """Give the text of a range of bytes, cut after `most` characters."""

@@ -12,9 +12,10 @@ from casemate.readers.code.view import Code
 
 WORD = frozenset(b"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") | frozenset(range(0x80, 0x100))
 CALLED = re.compile(rb"[ \t]*\(")
-SPECIAL = frozenset({"__init__", "__call__", "__setitem__", "__getitem__", "__truediv__", "__enter__"})
 
-Mark: TypeAlias = str | Needle  # what is found: "word", "import top", "call name", or a needle
+TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|conftest|[^/]*_test)\.py$")
+
+Mark: TypeAlias = str | Needle  # what is found: "word", "import top", "function name", or a needle
 Check: TypeAlias = Callable[[bytes, int, int], bool]
 
 
@@ -24,16 +25,15 @@ class Scan:
     def __init__(self, library: Library, rules: Sequence[Rule[Code]]) -> None:
         """Build the automaton."""
         self.sources = sources(library)
+        self.far_sources = sources(library, only_far=True)
         self.frameworks = library.frameworks
         checks: dict[str, list[tuple[Mark, Check]]] = {}
         for word, names in self.sources.items():
             models = [library.models.get(name) for name in names]
             only_called = all(model is not None and model.parameters is not None for model in models)
             checks.setdefault(word, []).append((word, called if only_called else whole))
-        self.sinks = sinks(library)
-        for word in self.sinks:
-            checks.setdefault(word, []).append((f"call {word}", called))
-        for top in library.tops | self.frameworks:
+        beside = {needle.beside for rule in rules for needle in map(as_needle, rule.needles) if needle.beside}
+        for top in library.tops | self.frameworks | beside:
             checks.setdefault(top, []).append((f"import {top}", imported))
         called_by_name = {name for convention in library.conventions for name in convention.functions}
         for name in called_by_name:
@@ -46,9 +46,12 @@ class Scan:
         self.checks = [checks[text] for text in texts]
         self.automaton = BytesAhoCorasick([text.encode() for text in texts])
         self.found: dict[str, frozenset[Mark]] = {}
+        self.test_packages = set[str]()
 
     def look(self, path: str, data: bytes) -> None:
         """Remember what stands in a file."""
+        if path.endswith("tests/__init__.py"):
+            self.test_packages.add(path.removesuffix("__init__.py"))
         found: set[Mark] = set()
         waiting: dict[int, list[tuple[Mark, Check]]] = {}
         for place, start, end in self.automaton.find_matches_as_indexes(data, overlapping=True):
@@ -67,30 +70,32 @@ class Scan:
         marks = {mark for found in self.found.values() for mark in found if isinstance(mark, str)}
         return frozenset(mark.removeprefix("import ") for mark in marks if mark.startswith("import "))
 
-    def matters(self, path: str) -> bool:
-        """Tell whether anything dangerous can stand in a file, whoever calls it: such a file must be readable."""
-        found = self.found.get(path, frozenset())
-        if any(isinstance(mark, Needle) for mark in found):
-            return True
-        return any(
-            f"call {word}" in found and any(not top or f"import {top}" in found for top in tops)
-            for word, tops in self.sinks.items()
-        )
-
     def has(self, path: str, rule: Rule[Code]) -> bool:
         """Tell whether a pattern rule can be met in a file."""
-        return not self.needles[rule.name].isdisjoint(self.found.get(path, frozenset()))
+        found = self.found.get(path, frozenset())
+        return any(
+            needle in found and (not needle.beside or f"import {needle.beside}" in found)
+            for needle in self.needles[rule.name]
+        )
 
     def starts(self) -> Iterator[tuple[str, dict[str, set[str]]]]:
-        """Yield the files in which a source may stand, with the words it stands under."""
+        """Yield the files in which a source may stand, with the words it stands under.
+
+        In tests what the starter chose is no source: whoever runs them has written them.
+        """
         for path, found in self.found.items():
             wanted = {
                 word: names
-                for word, names in self.sources.items()
+                for word, names in (self.far_sources if self.tests(path) else self.sources).items()
                 if word in found and any(not top or f"import {top}" in found for top in map(top_of, names))
             }
             if wanted or self.enters(path):
                 yield path, wanted
+
+    def tests(self, path: str) -> bool:
+        """Tell whether a file is a test by its name, or lies in a package of tests."""
+        package = f"{path.rpartition('tests/')[0]}tests/"
+        return TESTS.search(path) is not None or (package in self.test_packages and path.startswith(package))
 
     def enters(self, path: str) -> bool:
         """Tell whether a file may hold functions that a framework calls."""
@@ -133,18 +138,7 @@ def top_of(name: str) -> str:
     return top if dot else ""
 
 
-def sinks(library: Library) -> dict[str, set[str]]:
-    """Give the words under which a sink is called, each with the top modules that have it."""
-    found: dict[str, set[str]] = {}
-    for name, model in library.models.items():
-        if model.sinks:
-            parts = name.split(".")
-            word = parts[-2] if parts[-1] in SPECIAL and len(parts) > 1 else parts[-1]
-            found.setdefault(word, set()).add(top_of(name))
-    return found
-
-
-def sources(library: Library) -> dict[str, set[str]]:
+def sources(library: Library, *, only_far: bool = False) -> dict[str, set[str]]:
     """Give, by the word under which it stands in a file, every name through which a source is reached.
 
     A method of a type is reached through what gives objects of the type.
@@ -156,7 +150,7 @@ def sources(library: Library) -> dict[str, set[str]]:
                 givers.setdefault(library.canonical(kind), set()).add(name)
     found: dict[str, set[str]] = {}
     for name, model in library.models.items():
-        if model.source is None:
+        if model.source is None or (only_far and not model.source.trust.far):
             continue
         owner = name.rpartition(".")[0]
         reached = {name}

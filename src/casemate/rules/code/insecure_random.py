@@ -8,16 +8,32 @@ made with it can be computed by somebody who asks for a few of their own.
 Use `secrets.token_urlsafe()`, `secrets.choice(…)` or `random.SystemRandom()`.
 
 ## Known misses
-Values whose name does not say what they are for. Generators of other libraries.
+Values whose name does not say what they are for. A number that a function gives back under a harmless name. Generators
+of other libraries.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
-from casemate.readers.code import Assignment, Call, Code
+from casemate.readers.code import Assignment, Call, Code, Value
 from casemate.rules import rule
-from casemate.rules.naming import secret, within
+from casemate.rules.cookies import Cookie, cookies
+from casemate.rules.naming import secret, session_like, within
+
+CALLED = re.compile(r"(\w+)\s*\(")
+QUOTED = re.compile(r"""(?<![fF])(["']).*?\1""")
+LOOKED_UP = re.compile(r"(?<=[\w)\]])\[[^\[\]]*\]")
+KEEPS = frozenset(
+    [
+        "abs", "b64encode", "bin", "bytes", "chr", "decode", "digest", "encode", "float", "format", "hex", "hexdigest",
+        "hexlify", "int", "join", "list", "lower", "map", "md5", "new", "oct", "range", "repr", "replace", "round",
+        "set", "sha1", "sha256", "str", "strip", "to_bytes", "tuple", "upper", "urlsafe_b64encode", "zfill",
+        "choice", "choices", "gauss", "getrandbits", "randbytes", "randint", "randrange", "random", "Random", "sample",
+        "triangular", "uniform",
+    ]
+)  # fmt: skip
 
 EXAMPLE = """
     import random
@@ -29,6 +45,11 @@ EXAMPLE = """
     def make_password():
         return str(random.randint(0, 10**8))  # flag
 
+    def invite():
+        number = random.random()  # flag
+        otp = str(number)[2:8]
+        return otp
+
     banner = random.choice(["a", "b"])
     key = random.choice(list(table))
     token = secrets.token_hex(16)
@@ -36,13 +57,43 @@ EXAMPLE = """
 """
 
 
-def purpose(call: Call, secrets: Sequence[Assignment]) -> str:
+def purpose(call: Call, given: Sequence[Assignment], user: Sequence[Cookie]) -> str:
     """Name what the number becomes if that must not be guessed, or ""."""
-    for given in secrets:
-        if within(call.location, given.value.location):
-            return given.target
+    for cookie in user:
+        if cookie.value is not None and within(call.location, cookie.value.location):
+            return f"the cookie {cookie.name}"
+    waiting, seen = [item for item in given if within(call.location, item.value.location)], set[Assignment]()
+    while waiting:
+        item = waiting.pop()
+        seen.add(item)
+        if secret(item.target):
+            return item.target
+        if item.kind != "name" or not keeps(item.value.text):
+            continue
+        for cookie in user:
+            if cookie.call.function == item.function and cookie.value is not None and uses(cookie.value, item):
+                return f"the cookie {cookie.name}"
+        waiting += [
+            other
+            for other in given
+            if other.function == item.function and uses(other.value, item) and other not in seen
+        ]
     function = last(call.function)
     return function if secret(function) else ""
+
+
+def keeps(text: str) -> bool:
+    """Tell whether everything that an expression calls leaves a number or a text what it is."""
+    return KEEPS.issuperset(CALLED.findall(text))
+
+
+def uses(value: Value, item: Assignment) -> bool:
+    """Tell whether an expression after an assignment holds its variable, as it is or as text, not to look up by it."""
+    at, there = value.location, item.location
+    if (at.line, at.column) <= (there.line, there.column) or item.target not in value.text or not keeps(value.text):
+        return False
+    text = LOOKED_UP.sub("", QUOTED.sub("", value.text))
+    return re.search(rf"(?<![\w.]){re.escape(item.target)}\b(?!\.\w+(?![\w(]))", text) is not None
 
 
 def last(path: str) -> str:
@@ -62,9 +113,11 @@ def last(path: str) -> str:
 )
 def insecure_random(code: Code) -> Iterator[Hit]:
     """Flag predictable numbers that reach a name that says secret."""
-    secrets = [given for given in code.assignments() if given.kind != "compare" and secret(given.target)]
-    if not secrets and not any(secret(last(path)) for path in code.functions()):
+    given = [item for item in code.assignments() if item.kind != "compare"]
+    user = [cookie for cookie in cookies(code) if session_like(cookie.name)]
+    names = [*(item.target for item in given), *map(last, code.functions())]
+    if not user and not any(secret(name) for name in names):
         return
     for call in code.calls(tag="weak-random"):
-        if name := purpose(call, secrets):
+        if name := purpose(call, given, user):
             yield Hit(call.location, f"{name} is made by a generator that can be predicted")

@@ -2,27 +2,34 @@
 
 ## Why
 An external entity names a file or an address, and the parser puts its content into the document: `/etc/passwd`, or
-the answer of a service inside. Nested entities grow to gigabytes.
+the answer of a service inside. A stylesheet does the same with `document()`.
 
 ## Fix
-With lxml: `etree.XMLParser(resolve_entities=False, no_network=True)`; since 5.0 its default resolves internal
-entities only. With `xml.sax`, leave `feature_external_ges` off. `xml.etree` fetches nothing.
+With lxml: leave `resolve_entities`, `load_dtd` and `dtd_validation` alone and require lxml 6.1. Since 5.0 a parser
+takes no external entities by itself, since 6.1 `iterparse` takes none either; where older ones are in use, pass
+`resolve_entities=False`. With `xml.sax`, leave `feature_external_ges` off; `xml.etree`, `xml.dom` and `defusedxml`
+fetch nothing by themselves. Give `etree.XSLT` an `access_control`.
 
 ## Known misses
-Parsers without a library model; entities that expat before 2.4.1 expands without limit.
+Parsers without a library model. A parser that another file made, or that a function gave: it is reported where it is
+made. Nested entities that expat before 2.4.1 expands without limit.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit
-from casemate.readers.code import Call, Code
+from casemate.readers.code import Call, Code, FlowHit
 from casemate.rules import judge, rule
+from casemate.rules.xml_parsers import ITERPARSE, Parsers
 
-OPENERS = {"resolve_entities": True, "load_dtd": True, "dtd_validation": True, "no_network": False}
-PARSERS = ("lxml.etree.XMLParser", "lxml.etree.ETCompatXMLParser", "lxml.etree.iterparse")
-GENERAL = frozenset({"xml.sax.handler.feature_external_ges", "xml.sax.handler.feature_external_pes"})
+STYLESHEET = "lxml.etree.XSLT"
+FETCHES = "this parser fetches what a document names"
+READ = "{source} is parsed by a parser that fetches what a document names"
+OLDER = "{source} is parsed with a default that fetches files before lxml "
+STYLED = "{source} is a stylesheet, which reads the files and addresses that it names"
 
 EXAMPLE = """
     import xml.etree.ElementTree
@@ -32,34 +39,34 @@ EXAMPLE = """
     from xml.sax.handler import feature_external_ges
 
     app = Flask(__name__)
-    parser = etree.XMLParser(resolve_entities=True)  # flag
-    reader = xml.sax.make_parser()
-    reader.setFeature(feature_external_ges, True)  # flag
-    reader.setFeature(feature_external_ges, False)
+    opened = etree.XMLParser(resolve_entities=True, no_network=False)
+    unused = etree.XMLParser(load_dtd=True)  # flag
     closed = etree.XMLParser(resolve_entities=False)
 
     @app.post("/feed")
     def feed():
+        etree.fromstring(request.data, opened)  # flag
         etree.fromstring(request.data)  # flag
         etree.fromstring(request.data, closed)
+        reader = xml.sax.make_parser()
+        reader.setFeature(feature_external_ges, True)
+        reader.parse(request.stream)  # flag
+        reader = xml.sax.make_parser()
+        xml.sax.parseString(request.data, xml.sax.ContentHandler())
         xml.etree.ElementTree.fromstring(request.data)
         return ""
 """
 
 
-def opened(call: Call) -> bool:
-    """Tell whether a parser is made that fetches entities."""
-    return any(
-        (value := call.argument(name)) is not None and value.constant is wanted for name, wanted in OPENERS.items()
-    )
-
-
-def feature_on(call: Call) -> bool:
-    """Tell whether external entities of `xml.sax` are switched on."""
-    name, state = call.argument("name", 0), call.argument("state", 1)
-    if name is None or state is None or state.constant not in (True, 1):
-        return False
-    return name.name in GENERAL or (isinstance(name.constant, str) and "external-" in name.constant)
+def judged(found: FlowHit, call: Call, parsers: Parsers) -> Hit | None:
+    """Give the hit of a remote document that a call parses."""
+    verdict = parsers.verdict(call)
+    if verdict:
+        return judge.hit(found, READ, Severity.HIGH)
+    if verdict is None and found.sink.startswith("lxml."):
+        message = OLDER + ("6.1" if call.name == ITERPARSE else "5")
+        return replace(judge.hit(found, message, Severity.MEDIUM), confidence=Confidence.LOW)
+    return None
 
 
 @rule(
@@ -72,12 +79,15 @@ def feature_on(call: Call) -> bool:
     example=EXAMPLE,
 )
 def xml_external_entities(code: Code) -> Iterator[Hit]:
-    """Report parsers told to fetch, and remote documents that reach a parser whose default depends on its version."""
-    for call in code.calls(*PARSERS):
-        if opened(call):
-            yield Hit(call.location, "this parser fetches what a document names")
-    for call in code.calls("xml.sax.xmlreader.XMLReader.setFeature"):
-        if feature_on(call):
-            yield Hit(call.location, "this parser fetches what a document names")
-    message = "{source} is parsed with a default that fetches entities before lxml 5"
-    yield from judge.flows(code, "xml", message=message, remote=Severity.MEDIUM)
+    """Report remote documents that reach a parser which fetches, and such parsers of which no document is known."""
+    parsers = Parsers(code)
+    for found in judge.worst(code, "xml"):
+        call = parsers.parsing.get(found.location)
+        if found.sink == STYLESHEET and found.trust.far:
+            yield judge.hit(found, STYLED, Severity.HIGH)
+        elif call is not None and found.trust.far:
+            hit = judged(found, call, parsers)
+            if hit is not None:
+                yield hit
+    for location in parsers.rest():
+        yield Hit(location, FETCHES, severity=Severity.MEDIUM)

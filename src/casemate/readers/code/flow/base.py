@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 from casemate.libraries import Entry, Library
@@ -75,6 +76,7 @@ class Base(ABC):
         self.called: set[tuple[str, int]] = set()
         self.unfollowed: dict[tuple[str, ir.At], str] = {}
         self.closures: dict[tuple[str, int], Closure] = {}
+        self.told: Callable[[Frame, Closure | str], None] | None = None  # of each call: from where, and what of
 
     def spend(self, units: int = 1) -> None:
         """Count work. Raises OutOfBudget where there is none left."""

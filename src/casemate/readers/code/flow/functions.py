@@ -6,6 +6,7 @@ from casemate.readers.code import ir
 from casemate.readers.code.flow.base import DEEPEST_CALL, DEEPEST_PLAIN, Arguments
 from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.guards import ALL, Guards
+from casemate.readers.code.flow.program import Function
 from casemate.readers.code.flow.state import Cell, Frame, Heap, State, join_states, reach
 from casemate.readers.code.flow.summaries import Abstraction, Return, Summary
 from casemate.readers.code.flow.values import (
@@ -20,6 +21,7 @@ from casemate.readers.code.flow.values import (
 
 MOST_SHAPES = 24  # of one function; beyond, constants no longer make a shape of their own
 NO_ARGUMENTS = Arguments((), (), None, None)
+LARGE = 1200  # bytes of a function that is called without labels only from where analysis starts
 SMALL = 500  # bytes of a function that is specialised for constants even where nothing in them is labelled
 SCALARS = frozenset({"str", "bytes", "int", "float", "bool", "complex"})
 
@@ -50,7 +52,7 @@ class Functions(Guards):
         key = (key_of, shape, id(closure.frame) if nested else 0)
         summary = None if nested else self.summaries.get(key)
         if summary is None:
-            if key in self.running or frame.depth > (DEEPEST_PLAIN if plain else DEEPEST_CALL):
+            if key in self.running or frame.depth > self.deepest(function, plain=plain):
                 self.running[key] = True
                 return None
             self.shapes[key_of] = self.shapes.get(key_of, 0) + 1
@@ -63,6 +65,15 @@ class Functions(Guards):
         self.bring_back(summary, back, frame)
         self.last_return = back
         return summary
+
+    def deepest(self, function: Function, *, plain: bool) -> int:
+        """Give from which depth on a function is no longer called: what carries no label is only needed for its type.
+
+        Large functions rarely are what gives a type; what needs every call as it is looks deeper.
+        """
+        if not plain:
+            return DEEPEST_CALL
+        return DEEPEST_PLAIN if function.size < LARGE or self.every_context else 0
 
     def run_rounds(
         self, closure: Closure, variables: dict[str, Value], enter: Abstraction, frame: Frame, key: object
@@ -159,6 +170,8 @@ class Functions(Guards):
     def call_closure(self, closure: Closure, arguments: Arguments, frame: Frame, at: ir.At) -> Value:
         """Call a function of the program through its summary."""
         self.spend(5)
+        if self.told is not None:
+            self.told(frame, closure)
         summary = self.summarise_call(closure, arguments, frame, at)
         if summary is None:
             taints = [tuple(t._replace(sure=False) for t in reach(v, frame.now)) for v in arguments.every()]

@@ -61,6 +61,8 @@ class Libraries(Builtins):
 
     def note(self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call) -> None:
         """Remember the call for rules and capabilities; what was seen where analysis started counts most."""
+        if self.told is not None:
+            self.told(frame, name)
         calls = self.seen.setdefault(frame.module.path, {}).setdefault(node.at, [])
         heap = Heap()
         for value in (*arguments.every(), *((receiver,) if receiver is not None else ())):

@@ -222,6 +222,7 @@ class Program:
         self.modules: dict[str, Module] = {}
         self._load = load
         self._found: dict[tuple[str, str], str | None] = {}
+        self._bases: dict[str, tuple[str, ...]] = {}
         names = {part for path in self.paths for part in path.split(os.sep)}
         self._parts = {part.removesuffix(".py") for part in names}
 
@@ -253,18 +254,28 @@ class Program:
         return self.module(path) if path is not None else None
 
     def _look_up(self, name: str, directory: str) -> str | None:
-        if name.partition(".")[0] not in self._parts:
+        if name.partition(".")[0] not in self._parts or name.rpartition(".")[2] not in self._parts:
             return None
         relative = name.replace(".", os.sep)
-        top = self.top(directory)
-        above = [folder for folder in parents(below(top, "x")) if self.within(folder)]
-        for base in dict.fromkeys((top, *above, *self.roots)):
-            for root in (base, below(base, "src")):
-                for candidate in (f"{relative}{os.sep}__init__.py", f"{relative}.py"):
-                    path = below(root, candidate)
-                    if path in self.paths:
-                        return path
+        ends = (f"{relative}{os.sep}__init__.py", f"{relative}.py")
+        for base in self.bases(directory):
+            for end in ends:
+                path = base + end
+                if path in self.paths:
+                    return path
         return None
+
+    def bases(self, directory: str) -> tuple[str, ...]:
+        """Give what may stand before the relative path of a module that a file of a directory imports."""
+        found = self._bases.get(directory)
+        if found is None:
+            top = self.top(directory)
+            above = [folder for folder in parents(below(top, "x")) if self.within(folder)]
+            folders = dict.fromkeys((top, *above, *self.roots))
+            roots = [root for folder in folders for root in (folder, below(folder, "src"))]
+            there = [root for root in roots if root in self.directories or root == os.curdir]
+            found = self._bases[directory] = tuple(below(root, "") for root in there)
+        return found
 
     def within(self, folder: str) -> bool:
         """Tell whether a folder is one of the roots or inside one."""

@@ -68,27 +68,31 @@ class State:
         """Give a state that changes on its own."""
         return State(dict(self.variables), Heap(self.heap))
 
-    def same(self, other: State) -> bool:
-        """Tell whether a fixpoint is reached."""
+    def same(self, other: State, youngest: int) -> bool:
+        """Tell whether a fixpoint is reached; objects that were made after `youngest` do not count."""
         return (
             self.variables.keys() == other.variables.keys()
-            and self.heap.keys() == other.heap.keys()
-            and all(v is other.variables[k] or v.same(other.variables[k]) for k, v in self.variables.items())
-            and all(c is other.heap[k] or same_cell(c, other.heap[k]) for k, c in self.heap.items())
+            and all(key.number > youngest for key in self.heap.keys() ^ other.heap.keys())
+            and all(v is other.variables[k] or v.same(other.variables[k], youngest) for k, v in self.variables.items())
+            and all(
+                key.number > youngest or cell is other.heap[key] or same_cell(cell, other.heap[key], youngest)
+                for key, cell in self.heap.items()
+            )
         )
 
 
-def same_cell(left: Cell, right: Cell) -> bool:
+def same_cell(left: Cell, right: Cell, youngest: int) -> bool:
     """Tell whether two contents are equal as far as a fixpoint goes."""
     return (
         left.exact == right.exact
         and left.items.keys() == right.items.keys()
         and left.attributes.keys() == right.attributes.keys()
         and (
-            left.rest is right.rest or (left.rest is not None and right.rest is not None and left.rest.same(right.rest))
+            left.rest is right.rest
+            or (left.rest is not None and right.rest is not None and left.rest.same(right.rest, youngest))
         )
-        and all(v is right.items[k] or v.same(right.items[k]) for k, v in left.items.items())
-        and all(v is right.attributes[k] or v.same(right.attributes[k]) for k, v in left.attributes.items())
+        and all(v is right.items[k] or v.same(right.items[k], youngest) for k, v in left.items.items())
+        and all(v is right.attributes[k] or v.same(right.attributes[k], youngest) for k, v in left.attributes.items())
     )
 
 

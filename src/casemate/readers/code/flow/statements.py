@@ -136,7 +136,7 @@ class Statements(Base):
         """Run a loop to a small fixpoint."""
         outer_jumps, frame.jumps = frame.jumps, []
         entry = frame.now.copy()
-        current = entry
+        current, youngest = entry, self.fresh
         for number in range(MOST_ROUNDS):
             frame.state = current.copy()
             self.spend_on(current)
@@ -147,7 +147,7 @@ class Statements(Base):
             for state in continued:
                 after = join_states(after, state)
             merged = join_states(current, after) or current
-            if merged.same(current):
+            if merged.same(current, youngest):
                 current = merged
                 break
             current = widen(current, merged) if number else merged

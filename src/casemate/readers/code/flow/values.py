@@ -215,12 +215,15 @@ class Value:
         only = self.constant
         return only[1] if only is not None and isinstance(only[1], str) else None
 
-    def same(self, other: Value) -> bool:
-        """Tell whether two values are equal as far as a fixpoint goes: the ways of labels do not count."""
+    def same(self, other: Value, youngest: int | None = None) -> bool:
+        """Tell whether two values are equal as far as a fixpoint goes: the ways of labels do not count.
+
+        Nor do objects that were made after `youngest`: every round of a loop makes its own.
+        """
         return (
             self.constants == other.constants
             and self.types == other.types
-            and self.objects == other.objects
+            and (self.objects == other.objects or (youngest is not None and alike(self, other, youngest)))
             and self.prefix == other.prefix
             and self.references == other.references
             and (
@@ -240,6 +243,11 @@ class Value:
             self.objects,
             self.prefix,
         )
+
+
+def alike(one: Value, other: Value, youngest: int) -> bool:
+    """Tell whether two values may be the same objects, apart from those that are younger."""
+    return all(place.number > youngest for place in one.objects ^ other.objects)
 
 
 UNKNOWN_VALUE = Value()

@@ -1,0 +1,69 @@
+r"""Text from outside becomes part of a header.
+
+## Why
+A line break ends a header. What follows is the next header, or the body: whoever sends it sets cookies, puts a page of
+their own into a cache, or writes the text of a mail.
+
+## Fix
+Refuse line breaks before: `if "\r" in value or "\n" in value: abort(400)`, or take them out. Frameworks such as Flask
+and Django refuse them by themselves; `http.server` writes what it is given. For mail use `email.message.EmailMessage`,
+which refuses them, in the place of `MIMEText` and `MIMEMultipart`.
+
+## Known misses
+Answers that are put together as text and written to a socket. Headers that are passed to a WSGI server as a list.
+"""
+
+from collections.abc import Iterator
+
+from casemate.model.finding import Confidence, Severity
+from casemate.model.rule import Hit
+from casemate.readers.code import Code, FlowHit
+from casemate.rules import judge, rule
+
+# What http.server took from one line of the request; a line break comes into it by decoding only.
+ONE_LINE = frozenset({"the path of a request", "a header of a request"})
+DECODERS = tuple(f"urllib.parse.{name}" for name in ("unquote", "unquote_plus", "parse_qs", "parse_qsl"))
+
+EXAMPLE = """
+    from email.message import EmailMessage
+    from email.mime.text import MIMEText
+    from http.server import BaseHTTPRequestHandler
+    from urllib.parse import unquote
+
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            place = unquote(self.path)
+            self.send_response(302)
+            self.send_header("Location", place)  # flag
+            self.send_header("Content-Length", str(len(place)))
+            self.end_headers()
+            letter = MIMEText("text")
+            letter["Subject"] = place  # flag
+            letter = EmailMessage()
+            letter["Subject"] = place
+"""
+
+
+def served(found: FlowHit) -> bool:
+    """Tell whether a header of `http.server` is written."""
+    return found.sink.startswith("http.server.")
+
+
+@rule(
+    severity=Severity.MEDIUM,
+    confidence=Confidence.HIGH,
+    cwe=113,
+    kinds=("header",),
+    example=EXAMPLE,
+)
+def header_injection(code: Code) -> Iterator[Hit]:
+    """Report remote values in headers; those of a mail are refused when it is written by newer Pythons."""
+    for found in judge.worst(code, "header"):
+        if not found.trust.far or (found.source in ONE_LINE and served(found) and not any(code.calls(*DECODERS))):
+            continue
+        if found.sink.startswith("email."):
+            message = "{source} becomes a header of a mail; Python before 3.13.12 lets its line breaks end the headers"
+            yield judge.hit(found, message, Severity.LOW)
+        else:
+            yield judge.hit(found, "{source} becomes part of a header that {sink} writes", Severity.MEDIUM)
