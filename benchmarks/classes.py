@@ -16,6 +16,7 @@ FLOWS: dict[str, frozenset[str]] = {
     "path": frozenset({"path"}),
     "archive": frozenset({"archive", "path"}),
     "url": frozenset({"url"}),
+    "link": frozenset({"url", "html"}),
     "redirect": frozenset({"redirect"}),
     "deserialization": frozenset({"deserialization", "yaml"}),
     "xml": frozenset({"xml"}),
@@ -102,6 +103,7 @@ QUERIES: dict[str, str] = {
 # Rules of semgrep by class: the first that matches `CWE id`; "" is not modelled.
 RULES: tuple[tuple[str, str], ...] = (
     (r".* tainted-sql-string", "sql"),
+    (r".* tainted-url-host", "link"),
     (r".* mass-assignment", "assignment"),
     (r".* (?:render-template-string|dangerous-template-string)", "template"),
     (r"\d+ (?:globals|locals)-(?:as|misuse).*|\d+ dangerous-globals-use", ""),
@@ -144,9 +146,9 @@ BANDIT = {
     "command": "B602 B603 B604 B605 B606 B607 B609 B601",
     "code": "B102 B307",
     "html": "B308 B703 B704",
-    "path": "",
     "archive": "B202",
     "url": "B310",
+    "link": "B310",
     "deserialization": "B301 B302 B506 B614",
     "xml": "B313 B314 B315 B316 B317 B318 B319 B320",
     "bind": "B104",

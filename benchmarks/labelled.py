@@ -209,7 +209,7 @@ def measure(part: Part, root: Path, arguments: argparse.Namespace) -> str:
     print(f"\n## {part.name}: {len(files)} files with labels")
     for title, kinds, audits in (
         ("modelled flows", FLOWS, False),
-        ("audit rules about flows: any argument that is no constant (not in the marks)", FLOWS, True),
+        ("flows, rules that name no source: any argument that is no constant (not in the marks)", FLOWS, True),
         ("pattern classes (not in the marks)", PATTERNS, None),
     ):
         chosen = [label for label in every if audits is None or label.audit is audits]

@@ -13,8 +13,8 @@ semgrep-rules: `# ruleid: x` before a line is bad, `# ok: x` is good; `deeprulei
 where the CWE says too little. Rules that search (no `mode: taint`) in several statements, and rules about the text that
 is built rather than about what it is given to, label the place where the flow starts or passes, not the sink: for these
 a flow through the line counts as well, for good and for bad; for patterns of several statements, the lines up to the
-next label. Audit rules (`subcategory: audit`, no taint, no request in their patterns) label every use whose argument is
-no constant, whoever chose it: they are listed by themselves.
+next label. Rules that name no source (no taint, no request in their patterns) label every use whose argument is no
+constant, whoever chose it: they are listed by themselves.
 """
 
 import ast
@@ -148,7 +148,10 @@ def codeql(root: Path) -> list[Label]:
     found: list[Label] = []
     for folder in sorted({path.parent for path in root.rglob("*.expected") if path.parent.name != "CONSISTENCY"}):
         labels: dict[tuple[Path, tuple[int, int]], Label] = {}
-        files = sorted(folder.glob("*.expected"), key=lambda path: (path.stem not in QUERIES, path.name))
+        files = sorted(
+            folder.glob("*.expected"),
+            key=lambda path: (path.stem not in QUERIES, path.stem.endswith("Test"), path.name),
+        )
         for expected in files:
             kind = QUERIES.get(expected.stem, "")
             for name, lines in rows(expected):
@@ -194,11 +197,10 @@ def rules(root: Path) -> dict[tuple[Path | None, str], Rule]:
             key = f"{cwe[1] if cwe else 0} {rule['id']}"
             kind = next((kind for pattern, kind in RULES if re.fullmatch(pattern, key)), "")
             tainted = rule.get("mode") == "taint" and "avoid-sqlalchemy-text" not in key
-            named = any(map(ASKED.search, strings(rule))) or "vuln" in str(about.get("subcategory"))
             found[path.parent, rule["id"]] = found[None, rule["id"]] = Rule(
                 kind,
                 security=about.get("category") == "security" or "security" in path.parts,
-                audit=not tainted and not named,
+                audit=not tainted and not any(map(ASKED.search, strings(rule))),
                 through=bool(BUILT.search(key)) or (not tainted and any(map(SEVERAL.search, strings(rule)))),
             )
     return found
@@ -243,8 +245,9 @@ def labelled(path: Path, line: int, marks: Iterable[tuple[bool, Rule, str]]) -> 
     for bad, rule, name in marks:
         if rule.security:
             place = spread(path, line, whole=True)
-            label = Label(path, (place,), bad, rule.kind, name, rule.audit, rule.through)
-            old = by_kind.get((rule.kind, rule.audit))
+            kind = "url" if rule.kind == "link" and not bad else rule.kind  # its good lines may still be bad HTML
+            label = Label(path, (place,), bad, kind, name, rule.audit, rule.through)
+            old = by_kind.get((kind, rule.audit))
             if old is None or (bad and not old.bad):
-                by_kind[rule.kind, rule.audit] = label
+                by_kind[kind, rule.audit] = label
     yield from by_kind.values()

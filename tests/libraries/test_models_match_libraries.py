@@ -8,11 +8,14 @@ import sys
 import tarfile
 import textwrap
 import tomllib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import django
 import pytest
+from django.conf import settings
 
 import casemate.libraries
 from casemate.libraries import Model, load, reader
@@ -39,6 +42,16 @@ def cases() -> Iterator[tuple[Path, Model]]:
 
 
 CASES = list(cases())
+pytestmark = pytest.mark.filterwarnings("ignore")  # what libraries say of each other while they are imported
+
+
+@pytest.fixture(scope="module", autouse=True)
+def configured() -> None:
+    """Some of Django can be imported only where there are settings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"])
+        django.setup()
 
 
 @pytest.fixture(autouse=True)
@@ -80,16 +93,16 @@ def parent_and_member(name: str, *, builtin: bool) -> tuple[object, object | Non
 
 
 def mentions(owner: object, member: str) -> bool:
-    """Tell whether the class, or one that it extends, annotates the attribute or gives it to its instances."""
+    """Tell whether the class, one that it extends, or what makes it, annotates the attribute or gives it to others."""
     assert isinstance(owner, type)
-    for kind in owner.__mro__[:-1]:
+    for kind in (*owner.__mro__[:-1], *type(owner).__mro__[:-2]):
         if member in inspect.get_annotations(kind):
             return True
         try:
             source = textwrap.dedent(inspect.getsource(kind))
         except (OSError, TypeError):
             continue
-        if re.search(rf"\bself\.{re.escape(member)}\b", source):
+        if re.search(rf"\bself\.{re.escape(member)}\b|add_to_class\(\"{re.escape(member)}\"", source):
             return True
     return False
 

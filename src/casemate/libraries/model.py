@@ -88,6 +88,7 @@ class Entry:
     types: tuple[tuple[str, str], ...] = ()  # parameter name, or position as text → type
     result: str = ""
     methods: tuple[str, ...] = ()  # of an object that is passed: what is called is these
+    when: When = ()  # for `result` to hold
 
 
 @dataclass(frozen=True, slots=True)

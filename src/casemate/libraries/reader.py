@@ -30,7 +30,7 @@ KEYS = frozenset(
         "propagates", "guards", "entry", "raises", "tags", "note",
     ]
 )  # fmt: skip
-ENTRY_KEYS = frozenset({"of", "trust", "label", "types", "result", "methods"})
+ENTRY_KEYS = frozenset({"of", "trust", "label", "types", "result", "methods", "when"})
 
 
 class Table:
@@ -169,7 +169,7 @@ def entry(table: Table) -> Entry:
     if result and result not in KINDS:
         raise InputError(f"{table.where}: unknown kind {result!r}")
     methods = table.texts("methods")
-    return Entry(table.text("of", None), trust(table), table.text("label"), pairs, result, methods)
+    return Entry(table.text("of", None), trust(table), table.text("label"), pairs, result, methods, when(table))
 
 
 def convention(tops: tuple[str, ...], table: Table) -> Convention:

@@ -16,12 +16,15 @@ from casemate.readers.code.flow.base import Arguments, EntryPoint, OutOfBudget
 from casemate.readers.code.flow.machine import Machine, share
 from casemate.readers.code.flow.program import Class, Module, Program
 from casemate.readers.code.flow.state import Frame
-from casemate.readers.code.flow.values import Closure, Outside, Value
+from casemate.readers.code.flow.values import Closure, Outside, Value, constant
 from casemate.readers.code.names import Names
 from casemate.readers.code.parse import Source
 
 HARMLESS_TYPES = frozenset({"int", "float", "bool", "complex", "uuid.UUID", "datetime.date", "datetime.datetime"})
-NUMERIC_ROUTE = re.compile(r"<(?:int|float|uuid)(?:\([^)]*\))?:(\w+)>")
+ENUMS = frozenset({"enum.Enum", "enum.StrEnum", "enum.IntEnum", "enum.Flag", "enum.IntFlag"})
+NUMERIC_ROUTE = re.compile(
+    r"[<{](?:(?:int|float|uuid)(?:\([^)]*\))?:(\w+)|(\w+):(?:int|float|uuid|dt|\\d\+)\b[^>}]*)[>}]"
+)
 MOST_ROUNDS = 3  # of running everything again because a field was stored
 MOST_PLACES = 20_000  # of one word in one file, texts and comments included
 MOST_USES = 2000  # of them that are looked at
@@ -164,6 +167,8 @@ class Analysis:
         if entry.result:
             for value, state, at in frame.results:
                 frame.state = state
+                if value.types == {"tuple"} and value.objects:
+                    value = self.machine.item(value, constant(0), frame)
                 objects = any(isinstance(kind, Class) or kind not in {"str", "bytes"} for kind in value.types)
                 if not objects and not value.objects:
                     self.machine.arrive(
@@ -173,8 +178,7 @@ class Analysis:
     def given(self, point: EntryPoint) -> dict[str, Value]:
         """Give the parameters of an entry: chosen by somebody else, unless they are objects or numbers."""
         machine, function, entry = self.machine, point.closure.function, point.entry
-        home = machine.home(point.closure)
-        numeric = set(NUMERIC_ROUTE.findall(point.route))
+        numeric = {one or other for one, other in NUMERIC_ROUTE.findall(point.route)}
         types = dict(entry.types)
         found: dict[str, Value] = {}
         parameters = function.definition.parameters
@@ -183,7 +187,9 @@ class Analysis:
         frame = Frame(function.module, function, point.closure.frame, 0)
         for place, parameter in enumerate(parameters):
             kind = types.get(parameter.name) or types.get(str(place))
-            annotated = machine.annotated_type(parameter.annotation, home)
+            annotation, home = self.written_out(parameter.annotation, machine.home(point.closure))
+            parameter = parameter._replace(annotation=annotation)  # noqa: PLW2901 -- the same, written out
+            annotated = machine.annotated_type(annotation, home)
             injected = self.injected(parameter, home, point)
             if injected is not None:
                 found[parameter.name] = injected
@@ -191,6 +197,8 @@ class Analysis:
                 found[parameter.name] = annotated
             elif kind is not None:
                 found[parameter.name] = Value(types=frozenset({kind}))
+            elif annotated is not None and self.holds_numbers(parameter.annotation, home):
+                found[parameter.name] = annotated
             elif parameter.name in numeric or (annotated is not None and annotated.types & HARMLESS_TYPES):
                 found[parameter.name] = annotated or Value(types=frozenset({"int"}))
             elif not entry.label:
@@ -201,6 +209,38 @@ class Analysis:
                 taints = machine.sourced(entry.label, entry.trust, frame, parameter.at)
                 found[parameter.name] = Value(taints=taints, types=annotated.types if annotated else frozenset())
         return found
+
+    def written_out(self, annotation: ir.Expr | None, home: Frame, depth: int = 3) -> tuple[ir.Expr | None, Frame]:
+        """Give what a module gives a name to, and where: `SessionDep = Annotated[…]`."""
+        if not isinstance(annotation, ir.Name):
+            return annotation, home
+        for statement in home.module.body:
+            match statement:
+                case ir.Assign() if isinstance(statement.value, ir.Item):
+                    maker = statement.value.value
+                    word = maker.name if isinstance(maker, ir.Attr) else maker.id if isinstance(maker, ir.Name) else ""
+                    named = any(isinstance(t, ir.Name) and t.id == annotation.id for t in statement.targets)
+                    if word == "Annotated" and named:
+                        return statement.value, home
+                case ir.Import() if statement.bound == annotation.id and statement.member and depth:
+                    name = self.machine.absolute(statement.module, statement.level, home)
+                    module = self.program.resolve(name, home.module.path)
+                    if module is not None and module is not home.module:
+                        inner = ir.Name(annotation.at, statement.member)
+                        wanted, frame = self.written_out(inner, self.machine.module_frame(module), depth - 1)
+                        return (wanted, frame) if wanted is not inner else (annotation, home)
+                case _:
+                    pass
+        return annotation, home
+
+    def holds_numbers(self, annotation: ir.Expr | None, home: Frame) -> bool:
+        """Tell whether an annotation is a list of numbers or the like."""
+        if not isinstance(annotation, ir.Item):
+            return False
+        if isinstance(annotation.key, ir.Sequence):
+            return bool(annotation.key.items) and self.holds_numbers(annotation.key.items[0], home)
+        inner = self.machine.annotated_type(annotation.key, home)
+        return inner is not None and bool(inner.types) and inner.types <= HARMLESS_TYPES
 
     def injected(self, parameter: ir.Parameter, home: Frame, point: EntryPoint) -> Value | None:
         """Give what `= Depends(function)` or `Annotated[…, Depends(function)]` makes a framework pass."""
@@ -217,7 +257,7 @@ class Analysis:
             ]
             if not call.arguments or not any(model is not None and "injects" in model.tags for model in makers):
                 continue
-            wanted = machine.quiet(call.arguments[0], home)
+            wanted = machine.marked("contextmanager", machine.quiet(call.arguments[0], home))
             for reference in wanted.references:
                 if isinstance(reference, Closure):
                     inner = EntryPoint(reference, point.entry, "")
@@ -230,7 +270,8 @@ class Analysis:
 
     def annotated_parameter(self, annotated: Value, point: EntryPoint, frame: Frame, at: tuple[int, int]) -> Value:
         """Give an object of a library as that object; fill one of a class of the program from outside."""
-        if any(isinstance(kind, Class) for kind in annotated.types):
+        owners = [kind for kind in annotated.types if isinstance(kind, Class)]
+        if owners and not all(ENUMS.intersection(owner.ancestors_outside()) for owner in owners):
             taints = self.machine.sourced(point.entry.label, point.entry.trust, frame, at)
             return annotated.but(taints=taints)
         return annotated

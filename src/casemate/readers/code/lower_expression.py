@@ -126,7 +126,11 @@ class Expressions:
                 text = content(child.text or b"", prefix, interpolated=True)
                 found.append(ir.Const(child.byte_range, text))
             elif child.type == "interpolation":
-                found.append(self.expression(child.child_by_field_name("expression")))
+                inner = self.expression(child.child_by_field_name("expression"))
+                conversion = child.child_by_field_name("type_conversion")
+                if conversion is not None and conversion.text in {b"!r", b"!a"}:
+                    inner = ir.Call(child.byte_range, ir.Name(child.byte_range, "repr"), (inner,), ())
+                found.append(inner)
                 specification = child.child_by_field_name("format_specifier")
                 found += [
                     self.expression(nested.child_by_field_name("expression"))

@@ -36,6 +36,7 @@ class Scan:
         for top in library.tops | self.frameworks | beside:
             checks.setdefault(top, []).append((f"import {top}", imported))
         called_by_name = {name for convention in library.conventions for name in convention.functions}
+        called_by_name |= {c.parameters[-1] for c in library.conventions if not c.tops and not c.functions}
         for name in called_by_name:
             checks.setdefault(name, []).append((f"function {name}", whole))
         self.entrances = [f"import {top}" for top in self.frameworks] + [f"function {name}" for name in called_by_name]

@@ -45,7 +45,12 @@ EXAMPLE = """
     severity=Severity.MEDIUM,
     confidence=Confidence.HIGH,
     cwe=(295, 322),
-    needles=("AutoAddPolicy", "WarningPolicy", Needle("Transport", r"\s*\(", "paramiko")),
+    needles=(
+        "AutoAddPolicy",
+        "WarningPolicy",
+        Needle("Transport", r"\s*\(", "paramiko"),
+        Needle("connect", r"\s*\(", "paramiko"),
+    ),
     capabilities=(Capability.NET_CONNECT,),
     example=EXAMPLE,
 )

@@ -49,7 +49,11 @@ class Calls(Texts):
         """Give `value.name`."""
         found: list[Value] = []
         for reference in ordered(value.references):
-            if value.types and isinstance(reference, Outside) and not self.library.known(f"{reference.name}.{name}"):
+            if isinstance(reference, Outside) and (value.types or value.taints):
+                told = self.library.known(f"{reference.name}.{name}")
+            else:
+                told = not (isinstance(reference, Method) and value.taints)
+            if not told:
                 continue  # an object of a known type: the type tells
             inner = self.of_reference(reference, name, frame, at)
             if inner is not None:
@@ -158,6 +162,9 @@ class Calls(Texts):
         if name == "parent" and value.constants is not None and kind.startswith("pathlib."):
             return paths.parent(value, Value(taints=value.taints, types=value.types))
         if model is None:
+            dynamic = self.library.member(kind, "__getattr__")
+            if dynamic is not None and dynamic.returns and not name.startswith("_"):
+                return Value(types=frozenset({dynamic.returns}))
             if kind in TEXTUAL or not self.library.known(kind):
                 return Value(taints=value.taints)
             return Value(references=frozenset({Method(kind, name, holder(value))}), taints=value.taints)
@@ -180,6 +187,9 @@ class Calls(Texts):
             if closures and closures[0].function.kind == "property":
                 closure = Closure(closures[0].function, closures[0].frame, value)
                 return self.call_closure(closure, Arguments((), (), None, None), frame, at)
+            if not closures and value.taints and name in owner.annotated:
+                numeric = member.types and member.types <= {"int", "float", "bool", "complex", "uuid.UUID"}
+                return Value(taints=() if numeric else value.taints, types=member.types)
             return bound(member, value) if closures else self.adopt(member, owner.store, frame)
         if field is not None:
             return field

@@ -13,11 +13,13 @@ from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.state import Cell, Frame, join_states
 from casemate.readers.code.flow.values import (
     BOOL,
+    ONE_LINE,
     UNKNOWN_VALUE,
     Closure,
     Origin,
     Typed,
     Value,
+    cleared,
     constant,
     join,
     join_all,
@@ -277,7 +279,7 @@ class Expressions(Base):
             link = ("led", left) if led(left, right) else None
             return Value(taints=merge_taints((left.taints, right.taints)), types=types, prefix=prefix, link=link)
         if sign == "%":
-            return self.formatted(left, right, frame)
+            return self.formatted(left, right, frame, node)
         if sign == "/":
             return self.divided(left, right, frame, node)
         if sign == "|" and (left.objects or right.objects):
@@ -294,8 +296,14 @@ class Expressions(Base):
         prefix = f"{left.prefix}/" if left.text is not None else None
         return Value(taints=merge_taints((left.taints, right.taints)), types=left.types, prefix=prefix)
 
-    def formatted(self, left: Value, right: Value, frame: Frame) -> Value:
-        """`text % values`."""
+    def formatted(self, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:
+        """`text % values`; of a text of a library what that makes of it."""
+        for owner in left.types:
+            model = self.library.member(owner, "__mod__") if isinstance(owner, str) else None
+            if model is not None:
+                call = ir.Call(node.at, ir.Opaque(node.at, ()), (), ())
+                return self.apply_outside(model.name, left, Arguments((right,), (), None, None), frame, call)
+        quoting = left.text is not None and quoted(left.text)
         values = [right]
         for key in sorted(right.objects):
             cell = frame.now.heap.get(key)
@@ -309,7 +317,7 @@ class Expressions(Base):
             prefix = (first.text + left.text[2:].partition("%")[0]) if first.text is not None else first.prefix
         numeric = left.text is not None and numbers_only(left.text)
         taints = () if numeric else merge_taints([left.taints, *(value.taints for value in values)])
-        return Value(taints=taints, types=frozenset({"str"}), prefix=prefix)
+        return Value(taints=cleared(taints, ONE_LINE) if quoting else taints, types=frozenset({"str"}), prefix=prefix)
 
     def text(self, node: ir.Text, frame: Frame) -> Value:
         """Evaluate a text built of parts."""
@@ -525,8 +533,19 @@ def small(one: Constant, other: Constant, sign: str) -> bool:
 
 def numbers_only(template: str) -> bool:
     """Tell whether a `%` template has only conversions that refuse text: they carry no label."""
-    letters = [part.lstrip("0123456789.-+ #")[:1] for part in template.replace("%%", "").split("%")[1:]]
+    letters = conversions(template)
     return bool(letters) and all(letter in "dioxXeEfFgGc" and letter for letter in letters)
+
+
+def quoted(template: str) -> bool:
+    """Tell whether a `%` template has only conversions that leave no line break: representations and numbers."""
+    letters = conversions(template)
+    return bool(letters) and all(letter in "radioxXeEfFgG" and letter for letter in letters)
+
+
+def conversions(template: str) -> list[str]:
+    """Give the letters of the conversions of a `%` template, "" where one has none."""
+    return [part.lstrip("0123456789.-+ #")[:1] for part in template.replace("%%", "").split("%")[1:]]
 
 
 def names_in(target: ir.Expr) -> list[ir.Name]:

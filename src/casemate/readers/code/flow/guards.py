@@ -8,6 +8,7 @@ from casemate.readers.code import ir
 from casemate.readers.code.flow.outside import Libraries
 from casemate.readers.code.flow.state import Cell, Frame
 from casemate.readers.code.flow.values import (
+    ONE_LINE,
     Closure,
     Method,
     Outside,
@@ -101,6 +102,8 @@ class Guards(Libraries):
             return
         sign = node.operators[0]
         negative = sign in {"not in", "!=", "is not"}
+        if outcome == negative:
+            self.refine_absence(node, frame)
         if outcome == negative or sign not in {"in", "not in", "==", "!=", "is", "is not"}:
             return
         left, right = node.operands
@@ -119,6 +122,12 @@ class Guards(Libraries):
                 if subject.taints:
                     self.equal(subject, frame)
                     return
+
+    def refine_absence(self, node: ir.Compare, frame: Frame) -> None:
+        """`"\\n" not in x`: the text is one line."""
+        left, right = node.operands
+        if node.operators[0] in {"in", "not in"} and self.quiet(left, frame).text == "\n":
+            self.spread(self.quiet(right, frame), frame, ONE_LINE)
 
     def equal(self, subject: Value, frame: Frame) -> None:
         """Trust a value that equals something that nobody else chose."""

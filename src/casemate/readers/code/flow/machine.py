@@ -118,7 +118,11 @@ class Machine(Functions, Expressions, Statements):
             case ir.Attr():
                 owner = self.evaluate(target.value, frame)
                 self.set_field(
-                    owner, target.name, self.stepped(frame, target.at, f"stored in .{target.name}", value), frame
+                    owner,
+                    target.name,
+                    self.stepped(frame, target.at, f"stored in .{target.name}", value),
+                    frame,
+                    target.at,
                 )
             case ir.Item():
                 owner = self.evaluate(target.value, frame)
@@ -183,14 +187,14 @@ class Machine(Functions, Expressions, Statements):
                 continue
             self.assign(part, self.item(value, constant(index), frame), frame)
 
-    def set_field(self, value: Value, name: str, item: Value, frame: Frame) -> None:
+    def set_field(self, value: Value, name: str, item: Value, frame: Frame, at: ir.At = (0, 0)) -> None:
         """Store an attribute: in the object, or in what is known of all objects of the class."""
         self.mutate(value, frame, lambda cell: cell._replace(attributes={**cell.attributes, name: item}))
         for kind in sorted(value.types, key=str):
             if isinstance(kind, str) and self.library.member(kind, name) is not None:
                 model = self.library.member(kind, name)
                 for sink in model.sinks if model is not None and model.parameters is None else ():
-                    self.arrive(sink.kind, f"{kind}.{name}", name, item, frame, (0, 0))
+                    self.arrive(sink.kind, f"{kind}.{name}", name, item, frame, at)
         if not value.objects:
             for reference in value.references:
                 if isinstance(reference, Class):

@@ -14,6 +14,7 @@ from casemate.readers.code.flow.texts import left_by
 from casemate.readers.code.flow.values import (
     BOOL,
     NUMBER,
+    ONE_LINE,
     UNKNOWN_VALUE,
     Closure,
     Outside,
@@ -157,6 +158,8 @@ class Builtins(Calls):
             if method is not None:
                 call = ir.Call((0, 0), ir.Opaque((0, 0), ()), (), ())
                 return self.call_method(first, "__str__", Arguments((), (), None, None), frame, call)
+        if name in {"repr", "ascii"}:
+            taints = cleared(taints, ONE_LINE)
         result = "bytes" if name in {"bytes", "bytearray"} else "str"
         link = ("same", first) if name in {"str", "unicode"} else None
         prefix = first.prefix if name != "repr" else None

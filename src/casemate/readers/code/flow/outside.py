@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from casemate.libraries import Condition, Model, Sink, When
 from casemate.readers.code import ir
 from casemate.readers.code.flow import paths
@@ -23,6 +25,7 @@ from casemate.readers.code.flow.values import (
 )
 
 MOST_CONTEXTS = 32  # of one call that are kept
+FUNCTIONS = frozenset({"func", "function", "fn", "callback", "callable", "target"})
 HOSTED = frozenset({"url", "redirect"})
 OPENED = frozenset({"io.BytesIO", "io.StringIO", "io.TextIOWrapper", "werkzeug.datastructures.FileStorage"})
 
@@ -46,6 +49,10 @@ class Libraries(Builtins):
         native = self.builtin(name, receiver, arguments, frame, node)
         if native is not None:
             return native
+        if model is not None and "calls" in model.tags:
+            through = self.called_through(model, arguments, frame, node)
+            if through is not None:
+                return through
         if model is None or model.parameters is None:
             return self.unmodelled(name, model, receiver, arguments, frame)
         if model.entry is not None:
@@ -58,6 +65,16 @@ class Libraries(Builtins):
         if "converts" in model.tags and names_number(passed.get("type")):
             return Value(types=frozenset({"int"}))
         return result
+
+    def called_through(self, model: Model, arguments: Arguments, frame: Frame, node: ir.Call) -> Value | None:
+        """Call what is passed to be called: `run_in_executor(None, function, *arguments)`."""
+        parameters = model.parameters or ()
+        place = next((place for place, name in enumerate(parameters) if name in FUNCTIONS), None)
+        if place is None or len(arguments.positional) <= place or not arguments.positional[place].references:
+            return None
+        keywords = tuple((name, value) for name, value in arguments.keywords if name not in parameters)
+        passed = arguments._replace(positional=arguments.positional[place + 1 :], keywords=keywords)
+        return self.call(arguments.positional[place], passed, frame, node)
 
     def note(self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call) -> None:
         """Remember the call for rules and capabilities; what was seen where analysis started counts most."""
@@ -137,9 +154,11 @@ class Libraries(Builtins):
             return
         if value.types and value.types <= {"int", "float", "bool"}:
             return
+        if kind == "sql" and value.types == {"string.templatelib.Template"}:
+            return  # a driver binds the values of a template
         if kind == "url" and value.link is not None and value.link[0] == "led":
             return
-        if kind == "path" and any(str(owner) in OPENED for owner in value.types):
+        if kind in {"path", "url"} and any(str(owner) in OPENED for owner in value.types):
             return  # a stream in the place of a path is read as it is
         for taint in taints:
             if taint.dangerous(kind):
@@ -245,6 +264,8 @@ class Libraries(Builtins):
         entry = model.entry
         if entry is None:
             return None
+        if entry.when and not self.holds(entry.when, passed, sure=True):
+            entry = replace(entry, result="")
         texts = [value.text for key, value in passed.items() if key != "self" and value.text is not None]
         decorating = Decorating(entry, " ".join(texts))
         if entry.of == "decorated":

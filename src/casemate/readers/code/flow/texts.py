@@ -12,6 +12,7 @@ from casemate.readers.code.flow.state import Cell, Frame, reach
 from casemate.readers.code.flow.values import (
     BOOL,
     NUMBER,
+    ONE_LINE,
     Taint,
     Value,
     cleared,
@@ -38,6 +39,7 @@ KEEPING = SAME | frozenset(
 )  # fmt: skip
 PIECES = frozenset(["split", "rsplit", "splitlines", "partition", "rpartition"])
 FOLDED = TRUTH | NUMBERS | KEEPING - {"translate", "hex"} | {"join"}
+ESCAPING = frozenset({"unicode_escape", "unicode-escape"})
 LIMITED = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs"})
 ALL = TRUTH | NUMBERS | KEEPING | PIECES | {"join", "format", "format_map"}
 
@@ -61,7 +63,7 @@ class Texts(Containers):
         if name in {"format", "format_map"}:
             return self.filled(value, name, arguments, frame)
         if name in PIECES:
-            return self.split(value, name, frame)
+            return self.split(value, name, arguments, frame)
         return self.kept(value, name, arguments)
 
     def kept(self, value: Value, name: str, arguments: Arguments) -> Value:
@@ -74,13 +76,16 @@ class Texts(Containers):
         )
         if name == "replace":
             groups = [cleared(group, without(arguments)) for group in groups]
+        if name == "encode" and arguments.positional and arguments.positional[0].text in ESCAPING:
+            groups = [cleared(group, ONE_LINE) for group in groups]
         prefix = value.prefix if name in {"rstrip", "encode", "decode", "ljust"} else None
         link = ("same", value) if name in SAME else None
         return Value(taints=merge_taints(groups), types=types, prefix=prefix, link=link)
 
-    def split(self, value: Value, name: str, frame: Frame) -> Value:
+    def split(self, value: Value, name: str, arguments: Arguments, frame: Frame) -> Value:
         """`split` and `partition`: pieces of the text."""
-        part = Value(taints=value.taints, types=value.types or frozenset({"str"}))
+        taints = cleared(value.taints, ONE_LINE) if parts_lines(name, arguments) else value.taints
+        part = Value(taints=taints, types=value.types or frozenset({"str"}))
         kind = "tuple" if name.endswith("partition") else "list"
         cell = Cell(kind, {}, part, {}, exact=False)
         return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
@@ -160,13 +165,25 @@ class Texts(Containers):
 
 
 def without(arguments: Arguments) -> frozenset[str]:
-    """Give the kinds that `replace` makes a text harmless for: no `/` is left, or a quote in SQL is doubled."""
+    """Give the kinds that `replace` makes a text harmless for: no `/` or line is left, or a quote in SQL is doubled."""
     old, new = (value.text for value in arguments.positional[:2]) if len(arguments.positional) > 1 else (None, None)
     if old is None or new is None:
         return frozenset()
     if old == "/" and "/" not in new:
         return frozenset({"path", "archive"})
+    if old == "\n" and "\n" not in new:
+        return ONE_LINE
     return frozenset({"sql"}) if (old, new) == ("'", "''") else frozenset()
+
+
+def parts_lines(name: str, arguments: Arguments) -> bool:
+    """Tell whether no piece of a text that is split has a line break in it."""
+    if arguments.keywords or len(arguments.positional) > 1:
+        return False
+    first = arguments.positional[0].text if arguments.positional else None
+    if name == "splitlines":
+        return not arguments.positional
+    return name in {"split", "rsplit"} and (not arguments.positional or first == "\n")
 
 
 def left_by(pattern: str) -> frozenset[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from casemate.readers.code.flow.program import Class, Function, Module
     from casemate.readers.code.flow.state import Cell, Frame
 
+ONE_LINE = frozenset({"log", "header"})  # kinds for which a text without line breaks is harmless
 MOST_CONSTANTS = 12
 MOST_TAINTS = 8
 MOST_OBJECTS = 6  # that one value may be
