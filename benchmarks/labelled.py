@@ -134,11 +134,11 @@ class Table:
         """Yield the findings of a class on lines without a label, in files that have labels of the class."""
         about: dict[Path, list[Label]] = defaultdict(list)
         for label in self.labels:
-            if label.kind == kind:
-                about[label.path].append(label)
-        for path in sorted(about):
+            about[label.path].append(label)
+        for path in sorted({label.path for label in self.labels if label.kind == kind}):
             for item in self.of(path, kind):
-                if not any(meets(item, label) for label in about[path]):
+                near = (label for label in about[path] if meets(item, label))
+                if not any(item.rule in self.answering.get(label.kind, ()) for label in near):
                     yield path, item
 
 

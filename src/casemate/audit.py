@@ -1,49 +1,54 @@
 """The engine: every file by every rule → findings and skipped. The only loop.
 
-The same input gives the same report, whatever the order of directories.
+The same input gives the same report, whatever the order of directories, the number of workers and what was kept of
+earlier runs.
 """
 
 import gc
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
 
 from casemate import rules
-from casemate.libraries import load
+from casemate.kept import Kept, named, tool
+from casemate.libraries import Library, load
 from casemate.model.errors import UsageError
 from casemate.model.finding import Finding, Skipped, Why
 from casemate.model.location import Location
 from casemate.model.report import Counts, Report
-from casemate.model.rule import Hit, Rule
+from casemate.model.rule import Rule
 from casemate.model.scope import Scope
+from casemate.part import Part, Result, digest, packed, unpacked
 from casemate.readers import files
-from casemate.readers.code import Code
-from casemate.readers.code.analysis import Analysis, fault
-from casemate.readers.code.facts import FileView
-from casemate.readers.code.parse import Source, read_source
+from casemate.readers.code import Code, units
 from casemate.readers.code.scan import Scan
+from casemate.services import workers
+from casemate.services.store import Store
 
-T = TypeVar("T")
 RARELY = (200_000, 20, 100)
 STRIDE = 16  # files between two words about the progress
 DEEP = 8000  # frames: the interpreter of bodies recurses; its own limits come first
 
 
-def audit(
+def audit(  # noqa: PLR0913 -- what may be asked of an audit, nearly all by name
     paths: Sequence[Path | str],
     *,
     scope: Scope | None = None,
     models: Sequence[Path] = (),
     select: Collection[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    store: Store | None = None,
+    at_once: int | None = None,
 ) -> Report:
     """Report what is dangerous below these paths. Nothing is executed, nothing is changed.
 
-    `models` are further library models, `select` names rules (all by default), `progress` is called with the number of
-    files done and of all files. Raises InputError for a missing path or a wrong model, UsageError for an unknown rule.
+    `models` are further library models, `select` names rules (all by default), `progress` is called with how much is
+    done and how much there is; `store` keeps results for the next run, `at_once` is the number of processes; without it all
+    happens in this one. Raises InputError for a missing path or a wrong model, UsageError for an unknown rule.
     """
     scope = scope or Scope(paths=tuple(str(path) for path in paths))
     chosen = files.choose(paths, scope.exclude)
@@ -52,14 +57,14 @@ def audit(
     sys.setrecursionlimit(max(before, DEEP))
     gc.set_threshold(*RARELY)  # nearly all objects stay until the end
     try:
-        run = Run(chosen, wanted, models)
-        findings = run.findings(progress)
+        run = Run(chosen, wanted, models, store)
+        findings = run.findings(progress, at_once)
     finally:
         sys.setrecursionlimit(before)
         gc.set_threshold(*collect)
     counts = Counts(
         files_seen=len(chosen.paths) + len({skip.path for skip in chosen.skipped}),
-        files_analysed=run.analysed,
+        files_analysed=len(run.sizes),
         files_out_of_scope=chosen.out_of_scope,
         lines=run.lines,
         rules=len(wanted),
@@ -76,115 +81,173 @@ def selected(names: Collection[str]) -> tuple[Rule[Code], ...]:
     return tuple(rule for rule in every if not names or rule.name in names)
 
 
-class Parts:
-    """Several walks over the same work, told as one: every walk is an equal part of the whole."""
-
-    def __init__(self, progress: Callable[[int, int], None] | None, parts: int) -> None:
-        """Begin before the first part."""
-        self.progress, self.parts, self.done = progress, parts, 0
-
-    def each(self, items: Sequence[T]) -> Iterator[T]:
-        """Yield the items of the next part."""
-        for number, item in enumerate(items):
-            if self.progress is not None and number % STRIDE == 0:
-                self.progress(self.done * len(items) + number, self.parts * len(items))
-            yield item
-        self.done += 1
-
-
 class Run:
-    """One audit: reads each file once, parses what can matter, and judges it."""
+    """One audit: reads every file once, splits the program into parts, analyses those of which nothing is kept."""
 
-    def __init__(self, chosen: files.Chosen, wanted: Sequence[Rule[Code]], models: Sequence[Path]) -> None:
-        """Load the models; nothing of the target is read yet."""
-        self.chosen, self.rules = chosen, wanted
-        self.library = load(tuple(models))
-        self.scan = Scan(self.library, wanted)
+    def __init__(
+        self, chosen: files.Chosen, wanted: Sequence[Rule[Code]], models: Sequence[Path], store: Store | None
+    ) -> None:
+        """Load what belongs to the user; nothing of the target is read yet."""
+        self.chosen, self.rules, self.models, self.store = chosen, wanted, tuple(models), store
         self.skipped: list[Skipped] = []
-        self.analysed = 0
         self.lines = 0
-        self.analysis = Analysis(self.library, chosen.paths, chosen.roots, self.source)
+        self.digests: dict[str, str] = {}
+        self.sizes: dict[str, int] = {}
+        if models:
+            _ = self.library  # a mistake in them is told before anything else
 
-    def source(self, path: str) -> Source:
-        """Read and parse one file; what is wrong with it is listed."""
-        return read_source(path, self.skipped)
+    @cached_property
+    def library(self) -> Library:
+        """The models; not needed where everything is kept."""
+        return load(self.models)
 
-    def findings(self, progress: Callable[[int, int], None] | None) -> tuple[Finding, ...]:
-        """Scan all files, follow the flows, judge each file that can matter."""
-        tell = Parts(progress, 3)
-        for path in tell.each(self.chosen.paths):
-            self.look(path)
-        self.analysis.present = self.scan.present()
-        self.analysis.rounds(lambda: self.follow(tell))
-        found = [item for path in tell.each(self.chosen.paths) for item in self.judge(path)]
-        self.skipped += [*self.analysis.skipped, *self.analysis.cut()]
-        return tuple(sorted(numbered(found), key=lambda finding: finding.order))
+    @cached_property
+    def scan(self) -> Scan:
+        """What models and rules look for; it knows the files of the parts that are analysed."""
+        return Scan(self.library, self.rules, self.chosen.paths)
 
-    def look(self, path: str) -> None:
-        """Scan one file."""
+    @cached_property
+    def with_what(self) -> str:
+        """Name what every result rests on beside the files."""
+        mine = [f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in self.models]
+        return named(tool(), [rule.name for rule in self.rules], mine, self.chosen.roots)
+
+    def findings(self, progress: Callable[[int, int], None] | None, at_once: int | None) -> tuple[Finding, ...]:
+        """Measure the files, take what is kept, analyse the rest, and put everything together."""
+        for path in self.chosen.paths:
+            self.measure(path)
+        parts = units.split(self.sizes)
+        kept = {part: self.kept(part) for part in parts} if self.store is not None else {}
+        for part in parts:
+            if kept.get(part) is None:
+                self.look(part)
+        present = self.scan_present(kept)
+        around = named(self.chosen.paths, sorted(present))
+        valid = {part: old for part, old in kept.items() if old is not None and old.around == around}
+        for part in parts:
+            if part not in valid and kept.get(part) is not None:
+                self.look(part)
+        fresh = self.analysed([part for part in parts if part not in valid], present, around, progress, at_once)
+        results = [valid[part].result if part in valid else fresh[part] for part in parts]
+        self.skipped += [skip for result in results for skip in result.skipped]
+        return tuple(sorted(numbered(once(results)), key=lambda finding: finding.order))
+
+    def measure(self, path: str) -> None:
+        """Read one file, to know its size and its digest."""
         data = files.read(path)
+        self.digests[path] = digest(data)
         if isinstance(data, Skipped):
             self.skipped.append(data)
             return
-        self.analysed += 1
+        self.sizes[path] = len(data)
         self.lines += data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
-        self.scan.look(path, data)
 
-    def follow(self, tell: "Parts") -> None:
-        """Run what holds a source or is called by a framework."""
-        for path, words in tell.each(list(self.scan.starts())):
-            if self.scan.enters(path):
-                self.analysis.open(path)
-            self.analysis.visit(self.analysis.program.module(path), words)
+    def look(self, part: Sequence[str]) -> None:
+        """Scan the files of a part."""
+        for path in part:
+            data = files.read(path)
+            if isinstance(data, Skipped):
+                self.skipped.append(data)
+            else:
+                self.scan.look(path, data)
 
-    def judge(self, path: str) -> Iterator[Finding]:
-        """Apply the rules to one file."""
-        ends = any(hit.module.path == path for hit in self.analysis.machine.hits.values())
-        due = [rule for rule in self.rules if (ends if rule.kinds else False) or self.scan.has(path, rule)]
-        if not due:
-            return
-        view = FileView(self.analysis, path)
-        for rule in due:
-            try:
-                for hit in rule.check(view):
-                    yield finding(rule, hit, view.source)
-            except Exception as error:  # noqa: BLE001 -- a fault in one rule must not hide the others
-                self.skipped.append(Skipped(path, 0, Why.INTERNAL, f"rule {rule.name}: {fault(error)}"))
+    def kept(self, part: Sequence[str]) -> Kept | None:
+        """Give what is kept of a part if its files, and those it read, are the same; None else."""
+        data = self.store.get(self.name(part)) if self.store is not None else None
+        if data is None:
+            return None
+        try:
+            kept = Kept.of(data)
+        except ValueError:
+            return None
+        return kept if kept.holds(part, self.digests) else None
+
+    def name(self, part: Sequence[str]) -> str:
+        """Name what is kept of a part: a new result takes the place of the one for other contents."""
+        return named(self.with_what, part)
+
+    def scan_present(self, kept: Mapping[tuple[str, ...], Kept | None]) -> frozenset[str]:
+        """Give the top modules that some file imports, whether it was looked at now or earlier."""
+        earlier = [old.tops for old in kept.values() if old is not None]
+        if len(earlier) == len(kept) and kept:
+            return frozenset[str]().union(*earlier)
+        return self.scan.present().union(*earlier)
+
+    def analysed(
+        self,
+        parts: Sequence[tuple[str, ...]],
+        present: frozenset[str],
+        around: str,
+        progress: Callable[[int, int], None] | None,
+        at_once: int | None,
+    ) -> dict[tuple[str, ...], Result]:
+        """Analyse parts, as many at once as asked for, and keep what comes out."""
+        alone = len(parts) == 1 or at_once is None
+        total = sum(self.sizes[path] for part in parts for path in part)
+        found: dict[tuple[str, ...], Result] = {}
+        done = 0
+        each = partial(watched, progress=progress if alone else None, parts=2 * len(parts))
+        jobs = [partial(self.analyse, part, present, each) for part in parts]
+        for number, data in workers.results(jobs, at_once):
+            part = parts[number]
+            found[part] = Result.of(unpacked(data)) if data is not None else died(part)
+            done += sum(self.sizes[path] for path in part)
+            if progress is not None and not alone:
+                progress(done, total)
+            if self.store is not None and data is not None and self.as_read(found[part]):
+                read = {**{path: self.digests[path] for path in part}, **found[part].read}
+                kept = Kept(self.scan.tops(part), around, replace(found[part], read=read))
+                self.store.put(self.name(part), kept.packed())
+        return found
+
+    def analyse(
+        self, part: tuple[str, ...], present: frozenset[str], each: Callable[[Sequence[str]], Iterator[str]]
+    ) -> bytes:
+        """Analyse one part."""
+        return packed(Part(part, self.chosen, self.library, self.scan, self.rules).run(present, each).plain())
+
+    def as_read(self, result: Result) -> bool:
+        """Tell whether a part read what was measured: one that changed meanwhile makes a result of its own."""
+        return all(self.digests.get(path) == seen for path, seen in result.read.items())
 
 
-def finding(rule: Rule[Code], hit: Hit, source: Source) -> Finding:
-    """Make the finding of a hit."""
-    line = source_line(source, hit.location)
-    return Finding(
-        rule=rule.name,
-        message=hit.message,
-        location=hit.location,
-        severity=rule.severity if hit.severity is None else hit.severity,
-        confidence=rule.confidence if hit.confidence is None else hit.confidence,
-        evidence=rule.evidence,
-        cwe=rule.cwe,
-        fingerprint=line.strip(),
-        capabilities=hit.capabilities or rule.capabilities,
-        flow=hit.flow,
-        excerpt=line,
-    )
+def watched(paths: Sequence[str], *, progress: Callable[[int, int], None] | None, parts: int) -> Iterator[str]:
+    """Yield paths, and tell how far it is: every walk over them is an equal part of the whole."""
+    for number, path in enumerate(paths):
+        if progress is not None and number % STRIDE == 0:
+            progress(number, parts * len(paths))
+        yield path
 
 
-def source_line(source: Source, location: Location) -> str:
-    """Give the text of the lines of a location, at most ten."""
-    first, last = location.line - 1, min(location.end_line, location.line + 9)
-    end = source.starts[last] if last < len(source.starts) else len(source.data)
-    return source.data[source.starts[first] : end].decode("utf-8", "replace").rstrip("\n")
+def died(part: Sequence[str]) -> Result:
+    """Say of every file of a part that the process which analysed it is gone: out of memory, or killed."""
+    skipped = (Skipped(path, 0, Why.INTERRUPTED, "the process that analysed it was killed") for path in part)
+    return Result((), tuple(skipped), {})
+
+
+def once(results: Iterable[Result]) -> list[Finding]:
+    """Give each finding once: where two parts met a rule at one place, the worse of both."""
+    best: dict[tuple[str, Location], Finding] = {}
+    for result in results:
+        for finding in result.findings:
+            key = (finding.rule, finding.location)
+            old = best.get(key)
+            if old is None or weight(finding) > weight(old):
+                best[key] = finding
+    return list(best.values())
+
+
+def weight(finding: Finding) -> tuple[int, int, bool]:
+    """Order findings of one rule at one place."""
+    return (finding.severity, finding.confidence, finding.flow is not None)
 
 
 def numbered(found: Iterable[Finding]) -> Iterator[Finding]:
     """Give each finding its fingerprint: rule, file name and text of the statement; equal ones are counted."""
-    from dataclasses import replace  # noqa: PLC0415 -- only here
-
     seen: Counter[str] = Counter()
     for item in sorted(found, key=lambda finding: finding.order):
         text = " ".join(item.fingerprint.split())
         key = f"{item.rule}\0{item.location.path}\0{text}"
         seen[key] += 1
-        digest = hashlib.sha256(f"{key}\0{seen[key]}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
-        yield replace(item, fingerprint=digest)
+        mark = hashlib.sha256(f"{key}\0{seen[key]}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        yield replace(item, fingerprint=mark)

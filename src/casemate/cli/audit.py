@@ -24,9 +24,12 @@ from casemate.model.scope import Scope
 from casemate.reports import json, sarif, text
 from casemate.reports.coverage import verdict
 from casemate.reports.paint import Style
+from casemate.services.store import Store, usual
+from casemate.services.workers import most_at_once
 
 LEVELS = {str(severity): severity for severity in Severity}
 FORMATS = ("text", "json", "sarif")
+MOST_WORKERS = 256
 
 EPILOG = """\
 examples:
@@ -56,6 +59,10 @@ def configure(parser: ArgumentParser) -> None:
                         help="apply this rule only; can be given several times")  # fmt: skip
     parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN",
                         help="leave out tests/ or *_pb2.py or the like; can be given several times")  # fmt: skip
+    parser.add_argument("--no-cache", action="store_true",
+                        help="analyse everything anew, and keep nothing for the next run")  # fmt: skip
+    parser.add_argument("--workers", type=_number, metavar="N",
+                        help="processes side by side (default: as many as processors)")  # fmt: skip
     parser.add_argument("--models", action="append", default=[], type=Path, metavar="FILE",
                         help="what a library of yours does, as TOML; can be given several times")  # fmt: skip
 
@@ -65,6 +72,13 @@ def _path(text: str) -> Path:
     if not text:
         raise ArgumentTypeError("an empty path")
     return Path(text)
+
+
+def _number(text: str) -> int:
+    """Take a number of processes."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= MOST_WORKERS or len(text) > 4:
+        raise ArgumentTypeError(f"a number from 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 def run(args: Namespace) -> int:
@@ -84,8 +98,17 @@ def run(args: Namespace) -> int:
         declared=bool(args.exclude),
     )
     progress = Progress()
+    store = None if args.no_cache else _store()
     try:
-        report = audit(args.paths, scope=scope, models=args.models, select=selected, progress=progress)
+        report = audit(
+            args.paths,
+            scope=scope,
+            models=args.models,
+            select=selected,
+            progress=progress,
+            store=store,
+            at_once=args.workers or most_at_once(),
+        )
     finally:
         progress.clear()
     written = render(report, args.format, Style() if output else style(sys.stdout))
@@ -95,6 +118,15 @@ def run(args: Namespace) -> int:
         save(written, output)
         tell(f"{verdict(report)}; report: {output}")
     return code(report, LEVELS[args.fail_on])
+
+
+def _store() -> Store | None:
+    """Give what earlier runs kept, or None where that is nowhere; a place that others can change is told."""
+    try:
+        return usual(os.environ)
+    except InputError as error:
+        tell(f"nothing is kept for the next run: {error}")
+        return None
 
 
 def render(report: Report, form: str, style: Style) -> str:

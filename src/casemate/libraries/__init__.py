@@ -43,6 +43,8 @@ class Library:
             name[:place] for name in self.models for place, letter in enumerate(name) if letter == "."
         )
         self._members: dict[tuple[str, str], Model | None] = {}
+        self._starred = [model for name, model in self.models.items() if name.endswith("*")]
+        self._families: dict[str, tuple[Model, ...]] = {}
 
     def known(self, name: str) -> bool:
         """Tell whether the name, or something below it, has a model."""
@@ -100,6 +102,14 @@ class Library:
             if found is not None:
                 return found
         return None
+
+    def family(self, owner: str, name: str) -> Model | None:
+        """Give the model of all members of a type that begin like this one: `clean_*` for `clean_title`."""
+        models = self._families.get(owner)
+        if models is None:
+            found = (model for model in self._starred if self.is_a(owner, model.name.rpartition(".")[0]))
+            models = self._families[owner] = tuple(found)
+        return next((model for model in models if name.startswith(model.name.rpartition(".")[2][:-1])), None)
 
     def is_a(self, owner: str, ancestor: str) -> bool:
         """Tell whether a type is another one or extends it."""

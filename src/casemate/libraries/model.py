@@ -87,8 +87,9 @@ class Entry:
     label: str
     types: tuple[tuple[str, str], ...] = ()  # parameter name, or position as text → type
     result: str = ""
-    methods: tuple[str, ...] = ()  # of an object that is passed: what is called is these
+    methods: tuple[str, ...] = ()  # of an object that is passed: what is called is these, `on_get_*` any of these names
     when: When = ()  # for `result` to hold
+    sanitizes: frozenset[str] = frozenset()  # kinds for which what is given is harmless by its form
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,12 @@ class Convention:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One qualified name. `parameters` is None for what is not called."""
+    """One qualified name. `parameters` is None for what is not called.
+
+    `returns` is a type, `self`, `argument NAME`, or `instance of NAME` for an object of the class passed as NAME
+    (`owner`: of the class whose attribute the receiver is). Beside a `source`, `sanitizes` are the kinds for which the
+    value is harmless by its form. A sink whose argument is `**` takes the names that `**` brings, not the values.
+    """
 
     name: str
     parameters: tuple[str, ...] | None = None

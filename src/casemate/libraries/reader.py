@@ -30,7 +30,7 @@ KEYS = frozenset(
         "propagates", "guards", "entry", "raises", "tags", "note",
     ]
 )  # fmt: skip
-ENTRY_KEYS = frozenset({"of", "trust", "label", "types", "result", "methods", "when"})
+ENTRY_KEYS = frozenset({"of", "trust", "label", "types", "result", "methods", "when", "sanitizes"})
 
 
 class Table:
@@ -169,7 +169,8 @@ def entry(table: Table) -> Entry:
     if result and result not in KINDS:
         raise InputError(f"{table.where}: unknown kind {result!r}")
     methods = table.texts("methods")
-    return Entry(table.text("of", None), trust(table), table.text("label"), pairs, result, methods, when(table))
+    of, label, harmless = table.text("of", None), table.text("label"), table.kinds("sanitizes")
+    return Entry(of, trust(table), label, pairs, result, methods, when(table), harmless)
 
 
 def convention(tops: tuple[str, ...], table: Table) -> Convention:

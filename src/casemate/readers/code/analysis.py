@@ -11,7 +11,7 @@ from tree_sitter import Node
 
 from casemate.libraries import Library
 from casemate.model.finding import Skipped, Why
-from casemate.readers.code import ir
+from casemate.readers.code import ir, routes
 from casemate.readers.code.flow.base import Arguments, EntryPoint, OutOfBudget
 from casemate.readers.code.flow.machine import Machine, share
 from casemate.readers.code.flow.program import Class, Module, Program
@@ -22,9 +22,7 @@ from casemate.readers.code.parse import Source
 
 HARMLESS_TYPES = frozenset({"int", "float", "bool", "complex", "uuid.UUID", "datetime.date", "datetime.datetime"})
 ENUMS = frozenset({"enum.Enum", "enum.StrEnum", "enum.IntEnum", "enum.Flag", "enum.IntFlag"})
-NUMERIC_ROUTE = re.compile(
-    r"[<{](?:(?:int|float|uuid)(?:\([^)]*\))?:(\w+)|(\w+):(?:int|float|uuid|dt|\\d\+)\b[^>}]*)[>}]"
-)
+SCHEMED = frozenset({"assignment"})  # kinds for which an object is harmless whose class says which fields there are
 MOST_ROUNDS = 3  # of running everything again because a field was stored
 MOST_PLACES = 20_000  # of one word in one file, texts and comments included
 MOST_USES = 2000  # of them that are looked at
@@ -34,9 +32,15 @@ class Analysis:
     """Runs functions as starting points, each once per round."""
 
     def __init__(
-        self, library: Library, paths: Iterable[str], roots: Iterable[str], load: Callable[[str], Source]
+        self,
+        library: Library,
+        paths: Iterable[str],
+        roots: Iterable[str],
+        load: Callable[[str], Source],
+        own: Collection[str] | None = None,
     ) -> None:
-        """Nothing is read before it is asked for."""
+        """Nothing is read before it is asked for. `own` are the files whose entries are run, all by default."""
+        self.own = own
         self.library = library
         self.program = Program(paths, roots, load)
         self.machine = Machine(library, self.program)
@@ -76,7 +80,7 @@ class Analysis:
             for convention in there:
                 named = not convention.functions or closure.function.name in convention.functions
                 if named and names[: len(convention.parameters)] == convention.parameters:
-                    self.machine.entries.append(EntryPoint(closure, convention.entry, ""))
+                    self.machine.entries.append(EntryPoint(closure, convention.entry, "", module.path))
         self.run_entries()
 
     def visit(self, module: Module, wanted: Mapping[str, Collection[str]]) -> None:
@@ -153,6 +157,8 @@ class Analysis:
             self._entries_done += 1
             function = point.closure.function
             key = (function.module.path, function.definition.node)
+            if self.own is not None and point.home and point.home not in self.own:
+                continue  # whoever analyses that file runs it
             if self._entered.get(key, "") or (key in self._entered and not point.entry.label):
                 continue  # what is known by a label is better known than by a convention
             self._entered[key] = point.entry.label
@@ -178,7 +184,7 @@ class Analysis:
     def given(self, point: EntryPoint) -> dict[str, Value]:
         """Give the parameters of an entry: chosen by somebody else, unless they are objects or numbers."""
         machine, function, entry = self.machine, point.closure.function, point.entry
-        numeric = {one or other for one, other in NUMERIC_ROUTE.findall(point.route)}
+        routed = routes.said(point.route)
         types = dict(entry.types)
         found: dict[str, Value] = {}
         parameters = function.definition.parameters
@@ -199,14 +205,15 @@ class Analysis:
                 found[parameter.name] = Value(types=frozenset({kind}))
             elif annotated is not None and self.holds_numbers(parameter.annotation, home):
                 found[parameter.name] = annotated
-            elif parameter.name in numeric or (annotated is not None and annotated.types & HARMLESS_TYPES):
+            elif "*" in routed.get(parameter.name, ()) or (annotated is not None and annotated.types & HARMLESS_TYPES):
                 found[parameter.name] = annotated or Value(types=frozenset({"int"}))
             elif not entry.label:
                 found[parameter.name] = annotated or Value()
             elif annotated is not None and not annotated.types <= {"str", "bytes", "list", "dict", "tuple"}:
                 found[parameter.name] = self.annotated_parameter(annotated, point, frame, parameter.at)
             else:
-                taints = machine.sourced(entry.label, entry.trust, frame, parameter.at)
+                harmless = entry.sanitizes | routed.get(parameter.name, frozenset())
+                taints = machine.sourced(entry.label, entry.trust, frame, parameter.at, harmless)
                 found[parameter.name] = Value(taints=taints, types=annotated.types if annotated else frozenset())
         return found
 
@@ -272,7 +279,7 @@ class Analysis:
         """Give an object of a library as that object; fill one of a class of the program from outside."""
         owners = [kind for kind in annotated.types if isinstance(kind, Class)]
         if owners and not all(ENUMS.intersection(owner.ancestors_outside()) for owner in owners):
-            taints = self.machine.sourced(point.entry.label, point.entry.trust, frame, at)
+            taints = self.machine.sourced(point.entry.label, point.entry.trust, frame, at, SCHEMED)
             return annotated.but(taints=taints)
         return annotated
 

@@ -21,7 +21,6 @@ from casemate.readers import files
 from casemate.readers.code.analysis import Analysis
 from casemate.readers.code.facts import FileView
 from casemate.readers.code.flow.base import Seen
-from casemate.readers.code.flow.outside import bind
 from casemate.readers.code.flow.program import Module
 from casemate.readers.code.flow.state import Frame
 from casemate.readers.code.flow.values import UNKNOWN_VALUE, Value, constant
@@ -217,7 +216,7 @@ class Reading:
             return
         frame = Frame(module, None, None, 0)
         frame.state = seen.state
-        passed = bind(model, seen.receiver, seen.arguments, frame)
+        passed = self.analysis.machine.bind(model, seen.receiver, seen.arguments, frame)
         for ability in model.capabilities:
             if self.analysis.machine.holds(ability.when, passed, sure=False):
                 yield from self.of_ability(ability, seen.name, passed, frame, location)

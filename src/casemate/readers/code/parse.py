@@ -130,7 +130,11 @@ class Source:
 
 def read_source(path: str, skipped: list[Skipped], largest: int = LARGEST) -> Source:
     """Read and parse one file; what is wrong with it is added to `skipped`, and an unreadable one is empty."""
-    data = read(path, largest)
+    return parsed(path, read(path, largest), skipped)
+
+
+def parsed(path: str, data: bytes | Skipped, skipped: list[Skipped]) -> Source:
+    """Parse what was read of a file; what is wrong with it is added to `skipped`, and an unreadable one is empty."""
     if isinstance(data, Skipped):
         skipped.append(data)
         data = b""

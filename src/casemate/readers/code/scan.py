@@ -1,7 +1,7 @@
 """The first look at a file: what stands in its bytes. A file in which nothing can matter is not parsed."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -15,6 +15,8 @@ CALLED = re.compile(rb"[ \t]*\(")
 
 TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|conftest|[^/]*_test)\.py$")
 
+RUNS = frozenset({"code", "command", "deserialization"})
+
 Mark: TypeAlias = str | Needle  # what is found: "word", "import top", "function name", or a needle
 Check: TypeAlias = Callable[[bytes, int, int], bool]
 
@@ -22,8 +24,8 @@ Check: TypeAlias = Callable[[bytes, int, int], bool]
 class Scan:
     """What models and rules look for, and what each file has of it."""
 
-    def __init__(self, library: Library, rules: Sequence[Rule[Code]]) -> None:
-        """Build the automaton."""
+    def __init__(self, library: Library, rules: Sequence[Rule[Code]], paths: Iterable[str] = ()) -> None:
+        """Build the automaton. `paths` are all files of the program: they tell which folders are packages of tests."""
         self.sources = sources(library)
         self.far_sources = sources(library, only_far=True)
         self.frameworks = library.frameworks
@@ -32,6 +34,9 @@ class Scan:
             models = [library.models.get(name) for name in names]
             only_called = all(model is not None and model.parameters is not None for model in models)
             checks.setdefault(word, []).append((word, called if only_called else whole))
+        self.worst = worst(library)
+        for word in self.worst:
+            checks.setdefault(word, []).append((f"call {word}", called))
         beside = {needle.beside for rule in rules for needle in map(as_needle, rule.needles) if needle.beside}
         for top in library.tops | self.frameworks | beside:
             checks.setdefault(top, []).append((f"import {top}", imported))
@@ -47,12 +52,10 @@ class Scan:
         self.checks = [checks[text] for text in texts]
         self.automaton = BytesAhoCorasick([text.encode() for text in texts])
         self.found: dict[str, frozenset[Mark]] = {}
-        self.test_packages = set[str]()
+        self.test_packages = {path.removesuffix("__init__.py") for path in paths if path.endswith("tests/__init__.py")}
 
     def look(self, path: str, data: bytes) -> None:
         """Remember what stands in a file."""
-        if path.endswith("tests/__init__.py"):
-            self.test_packages.add(path.removesuffix("__init__.py"))
         found: set[Mark] = set()
         waiting: dict[int, list[tuple[Mark, Check]]] = {}
         for place, start, end in self.automaton.find_matches_as_indexes(data, overlapping=True):
@@ -68,8 +71,20 @@ class Scan:
 
     def present(self) -> frozenset[str]:
         """Give every top module that some file imports."""
-        marks = {mark for found in self.found.values() for mark in found if isinstance(mark, str)}
+        return self.tops(self.found)
+
+    def tops(self, paths: Iterable[str]) -> frozenset[str]:
+        """Give every top module that one of these files imports."""
+        marks = {mark for path in paths for mark in self.found.get(path, ()) if isinstance(mark, str)}
         return frozenset(mark.removeprefix("import ") for mark in marks if mark.startswith("import "))
+
+    def matters(self, path: str) -> bool:
+        """Tell whether a file may run something, whoever calls it: such a file must be readable."""
+        found = self.found.get(path, frozenset())
+        return any(
+            f"call {word}" in found and any(not top or f"import {top}" in found for top in tops)
+            for word, tops in self.worst.items()
+        )
 
     def has(self, path: str, rule: Rule[Code]) -> bool:
         """Tell whether a pattern rule can be met in a file."""
@@ -79,19 +94,17 @@ class Scan:
             for needle in self.needles[rule.name]
         )
 
-    def starts(self) -> Iterator[tuple[str, dict[str, set[str]]]]:
-        """Yield the files in which a source may stand, with the words it stands under.
+    def starts(self, path: str) -> dict[str, set[str]]:
+        """Give the words of a file under which a source may stand, each with the names that it may mean.
 
         In tests what the starter chose is no source: whoever runs them has written them.
         """
-        for path, found in self.found.items():
-            wanted = {
-                word: names
-                for word, names in (self.far_sources if self.tests(path) else self.sources).items()
-                if word in found and any(not top or f"import {top}" in found for top in map(top_of, names))
-            }
-            if wanted or self.enters(path):
-                yield path, wanted
+        found = self.found.get(path, frozenset())
+        return {
+            word: names
+            for word, names in (self.far_sources if self.tests(path) else self.sources).items()
+            if word in found and any(not top or f"import {top}" in found for top in map(top_of, names))
+        }
 
     def tests(self, path: str) -> bool:
         """Tell whether a file is a test by its name, or lies in a package of tests."""
@@ -137,6 +150,17 @@ def top_of(name: str) -> str:
     """Give the top module of a name, "" for a builtin."""
     top, dot, _ = name.partition(".")
     return top if dot else ""
+
+
+def worst(library: Library) -> dict[str, set[str]]:
+    """Give the words under which something is called that runs what it is given, with the top modules that have it."""
+    found: dict[str, set[str]] = {}
+    for name, model in library.models.items():
+        if any(sink.kind in RUNS for sink in model.sinks):
+            parts = name.split(".")
+            word = parts[-2] if parts[-1].startswith("__") and len(parts) > 1 else parts[-1]
+            found.setdefault(word, set()).add(top_of(name))
+    return found
 
 
 def sources(library: Library, *, only_far: bool = False) -> dict[str, set[str]]:

@@ -49,11 +49,12 @@ class Seen(NamedTuple):
 
 
 class EntryPoint(NamedTuple):
-    """A function that a framework calls."""
+    """A function that a framework calls; `home` is the file that says so, "" where a function of the program does."""
 
     closure: Closure
     entry: Entry
     route: str
+    home: str = ""
 
 
 class Base(ABC):
@@ -69,6 +70,7 @@ class Base(ABC):
         self.hits: dict[object, SinkHit] = {}
         self.seen: dict[str, dict[ir.At, list[Seen]]] = {}
         self.entries: list[EntryPoint] = []
+        self.executing = ""  # the file whose body is executed
         self.skipped: list[Skipped] = []
         self.carriers: set[str] = set()
         self.touched: set[Class] = set()
@@ -189,5 +191,11 @@ class Base(ABC):
         """Call something of a library by its model."""
 
     @abstractmethod
-    def arrive(self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At) -> None:
-        """Let a value arrive in a sink."""
+    def quiet(self, node: ir.Expr, frame: Frame) -> Value:
+        """Evaluate what was evaluated before, without its effects on the state."""
+
+    @abstractmethod
+    def arrive(  # noqa: PLR0913, PLR0917 -- what a finding says
+        self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At, item: int | None = None
+    ) -> None:
+        """Let a value arrive in a sink; `item` is its place among the words of a command."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from casemate.libraries import Model
+from casemate.libraries import Origin as Source
 from casemate.model.finding import Trust
 from casemate.readers.code import ir
 from casemate.readers.code.flow import paths
@@ -27,6 +29,7 @@ from casemate.readers.code.flow.values import (
     Super,
     Taint,
     Value,
+    cleared,
     holder,
     join_all,
     merge_taints,
@@ -39,6 +42,7 @@ LOOKUPS = frozenset(  # methods whose arguments choose among what is there
 )
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
 FORMATS = frozenset({"format", "format_map"})
+NO_KINDS: frozenset[str] = frozenset()
 SCALARS = TEXTUAL | {"int", "float", "bool", "complex"}
 
 
@@ -94,14 +98,20 @@ class Calls(Texts):
         result = outside(name)
         if model is None or model.parameters is not None:
             return result
-        taints = self.sourced(model.source.label, model.source.trust, frame, at) if model.source is not None else ()
+        taints = self.of_source(model.source, model, frame, at) if model.source is not None else ()
         types = frozenset({model.type}) if model.type else frozenset[str]()
         return Value(references=result.references, types=types, taints=taints)
 
-    def sourced(self, label: str, trust: Trust, frame: Frame, at: ir.At) -> tuple[Taint, ...]:
+    def of_source(self, source: Source, model: Model, frame: Frame, at: ir.At) -> tuple[Taint, ...]:
+        """Give the label of what a library says somebody else chose, and for which kinds it is harmless by its form."""
+        return self.sourced(source.label, source.trust, frame, at, model.sanitizes)
+
+    def sourced(
+        self, label: str, trust: Trust, frame: Frame, at: ir.At, harmless: frozenset[str] = NO_KINDS
+    ) -> tuple[Taint, ...]:
         """Give the label of a value that somebody else chose."""
         origin = Origin(frame.module.path, at, label, trust)
-        return (Taint(origin, frozenset(), Step(frame.module, at, label), sure=True),)
+        return (Taint(origin, harmless, Step(frame.module, at, label), sure=True),)
 
     def of_module(self, reference: Package, name: str, frame: Frame) -> Value | None:
         """Give a name of a module of the program."""
@@ -133,8 +143,15 @@ class Calls(Texts):
         value = owner.member(name)
         if value is None:
             for base in owner.ancestors_outside():
-                if self.library.member(base, name) is not None:
-                    return outside(f"{base}.{name}")
+                model = self.library.member(base, name)
+                if model is not None:
+                    known = outside(f"{base}.{name}")
+                    own = ("objects of", Value(references=frozenset({owner})))
+                    return (
+                        Value(references=known.references, types=frozenset({model.type}), link=own)
+                        if model.type
+                        else known
+                    )
             return None
         found = [
             Value(references=frozenset({Closure(r.function, r.frame, Value(references=frozenset({owner})))}))
@@ -172,9 +189,9 @@ class Calls(Texts):
             return Value(references=frozenset({Method(kind, name, holder(value))}))
         taints = value.taints if model.source is None and not model.type else ()
         if ("self", "return") in model.propagates or ("*", "return") in model.propagates:
-            taints = value.taints
+            taints = cleared(value.taints, model.sanitizes) if model.sanitizes else value.taints
         if model.source is not None:
-            taints = self.sourced(model.source.label, model.source.trust, frame, at)
+            taints = self.of_source(model.source, model, frame, at)
         types = frozenset({model.type}) if model.type else frozenset[str]()
         return Value(types=types, taints=taints, references=frozenset({Outside(model.name)}))
 
@@ -220,6 +237,9 @@ class Calls(Texts):
         callee = self.attribute(receiver, name, frame, node.at)
         if callee.references:
             return self.call(callee, arguments, frame, node)
+        if name == "update" and receiver.link is not None and receiver.link[0] == "attribute __dict__":
+            names = [self.element(value, frame) for value in arguments.positional]
+            self.arrive("assignment", "__dict__.update", "names", join_all(names), frame, node.at)
         return self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
 
     def unknown_method(self, receiver: Value, arguments: Arguments, frame: Frame, *, lookup: bool = False) -> Value:
@@ -270,18 +290,22 @@ class Calls(Texts):
         """Make a function an entry; it stays what it is."""
         function = arguments.positional[0] if arguments.positional else UNKNOWN_VALUE
         self.enter(function, reference)
-        return function
+        return self.typed_too(function, reference.type)
+
+    def typed_too(self, function: Value, kind: str) -> Value:
+        """Give a function with the methods that its decorator adds: a task has `delay`, a group `command`."""
+        return function.but(types=function.types | {kind}) if kind else function
 
     def enter(self, value: Value, reference: Decorating) -> None:
         """Remember the functions that a value may be as entries."""
         for owner in sorted((kind for kind in value.types if isinstance(kind, Class)), key=str):
-            for name in reference.entry.methods:
+            for name in owner.named(reference.entry.methods):
                 method = owner.member(name)
                 if method is not None:
                     self.enter(bound(method, value), reference)
         for function in ordered(value.references):
             if isinstance(function, Closure):
-                self.entries.append(EntryPoint(function, reference.entry, reference.route))
+                self.entries.append(EntryPoint(function, reference.entry, reference.route, self.executing))
             elif isinstance(function, Deferred):
                 self.enter(self.forced(function), reference)
 

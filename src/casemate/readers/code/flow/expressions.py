@@ -87,11 +87,14 @@ class Expressions(Base):
             case ir.Const():
                 return UNKNOWN_VALUE if node.value is UNKNOWN else constant(node.value)
             case ir.Call():
-                return self.evaluate_call(node, frame)
+                value = self.evaluate_call(node, frame)
+                return self.recalled(node, value, frame) if value.taints and frame.now.facts else value
             case ir.Attr():
-                return self.attribute(self.evaluate(node.value, frame), node.name, frame, node.at)
+                value = self.attribute(self.evaluate(node.value, frame), node.name, frame, node.at)
+                return self.recalled(node, value, frame) if value.taints and frame.now.facts else value
             case ir.Item():
-                return self.evaluate_item(node, frame)
+                value = self.evaluate_item(node, frame)
+                return self.recalled(node, value, frame) if value.taints and frame.now.facts else value
             case ir.Binary():
                 return self.binary(node, frame)
             case ir.Text():
@@ -134,6 +137,10 @@ class Expressions(Base):
                 return Value(taints=merge_taints(part.taints for part in parts))
             case _:
                 assert_never(node)
+
+    def recalled(self, node: ir.Expr, value: Value, frame: Frame) -> Value:
+        """Give a value with what was learnt of the same expression before."""
+        raise NotImplementedError
 
     def function_value(self, definition: ir.Definition, frame: Frame) -> Value:
         """Give the value of a definition in this frame."""

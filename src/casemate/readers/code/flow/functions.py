@@ -113,7 +113,8 @@ class Functions(Guards):
             tuple(enter.tokens),
             tuple(enter.heap),
             dict(enter.heap),
-            self.common_verdicts(inner),
+            common_verdicts(inner.verdicts),
+            common_verdicts(inner.refusals),
             checked,
         )
 
@@ -135,6 +136,7 @@ class Functions(Guards):
             return
         self.execute(function.body, inner)
         if inner.state is not None:
+            self.note_return(ir.Return(function.at, None), constant(None), inner)
             inner.results.append((constant(None), inner.state, function.at))
 
     def outcome(self, inner: Frame) -> tuple[Value | None, State]:
@@ -253,40 +255,51 @@ class Functions(Guards):
         return self.adopt(self.quiet(parameter.default, home), home.now, frame)
 
     def note_return(self, node: ir.Return, value: Value, frame: Frame) -> None:
-        """Remember what a true result says of the parameters."""
-        if frame.function is None or frame.state is None or node.value is None:
+        """Remember what a true result, and what a false one, says of the parameters."""
+        if frame.function is None or frame.state is None or not any(was.taints for was in frame.started.values()):
             return
-        if self.truth(value) is False or (value.constants is not None and not any(c[1] for c in value.constants)):
-            return
+        known = outcomes(value)
+        if True in known:
+            frame.verdicts.append(self.learnt(node.value, True, frame))  # noqa: FBT003 -- the result is true
+        if False in known:
+            frame.refusals.append(self.learnt(node.value, False, frame))  # noqa: FBT003 -- the result is false
+
+    def learnt(self, node: ir.Expr | None, outcome: bool, frame: Frame) -> dict[str, frozenset[str]]:  # noqa: FBT001 -- the result
+        """Give the kinds for which each parameter is harmless where a function returns something true, or false."""
         saved = frame.state
-        frame.state = saved.copy()
-        self.refine(node.value, True, frame)  # noqa: FBT003 -- the result is true
-        refined = frame.now
-        frame.state = saved
-        found = {
+        frame.state = frame.now.copy()
+        if node is not None:
+            self.refine(node, outcome, frame)
+        refined, frame.state = frame.now, saved
+        return {
             name: kinds for name, was in frame.started.items() if (kinds := gained(was, refined.variables.get(name)))
         }
-        frame.verdicts.append(found)
 
-    def common_verdicts(self, inner: Frame) -> dict[str, frozenset[str]]:
-        """Give what every true result says."""
-        if not inner.verdicts:
-            return {}
-        first, *others = inner.verdicts
-        found: dict[str, frozenset[str]] = {}
-        for name, kinds in first.items():
-            for other in others:
-                kinds = both(kinds, other.get(name, frozenset()))  # noqa: PLW2901 -- the intersection so far
-            if kinds:
-                found[name] = kinds
-        return found
-
-    def verdicts(self, closure: Closure, node: ir.Call, frame: Frame) -> dict[str, frozenset[str]]:
-        """Give, by parameter, the kinds it is harmless for where the function returned something true."""
+    def verdicts(self, closure: Closure, node: ir.Call, outcome: bool, frame: Frame) -> dict[str, frozenset[str]]:  # noqa: FBT001 -- the result
+        """Give, by parameter, the kinds it is harmless for where the function returned something true, or false."""
         saved, frame.state = frame.state, frame.now.copy()
         summary = self.summarise_call(closure, self.arguments(node, frame), frame, node.at)
         frame.state = saved
-        return summary.verdicts if summary is not None else {}
+        if summary is None:
+            return {}
+        return summary.verdicts if outcome else summary.refusals
+
+
+def common_verdicts(found: list[dict[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
+    """Give what every result of one kind says."""
+    if not found:
+        return {}
+    common = found[0]
+    for other in found[1:]:
+        common = {name: both(kinds, other.get(name, frozenset())) for name, kinds in common.items()}
+    return {name: kinds for name, kinds in common.items() if kinds}
+
+
+def outcomes(value: Value) -> set[bool]:
+    """Tell whether a result may be true, and whether it may be false."""
+    if value.constants is None:
+        return {True, False}
+    return {bool(item[1]) for item in value.constants} | ({True, False} if value.taints else set())
 
 
 def gained(before: Value, after: Value | None) -> frozenset[str]:

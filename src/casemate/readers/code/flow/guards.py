@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from casemate.readers.code import ir
+from casemate.readers.code.flow.characters import (
+    ALL,
+    INSIDE,
+    NO_PARENT,
+    NO_ROOT,
+    ONE_LINE,
+    PROBES,
+    SLASHED,
+    harmless_with,
+    matched,
+    not_beginning,
+    settled,
+    without,
+)
 from casemate.readers.code.flow.outside import Libraries
 from casemate.readers.code.flow.state import Cell, Frame
 from casemate.readers.code.flow.values import (
-    ONE_LINE,
     Closure,
     Method,
     Outside,
@@ -16,16 +30,26 @@ from casemate.readers.code.flow.values import (
     Token,
     Value,
     cleared,
+    constant,
 )
 
 MOST_LINKS = 8  # of a value to what it was taken from
-ALL = frozenset({"*"})
+MOST_TRIED = 40  # constants of a collection that a check is tried with one by one
+NOTHING: frozenset[str] = frozenset()
 TEXT_GUARDS = frozenset(["isdigit", "isalnum", "isidentifier", "isnumeric", "isdecimal", "isalpha"])
 NUMERIC = frozenset({"int", "float", "bool", "complex", "uuid.UUID", "datetime.date", "datetime.datetime"})
+TEXTUAL = frozenset({"str", "bytes", "NoneType"})
 # What stays dangerous when only a part of a value was compared with a constant: everything but these.
 HOST_KINDS = frozenset({"url", "redirect"})
-INSIDE = frozenset({"path", "archive"})
 PART = {"netloc": HOST_KINDS, "hostname": HOST_KINDS, "host": HOST_KINDS, "parents": INSIDE}
+SAME_PATH = frozenset(
+    [
+        "resolve", "absolute", "realpath", "abspath", "normpath", "Path", "PurePath", "PosixPath", "PurePosixPath",
+        "fspath",
+    ]
+)  # fmt: skip
+RESOLVING = frozenset({"resolve", "realpath", "abspath", "normpath"})
+PIECES = frozenset({"split", "attribute parts"})
 
 
 class Guards(Libraries):
@@ -56,19 +80,59 @@ class Guards(Libraries):
                 self.refine_call(node, outcome, frame)
             case ir.Walrus():
                 self.refine(node.value, outcome, frame)
-            case ir.Name() | ir.Attr():
+            case ir.Name():
                 self.refine_truth(node, outcome, frame)
+            case ir.Binary() if node.operator == "-" and not outcome:
+                self.refine_difference(node, frame)
             case _:
                 return
 
-    def refine_truth(self, node: ir.Name | ir.Attr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
-        """Take a variable that holds the verdict of a guard for that guard."""
-        if not outcome or not isinstance(node, ir.Name):
+    def refine_truth(self, node: ir.Name, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
+        """Take a variable that holds the verdict of a check for that check, while all in it is what it was then."""
+        condition = frame.conditions.get(node.id)
+        if condition is None or frame.state is None:
             return
-        value = self.quiet(node, frame)
-        if value.link is not None and value.link[0].startswith("verdict "):
-            kinds = frozenset(value.link[0].split()[1:])
-            self.spread(value.link[1], frame, kinds)
+        held = frame.state.variables
+        if held.get(node.id) is condition.result and all(held.get(name) is was for name, was in condition.parts):
+            self.refine(condition.node, outcome, frame)
+            better = self.quiet(condition.node, frame)
+            if condition.result.taints and len(better.taints) <= len(condition.result.taints):
+                held = frame.now.variables
+                held[node.id] = condition.result.but(taints=better.taints)
+
+    def refine_difference(self, node: ir.Binary, frame: Frame) -> None:
+        """`if set(name) - ALLOWED: raise`: the text has only allowed characters."""
+        subject = set_of(node.left)
+        if subject is not None:
+            self.only_of(subject, node.right, frame)
+
+    def only_of(self, subject: ir.Expr, allowed: ir.Expr, frame: Frame) -> None:
+        """Trust a text that has only characters of a collection that the program fixed."""
+        letters = self.letters(self.quiet(allowed, frame), frame)
+        if letters is not None:
+            self.trust(subject, frame, harmless_with(letters))
+        elif self.closed(allowed, frame):
+            self.trust(subject, frame, ALL)
+
+    def none_of(self, subject: ir.Expr, refused: ir.Expr, frame: Frame) -> None:
+        """Trust a text as far as it goes that has none of some characters."""
+        letters = self.letters(self.quiet(refused, frame), frame)
+        if letters:
+            self.trust(subject, frame, harmless_with(set(PROBES).difference(letters)))
+
+    def letters(self, value: Value, frame: Frame) -> list[str] | None:
+        """Give the texts of a collection of which all are known; of a text its characters."""
+        if value.taints:
+            return None
+        if value.text is not None:
+            return list(value.text)
+        contents = self.contents(value, frame)
+        if len(contents) != 1 or not contents[0].exact:
+            return None
+        cell = contents[0]
+        texts = [key[1] for key in cell.items] if cell.kind == "dict" else [item.text for item in cell.items.values()]
+        found = [text for text in texts if isinstance(text, str)]
+        return found if len(found) == len(texts) else None
 
     def refine_either(self, node: ir.Boolean, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Keep what holds either way where `a or b` came out true, or `a and b` false."""
@@ -76,17 +140,29 @@ class Guards(Libraries):
             return
         before = frame.state
         frame.state = before.copy()
-        self.refine(node.left, outcome, frame)
-        first, frame.state = frame.state, before.copy()
+        self.refine_side(node.left, outcome, frame)
+        first, frame.state = frame.now, before.copy()
         self.refine(node.left, not outcome, frame)
-        self.refine(node.right, outcome, frame)
-        second = frame.state
+        self.refine_side(node.right, outcome, frame)
+        second = frame.now
         for name, value in before.variables.items():
             one, other = first.variables.get(name), second.variables.get(name)
             if one is None or other is None or (one is value or other is value):
                 continue
             before.variables[name] = value.but(taints=common(one, other))
         frame.state = before
+
+    def refine_side(self, node: ir.Expr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
+        """Learn from one part of a condition; what is empty there carries no danger."""
+        self.refine(node, outcome, frame)
+        if isinstance(node, ir.Not):
+            node, outcome = node.value, not outcome
+        if isinstance(node, ir.Compare) and node.operators in {("is",), ("is not",)} and none(node.operands[1]):
+            node, outcome = node.operands[0], outcome != (node.operators == ("is",))
+        if not outcome and isinstance(node, ir.Name) and frame.state is not None:
+            value = frame.state.variables.get(node.id)
+            if value is not None and value.taints:
+                frame.state.variables[node.id] = value.but(taints=())
 
     def quiet(self, node: ir.Expr, frame: Frame) -> Value:
         """Evaluate what was evaluated before, without its effects on the state."""
@@ -97,43 +173,100 @@ class Guards(Libraries):
         return value
 
     def refine_compare(self, node: ir.Compare, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
-        """`x in (constants)`, `x == constant`, `x.netloc == constant`."""
+        """`x in (constants)`, `x == constant`, `x.netloc == constant`, and what of their opposites is a check."""
         if len(node.operators) != 1:
             return
         sign = node.operators[0]
-        negative = sign in {"not in", "!=", "is not"}
-        if outcome == negative:
-            self.refine_absence(node, frame)
-        if outcome == negative or sign not in {"in", "not in", "==", "!=", "is", "is not"}:
-            return
         left, right = node.operands
+        negative = sign in {"not in", "!=", "is not"}
         if sign in {"in", "not in"}:
-            if self.closed(right, frame):
-                self.spread(self.quiet(left, frame), frame, ALL)
+            if outcome == negative:
+                self.refine_absence(left, right, frame)
             else:
-                self.contained(right, frame)
+                self.refine_membership(left, right, frame)
+        elif (
+            sign in {"is", "is not", "==", "!="} and isinstance(right, ir.Const) and right.value in {None, True, False}
+        ):
+            self.refine(left, (right.value is True) == (outcome != negative), frame)
+            if outcome != negative:
+                self.refine_equality(left, right, frame)
+        elif sign in {"is", "is not", "==", "!="} and outcome != negative:
+            self.refine_equality(left, right, frame)
+        elif sign in {"<=", "<"} and outcome:
+            self.refine_subset(left, right, frame)
+
+    def refine_subset(self, left: ir.Expr, right: ir.Expr, frame: Frame) -> None:
+        """`set(name) <= ALLOWED`."""
+        subject = set_of(left)
+        if subject is not None:
+            self.only_of(subject, right, frame)
+
+    def refine_membership(self, left: ir.Expr, right: ir.Expr, frame: Frame) -> None:
+        """`x in ALLOWED`, `type(x) in (int, float)`, `base in path.parents`."""
+        if self.names_numbers(left, right, frame):
+            return
+        if self.closed(right, frame):
+            self.trust(left, frame, ALL)
+        else:
+            self.contained(right, frame)
+
+    def refine_equality(self, left: ir.Expr, right: ir.Expr, frame: Frame) -> None:
+        """`x == constant`, `x == cleaned(x)`, `type(x) is int`."""
+        if self.names_numbers(left, right, frame):
             return
         for one, other in ((left, right), (right, left)):
             value = self.quiet(other, frame)
             if foreign(value):
-                continue
-            if value.constants is not None or isinstance(other, ir.Name | ir.Attr | ir.Call | ir.Item):
+                self.same_as_cleaned(one, value, frame)
+            elif value.constants is not None or isinstance(other, ir.Name | ir.Attr | ir.Call | ir.Item):
                 subject = self.quiet(one, frame)
                 if subject.taints:
-                    self.equal(subject, frame)
+                    self.equal(one, subject, frame)
                     return
 
-    def refine_absence(self, node: ir.Compare, frame: Frame) -> None:
-        """`"\\n" not in x`: the text is one line."""
-        left, right = node.operands
-        if node.operators[0] in {"in", "not in"} and self.quiet(left, frame).text == "\n":
-            self.spread(self.quiet(right, frame), frame, ONE_LINE)
+    def names_numbers(self, left: ir.Expr, right: ir.Expr, frame: Frame) -> bool:
+        """`type(x) is int`: a number is harmless."""
+        if not isinstance(left, ir.Call) or not isinstance(left.function, ir.Name) or len(left.arguments) != 1:
+            return False
+        if left.function.id != "type" or not self.numeric(self.quiet(right, frame), frame):
+            return False
+        self.trust(left.arguments[0], frame, ALL)
+        return True
 
-    def equal(self, subject: Value, frame: Frame) -> None:
+    def numeric(self, kinds: Value, frame: Frame) -> bool:
+        """Tell whether a value is a class of numbers and the like, or several of them."""
+        items = [v for cell in self.contents(kinds, frame) for v in members(cell)] or [kinds]
+        names = {r.name for item in items for r in item.references if isinstance(r, Outside)}
+        return bool(names) and names <= NUMERIC
+
+    def same_as_cleaned(self, node: ir.Expr, clean: Value, frame: Frame) -> None:
+        """`if os.path.basename(name) != name: raise`: what cleaning does not change is clean."""
+        subject = self.quiet(node, frame)
+        origins = {taint.origin for taint in subject.taints}
+        if clean.taints and {taint.origin for taint in clean.taints} == origins:
+            self.trust(node, frame, frozenset.intersection(*(taint.cleared for taint in clean.taints)))
+
+    def refine_absence(self, left: ir.Expr, right: ir.Expr, frame: Frame) -> None:
+        """`"/" not in x`, `".." not in x.split("/")`, `letter not in "/."`: what a text does not have."""
+        part = self.quiet(left, frame)
+        if part.text is not None:
+            kinds = without(part.text)
+            whole = self.quiet(right, frame) if kinds else None
+            if whole is not None and textual(whole):
+                self.trust(right, frame, kinds)
+            elif whole is not None and whole.link is not None and whole.link[0] in PIECES:
+                self.spread(whole.link[1], frame, kinds & {NO_PARENT})
+            elif whole is not None and set_of(right) is not None:
+                self.trust(set_of(right) or right, frame, kinds)
+
+    def equal(self, node: ir.Expr, subject: Value, frame: Frame) -> None:
         """Trust a value that equals something that nobody else chose."""
-        self.spread(subject, frame, ALL)
+        self.trust(node, frame, ALL)
         if subject.link is not None and subject.link[0] == "os.path.commonpath":
-            self.spread(subject.link[1], frame, INSIDE)
+            for cell in self.contents(subject.link[1], frame):
+                for item in members(cell):
+                    if resolved(item):
+                        self.spread(item, frame, INSIDE)
 
     def closed(self, node: ir.Expr, frame: Frame) -> bool:
         """Tell whether a collection holds only what the program itself put in: an allow-list."""
@@ -144,7 +277,9 @@ class Guards(Libraries):
             return False
         kinds = {cell.kind for cell in self.contents(value, frame)}
         if not kinds:
-            if value.constants is not None or value.types & {"str", "bytes"}:
+            if value.constants is not None:
+                return value.text is not None and bool(value.text)  # a part of what the program wrote
+            if value.types & {"str", "bytes"}:
                 return False  # a substring is not a member
             return isinstance(node, ir.Name | ir.Attr | ir.Call)
         if "dict" in kinds:
@@ -154,7 +289,7 @@ class Guards(Libraries):
     def contained(self, right: ir.Expr, frame: Frame) -> None:
         """Trust a path with `base in path.parents`: it lies inside."""
         value = self.quiet(right, frame)
-        if value.link is not None and value.link[0] == "attribute parents":
+        if value.link is not None and value.link[0] == "attribute parents" and resolved(value.link[1]):
             self.spread(value.link[1], frame, INSIDE)
 
     def refine_call(self, node: ir.Call, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
@@ -171,8 +306,8 @@ class Guards(Libraries):
                 self.refine_outside(reference.name, node, outcome, frame)
             elif isinstance(reference, Method):
                 self.refine_outside(f"{reference.owner}.{reference.name}", node, outcome, frame)
-            elif isinstance(reference, Closure) and outcome:
-                self.refine_closure(reference, node, frame)
+            elif isinstance(reference, Closure):
+                self.refine_closure(reference, node, outcome, frame)
 
     def refine_method(
         self,
@@ -182,47 +317,82 @@ class Guards(Libraries):
         outcome: bool,  # noqa: FBT001 -- the branch taken
         frame: Frame,
     ) -> bool:
-        """Methods of texts and paths."""
-        if not outcome:
-            return False
+        """Methods of texts, paths and sets."""
         if function.name in TEXT_GUARDS and not receiver.references:
-            self.spread(receiver, frame, ALL)
+            if outcome:
+                self.trust(function.value, frame, ALL)
+            return True
+        if function.name == "isprintable" and outcome and not receiver.references:
+            self.trust(function.value, frame, ONE_LINE)
             return True
         if function.name == "startswith" and node.arguments:
-            self.begins(receiver, self.quiet(node.arguments[0], frame), frame)
+            beginning = self.quiet(node.arguments[0], frame)
+            if outcome:
+                self.begins(function.value, receiver, beginning, frame)
+            else:
+                self.begins_not(function.value, receiver, beginning, frame)
             return True
         if function.name == "is_relative_to" and node.arguments:
-            if not foreign(self.quiet(node.arguments[0], frame)) and resolved(receiver):
-                self.spread(receiver, frame, INSIDE)
+            if outcome and not foreign(self.quiet(node.arguments[0], frame)) and resolved(receiver):
+                self.trust(function.value, frame, INSIDE)
+            return True
+        if function.name == "is_absolute" and not outcome:
+            self.trust(function.value, frame, frozenset({NO_ROOT}))
+            return True
+        subject = set_of(function.value)
+        if subject is not None and outcome and node.arguments and function.name in {"issubset", "isdisjoint"}:
+            check = self.only_of if function.name == "issubset" else self.none_of
+            check(subject, node.arguments[0], frame)
             return True
         return False
 
-    def begins(self, receiver: Value, beginning: Value, frame: Frame) -> None:
+    def begins(self, node: ir.Expr, receiver: Value, beginning: Value, frame: Frame) -> None:
         """`startswith`: of a resolved path its folder, of a URL its host."""
         if foreign(beginning):
             return
         if resolved(receiver):
-            self.spread(receiver, frame, INSIDE)
-        texts: list[str | None] = [beginning.text] if beginning.text is not None else []
-        for cell in self.contents(beginning, frame):
-            texts += [item.text for item in members(cell)]
-        if texts and all(text is not None and hosted(text) for text in texts):
-            self.spread(receiver, frame, HOST_KINDS)
+            self.trust(node, frame, INSIDE)
+        texts = self.beginnings(beginning, frame)
+        if texts and all(hosted(text) for text in texts):
+            self.trust(node, frame, HOST_KINDS)
+        if texts and all(text and not text.startswith("-") for text in texts):
+            self.trust(node, frame, frozenset({"argument"}))
+        if texts == ["/"]:
+            self.trust(node, frame, frozenset({SLASHED}))
+
+    def begins_not(self, node: ir.Expr, receiver: Value, beginning: Value, frame: Frame) -> None:
+        """`if x.startswith("/"): raise`: what does not begin so."""
+        for text in self.beginnings(beginning, frame):
+            self.trust(node, frame, not_beginning(text, resolved=resolved(receiver)))
+            if text in {"..", "../"} and receiver.link is not None and receiver.link[0] == "os.path.relpath":
+                self.spread(receiver.link[1], frame, INSIDE)
+
+    def beginnings(self, value: Value, frame: Frame) -> list[str]:
+        """Give the texts that `startswith` is asked for, none where one is not known."""
+        if value.text is not None:
+            return [value.text]
+        return self.letters(value, frame) or []
 
     def refine_outside(self, name: str, node: ir.Call, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
-        """Guards of libraries: isinstance, full matches, and what models say."""
+        """Guards of libraries: isinstance, matches of patterns, and what models say."""
         name = self.library.canonical(name)
-        if name == "isinstance" and outcome and len(node.arguments) == 2:
-            kinds = self.quiet(node.arguments[1], frame)
-            items = [v for cell in self.contents(kinds, frame) for v in members(cell)] or [kinds]
-            names = {r.name for item in items for r in item.references if isinstance(r, Outside)}
-            if names and names <= NUMERIC:
-                self.spread(self.quiet(node.arguments[0], frame), frame, ALL)
+        if name in {"any", "all"}:
+            if outcome == (name == "all") and len(node.arguments) == 1:
+                self.refine_each(node.arguments[0], outcome, frame)
             return
-        if name in {"re.fullmatch", "re.match", "re.search"} and outcome and len(node.arguments) > 1:
-            pattern = self.quiet(node.arguments[0], frame).text
-            if pattern is not None and harmless_pattern(pattern, name):
-                self.spread(self.quiet(node.arguments[1], frame), frame, ALL)
+        if name == "isinstance":
+            if outcome and len(node.arguments) == 2 and self.numeric(self.quiet(node.arguments[1], frame), frame):
+                self.trust(node.arguments[0], frame, ALL)
+            return
+        if name == "bool" and len(node.arguments) == 1:
+            self.refine(node.arguments[0], outcome, frame)
+            return
+        if name.startswith("re."):
+            if outcome:
+                self.refine_match(name, node, frame)
+            return
+        if name in {"os.path.isabs", "posixpath.isabs"} and not outcome and node.arguments:
+            self.trust(node.arguments[0], frame, frozenset({NO_ROOT}))
             return
         model = self.library.find(name)
         for guard in model.guards if model is not None else ():
@@ -230,7 +400,84 @@ class Guards(Libraries):
                 continue
             target = self.argument_node(guard.argument, model.parameters or (), node)
             if target is not None:
-                self.spread(self.quiet(target, frame), frame, guard.kinds or ALL)
+                self.trust(target, frame, guard.kinds or ALL)
+
+    def refine_match(self, name: str, node: ir.Call, frame: Frame) -> None:
+        """`re.fullmatch(pattern, x)` and `PATTERN.fullmatch(x)`: the whole text is of the pattern's characters."""
+        kind, _, method = name.removeprefix("re.").rpartition(".")
+        if method not in {"match", "search", "fullmatch"}:
+            return
+        parameters = ("string",) if kind == "Pattern" else ("pattern", "string")
+        subject = self.argument_node("string", parameters, node)
+        if kind == "Pattern":
+            compiled = self.quiet(node.function.value, frame) if isinstance(node.function, ir.Attr) else Value()
+            pattern = compiled.link[1].text if compiled.link is not None and compiled.link[0] == "re.compile" else None
+        else:
+            written = self.argument_node("pattern", parameters, node)
+            pattern = self.quiet(written, frame).text if written is not None else None
+        if pattern is not None and subject is not None:
+            self.trust(subject, frame, matched(pattern, method))
+
+    def refine_each(self, node: ir.Expr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- what holds for each
+        """`any(bad in x for bad in BAD)` came out false, or `all(c in GOOD for c in x)` true."""
+        if not isinstance(node, ir.Comprehension) or len(node.clauses) != 1 or node.value is not None:
+            return
+        clause = node.clauses[0]
+        if isinstance(clause.target, ir.Name) and not clause.conditions:
+            self.refine_for_each(clause.target, clause.items, node.element, outcome, frame)
+
+    def refine_for_each(
+        self,
+        target: ir.Name,
+        items: ir.Expr,
+        test: ir.Expr,
+        outcome: bool,  # noqa: FBT001 -- what holds for each
+        frame: Frame,
+    ) -> None:
+        """Learn from a test that came out one way for every element: constants one by one, characters by trying."""
+        if frame.state is None:
+            return
+        value = self.quiet(items, frame)
+        saved = frame.state.variables.get(target.id)
+        tried = self.letters(value, frame)
+        if tried is not None:
+            for text in tried[:MOST_TRIED]:
+                frame.now.variables[target.id] = constant(text)
+                self.refine(test, outcome, frame)
+        elif textual(value):
+            self.trust(items, frame, self.of_characters(target, value, test, outcome, frame))
+        elif value.link is not None and value.link[0] in PIECES:
+            passing = self.passing(["..", ""], target, test, outcome, frame)
+            marks = {NO_PARENT: "..", NO_ROOT: ""}
+            self.spread(value.link[1], frame, frozenset(mark for mark, text in marks.items() if text not in passing))
+        if saved is None:
+            frame.now.variables.pop(target.id, None)
+        else:
+            frame.now.variables[target.id] = saved
+
+    def of_characters(
+        self, target: ir.Name, value: Value, test: ir.Expr, outcome: bool, frame: Frame
+    ) -> frozenset[str]:  # noqa: FBT001 -- what holds for each
+        """Give the kinds for which a text is harmless whose characters all pass a test."""
+        saved = frame.now.copy()
+        frame.now.variables[target.id] = letter = Value(taints=value.taints, types=frozenset({"str"}))
+        self.refine(test, outcome, frame)
+        after, frame.state = frame.now.variables.get(target.id), saved
+        if after is not None and after is not letter and not after.taints:
+            return ALL
+        return harmless_with(self.passing(PROBES, target, test, outcome, frame))
+
+    def passing(self, texts: Iterable[str], target: ir.Name, test: ir.Expr, outcome: bool, frame: Frame) -> list[str]:  # noqa: FBT001 -- what holds for each
+        """Give the texts for which a test may come out this way."""
+        saved = frame.now
+        frame.state = saved.copy()
+        found: list[str] = []
+        for text in texts:
+            frame.now.variables[target.id] = constant(text)
+            if self.truth(self.evaluate(test, frame)) is not (not outcome):
+                found.append(text)
+        frame.state = saved
+        return found
 
     def argument_node(self, name: str, parameters: tuple[str, ...], node: ir.Call) -> ir.Expr | None:
         """Give the expression passed for a parameter."""
@@ -242,23 +489,36 @@ class Guards(Libraries):
         place = parameters.index(name) if name in parameters else -1
         return node.arguments[place] if 0 <= place < len(node.arguments) else None
 
-    def refine_closure(self, closure: Closure, node: ir.Call, frame: Frame) -> None:
-        """Learn from a predicate of the program what its true result says of its parameters."""
-        kinds = self.verdicts(closure, node, frame)
+    def refine_closure(self, closure: Closure, node: ir.Call, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
+        """Learn from a predicate of the program what its result says of its parameters."""
+        kinds = self.verdicts(closure, node, outcome, frame)
         names = [parameter.name for parameter in closure.function.definition.parameters]
         if closure.receiver is not None:
             names = names[1:]
         for name, cleared_kinds in kinds.items():
             target = self.argument_node(name, tuple(names), node)
             if target is not None and cleared_kinds:
-                self.spread(self.quiet(target, frame), frame, cleared_kinds)
-        if looks_at_host(closure):
-            for target in node.arguments:
-                self.spread(self.quiet(target, frame), frame, HOST_KINDS)
+                self.trust(target, frame, cleared_kinds)
+        if outcome and looks_at_host(closure):
+            for target in (*node.arguments, *(value for _, value in node.keywords)):
+                self.trust(target, frame, HOST_KINDS)
 
-    def verdicts(self, closure: Closure, node: ir.Call, frame: Frame) -> dict[str, frozenset[str]]:
-        """Give, by parameter, the kinds it is harmless for where the function returned something true."""
+    def verdicts(self, closure: Closure, node: ir.Call, outcome: bool, frame: Frame) -> dict[str, frozenset[str]]:  # noqa: FBT001 -- the result
+        """Give, by parameter, the kinds it is harmless for where the function returned something true, or false."""
         raise NotImplementedError
+
+    def trust(self, node: ir.Expr, frame: Frame, kinds: frozenset[str]) -> None:
+        """Make what an expression gives harmless from here on, also where it is written again."""
+        if not kinds or frame.state is None:
+            return
+        value = self.quiet(node, frame)
+        self.spread(value, frame, kinds)
+        if value.taints and not isinstance(node, ir.Name):
+            key = spelled(node)
+            if key:
+                old = frame.state.facts.get(key, (NOTHING, None))[0]
+                fact = (settled(old | kinds), frame.state.variables.get(root(key)))
+                frame.state.facts = {**frame.state.facts, key: fact}
 
     def spread(self, value: Value, frame: Frame, kinds: frozenset[str]) -> None:
         """Make a value harmless for these kinds from here on, and what it was taken from as far as that holds there."""
@@ -275,7 +535,7 @@ class Guards(Libraries):
         """Replace a value wherever a variable, an element or a field holds it."""
         if frame.state is None or not (value.taints or value.objects):
             return
-        better = value.but(taints=cleared(value.taints, kinds))
+        better = value.but(taints=safer(value.taints, kinds))
         for name, held in frame.state.variables.items():
             if held is value:
                 frame.state.variables[name] = better
@@ -287,6 +547,61 @@ class Guards(Libraries):
                 attributes = {key: better if item is value else item for key, item in cell.attributes.items()}
                 frame.state.heap[place] = cell._replace(items=items, attributes=attributes)
 
+    def recalled(self, node: ir.Expr, value: Value, frame: Frame) -> Value:
+        """Give a value with what was learnt of the same expression before."""
+        key = spelled(node)
+        fact = frame.now.facts.get(key) if key else None
+        if fact is None or frame.now.variables.get(root(key)) is not fact[1]:
+            return value
+        return value.but(taints=safer(value.taints, fact[0]))
+
+
+def safer(taints: tuple[Taint, ...], kinds: frozenset[str]) -> tuple[Taint, ...]:
+    """Give labels that are harmless for more kinds, and for what marks make harmless together."""
+    return cleared(tuple(t._replace(cleared=settled(t.cleared | kinds)) for t in taints), kinds)
+
+
+def spelled(node: ir.Expr) -> str:
+    """Write an expression down that gives the same whenever it is evaluated: names, attributes, constant keys."""
+    match node:
+        case ir.Name():
+            return node.id
+        case ir.Attr():
+            inner = spelled(node.value)
+            return f"{inner}.{node.name}" if inner else ""
+        case ir.Item() if isinstance(node.key, ir.Const):
+            inner = spelled(node.value)
+            return f"{inner}[{node.key.value!r}]" if inner else ""
+        case ir.Call() if isinstance(node.function, ir.Attr) and node.function.name in {"get", "getlist", "getone"}:
+            inner = spelled(node.function)
+            keys = [repr(key.value) for key in node.arguments if isinstance(key, ir.Const)]
+            plain = len(keys) == len(node.arguments) and not node.keywords
+            return f"{inner}({', '.join(keys)})" if inner and plain else ""
+        case _:
+            return ""
+
+
+def root(key: str) -> str:
+    """Give the variable that a spelled expression starts from."""
+    return re.split(r"[.\[(]", key, maxsplit=1)[0]
+
+
+def set_of(node: ir.Expr) -> ir.Expr | None:
+    """Give the text in `set(text)`."""
+    if isinstance(node, ir.Call) and isinstance(node.function, ir.Name) and node.function.id in {"set", "frozenset"}:
+        return node.arguments[0] if len(node.arguments) == 1 else None
+    return None
+
+
+def none(node: ir.Expr) -> bool:
+    """Tell whether an expression is `None`."""
+    return isinstance(node, ir.Const) and node.value is None
+
+
+def textual(value: Value) -> bool:
+    """Tell whether a labelled value may be a text, as far as is known."""
+    return bool(value.taints) and not value.objects and value.types <= TEXTUAL
+
 
 def foreign(value: Value) -> bool:
     """Tell whether somebody far away chose a value, or may have: what is local may decide what is allowed."""
@@ -296,16 +611,7 @@ def foreign(value: Value) -> bool:
 def narrowed(name: str, kinds: frozenset[str]) -> frozenset[str]:
     """Give what still holds of the value that a link leads to."""
     last = name.rpartition(".")[2].rpartition(" ")[2]
-    if name == "same" or last in {
-        "resolve",
-        "absolute",
-        "realpath",
-        "abspath",
-        "normpath",
-        "Path",
-        "PurePath",
-        "fspath",
-    }:
+    if name == "same" or last in SAME_PATH:
         return kinds
     if name.startswith("attribute ") and last in PART:
         return PART[last] if "*" in kinds else kinds & PART[last]
@@ -320,7 +626,7 @@ def resolved(value: Value) -> bool:
         if value.link is None:
             return False
         name, value = value.link
-        if name.rpartition(".")[2] in {"resolve", "realpath", "abspath", "normpath"}:
+        if name.rpartition(".")[2] in RESOLVING:
             return True
     return False
 
@@ -350,14 +656,3 @@ def common(one: Value, other: Value) -> tuple[Taint, ...]:
         old = kept.get(key)
         kept[key] = taint if old is None else taint._replace(cleared=taint.cleared & old.cleared)
     return tuple(kept.values())
-
-
-def harmless_pattern(pattern: str, name: str) -> bool:
-    """Tell whether a full match admits only letters, digits, `_`, `-` and single dots between them."""
-    body = pattern
-    ended = name == "re.fullmatch" or body.endswith(("$", r"\Z", r"\z"))
-    if not ended or (name == "re.search" and not body.startswith(("^", r"\A"))):
-        return False
-    body = body.removeprefix("^").removeprefix(r"\A").removesuffix("$").removesuffix(r"\Z").removesuffix(r"\z")
-    plain = re.sub(r"\[[\w\-\\]*\]|\\[wdb]|\(\?:|[()?+*|]|\{\d*,?\d*\}|\\\.|\\-", "", body)
-    return bool(body) and not re.search(r"[^\w\-]", plain) and "[^" not in body

@@ -327,13 +327,13 @@ class Machine(Functions, Expressions, Statements):
         """Find the methods that a framework calls because of a base class."""
         for base in owner.ancestors_outside():
             for name, value in owner.members.items():
-                model = self.library.member(base, name)
+                model = self.library.member(base, name) or self.library.family(base, name)
                 if model is not None and model.entry is not None and model.entry.of == "override":
                     receiver = typed(owner)
                     for reference in value.references:
                         if isinstance(reference, Closure):
                             closure = Closure(reference.function, reference.frame, receiver)
-                            self.entries.append(EntryPoint(closure, model.entry, ""))
+                            self.entries.append(EntryPoint(closure, model.entry, "", owner.module.path))
 
     def build(self, owner: Class, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
         """Make an instance of a class of the program."""
@@ -345,9 +345,11 @@ class Machine(Functions, Expressions, Statements):
                 self.call_closure(Closure(reference.function, reference.frame, value), arguments, frame, node.at)
                 return value
         names = list(dict.fromkeys(name for line in reversed(list(owner.line())) for name in line.annotated))
+        bases = owner.ancestors_outside()
         for name, item in [*zip(names, arguments.positional, strict=False), *arguments.keywords]:
-            self.set_field(value, name, item, frame)
-        for base in owner.ancestors_outside():
+            if not any(self.library.member(base, name) for base in bases):  # else the library says what it is
+                self.set_field(value, name, item, frame)
+        for base in bases:
             if self.library.member(base, "__init__") is not None:
                 self.apply_outside(f"{base}.__init__", value, arguments, frame, node)
         return value
@@ -444,7 +446,11 @@ class Machine(Functions, Expressions, Statements):
             module.frame.root = True
             module.frame.now.variables["__name__"] = UNKNOWN_VALUE
             frame = module.frame
-            self.unhurried(lambda: self.execute(module.body, frame))
+            before, self.executing = self.executing, module.path
+            try:
+                self.unhurried(lambda: self.execute(module.body, frame))
+            finally:
+                self.executing = before
             if module.frame.state is None:
                 module.frame.state = State({})
             share(module.frame.now)

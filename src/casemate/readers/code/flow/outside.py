@@ -8,13 +8,18 @@ from casemate.libraries import Condition, Model, Sink, When
 from casemate.readers.code import ir
 from casemate.readers.code.flow import paths
 from casemate.readers.code.flow.base import Arguments, Seen
-from casemate.readers.code.flow.natives import Builtins
-from casemate.readers.code.flow.state import Frame, Heap, SinkHit, State, cells, reach
+from casemate.readers.code.flow.calls import NO_KINDS
+from casemate.readers.code.flow.commands import Commands, spreads_words
+from casemate.readers.code.flow.containers import numbered
+from casemate.readers.code.flow.program import Class
+from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State, cells, reach
 from casemate.readers.code.flow.values import (
+    UNKNOWN_VALUE,
     Closure,
     Decorating,
     Origin,
     Outside,
+    Reference,
     Step,
     Taint,
     Value,
@@ -30,7 +35,7 @@ HOSTED = frozenset({"url", "redirect"})
 OPENED = frozenset({"io.BytesIO", "io.StringIO", "io.TextIOWrapper", "werkzeug.datastructures.FileStorage"})
 
 
-class Libraries(Builtins):
+class Libraries(Commands):
     """Applies models."""
 
     def apply_outside(
@@ -39,10 +44,12 @@ class Libraries(Builtins):
         """Call something of a library by its model."""
         name = self.library.canonical(name)
         model = self.library.find(name)
+        if arguments.rest is not None:
+            arguments = self.unrolled(model, arguments, frame, node)
         self.note(model.name if model is not None else name, receiver, arguments, frame, node)
         passed: dict[str, Value] = {}
         if model is not None and model.parameters is not None:
-            passed = bind(model, receiver, arguments, frame)
+            passed = self.bind(model, receiver, arguments, frame)
             for sink in model.sinks:
                 if self.holds(sink.when, passed, sure=True):
                     self.receive(sink, model, passed, frame, node)
@@ -50,7 +57,7 @@ class Libraries(Builtins):
         if native is not None:
             return native
         if model is not None and "calls" in model.tags:
-            through = self.called_through(model, arguments, frame, node)
+            through = self.called_through(model, receiver, arguments, frame, node)
             if through is not None:
                 return through
         if model is None or model.parameters is None:
@@ -66,15 +73,50 @@ class Libraries(Builtins):
             return Value(types=frozenset({"int"}))
         return result
 
-    def called_through(self, model: Model, arguments: Arguments, frame: Frame, node: ir.Call) -> Value | None:
-        """Call what is passed to be called: `run_in_executor(None, function, *arguments)`."""
+    def called_through(
+        self, model: Model, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
+    ) -> Value | None:
+        """Call what is passed to be called: `run_in_executor(None, function, *arguments)`, `task.delay(*arguments)`."""
         parameters = model.parameters or ()
         place = next((place for place, name in enumerate(parameters) if name in FUNCTIONS), None)
+        if "args" in parameters:
+            self.call_later(model, receiver, arguments, frame, node)
+            return None
+        if place is None and receiver is not None:
+            self.call_task(receiver, arguments, frame, node)
+            return None
         if place is None or len(arguments.positional) <= place or not arguments.positional[place].references:
             return None
         keywords = tuple((name, value) for name, value in arguments.keywords if name not in parameters)
         passed = arguments._replace(positional=arguments.positional[place + 1 :], keywords=keywords)
         return self.call(arguments.positional[place], passed, frame, node)
+
+    def call_later(
+        self, model: Model, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
+    ) -> None:
+        """Call what is given its arguments as a list: `Thread(target=function, args=…)`, `task.apply_async(args=…)`."""
+        passed = self.bind(model, None, arguments, frame)
+        function = next((value for name, value in passed.items() if name in FUNCTIONS), receiver)
+        if function is None:
+            return
+        words = cells(passed.get("args", UNKNOWN_VALUE), frame.now)
+        exact = len(words) == 1 and words[0].exact
+        rest = None if exact or "args" not in passed else self.element(passed["args"], frame)
+        named = cells(passed.get("kwargs", UNKNOWN_VALUE), frame.now)
+        keywords = tuple((str(key[1]), value) for cell in named[:1] for key, value in cell.items.items())
+        positional = tuple(words[0].items.values()) if exact else ()
+        self.call_task(function, Arguments(positional, keywords, rest, None), frame, node)
+
+    def call_task(self, function: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> None:
+        """Call a function of the program somewhere else: nothing comes back, and what it raises is not seen here."""
+        before = frame.state
+        for reference in function.references:
+            if isinstance(reference, Closure):
+                parameters = reference.function.definition.parameters
+                itself = reference.receiver is None and bool(parameters) and parameters[0].name == "self"
+                known = (UNKNOWN_VALUE, *arguments.positional) if itself else arguments.positional
+                self.call_closure(reference, arguments._replace(positional=known), frame, node.at)
+        frame.state = frame.state or before
 
     def note(self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call) -> None:
         """Remember the call for rules and capabilities; what was seen where analysis started counts most."""
@@ -111,17 +153,21 @@ class Libraries(Builtins):
 
     def receive(self, sink: Sink, model: Model, passed: dict[str, Value], frame: Frame, node: ir.Call) -> None:
         """Let the argument that a sink names arrive in it."""
+        if sink.kind == "argument":
+            if sink.argument in passed:
+                self.receive_words(sink, model, passed, frame, node)
+            return
         values = list(passed.items()) if sink.argument == "*" else [(sink.argument, passed.get(sink.argument))]
         for argument, value in values:
-            if value is None or (argument == "self" and sink.argument == "*"):
+            if value is None or (sink.argument == "*" and argument in {"self", "**"}):
                 continue
-            wanted = self.part(value, sink, frame)
+            wanted = self.chosen_names(frame, node) if argument == "**" else self.part(value, sink, frame)
+            if sink.kind == "deserialization" and takes_path(model, argument):
+                wanted = chosen_whole(wanted)
             self.arrive(sink.kind, model.name, argument, wanted, frame, node.at)
 
     def part(self, value: Value, sink: Sink, frame: Frame) -> Value:
         """Give what of an argument the sink means."""
-        if sink.kind == "argument":
-            return self.options(value, frame, several=sink.argument.startswith("*"))
         if sink.keys:
             return Value(taints=merge_taints([self.element(value, frame).taints]))
         if sink.item is None or not value.objects:
@@ -133,22 +179,15 @@ class Libraries(Builtins):
             return Value()  # a list of which nobody knows what stands where: the rest of it is no first element
         return self.item(value, wanted, frame)
 
-    def options(self, value: Value, frame: Frame, *, several: bool) -> Value:
-        """Give what of the words of a command may be read as an option: all but the first, up to `--`."""
-        if not value.objects:
-            return value if several else Value()
-        found: list[tuple[Taint, ...]] = []
-        for cell in cells(value, frame.now):
-            places = sorted(key[1] for key in cell.items if isinstance(key[1], int))
-            words = [cell.items["int", place] for place in places]
-            ended = next((place for place, word in enumerate(words) if word.text == "--"), None)
-            found += [word.taints for word in words[1:ended] if word.prefix in {None, "", "-", "--"}]
-            if ended is None and words and cell.rest is not None:
-                found.append(cell.rest.taints)
-        return Value(taints=merge_taints(found))
+    def chosen_names(self, frame: Frame, node: ir.Call) -> Value:
+        """Give the names that `**` brings and the program did not write."""
+        spread = [self.quiet(part, frame) for name, part in node.keywords if not name]
+        return Value(taints=merge_taints([self.element(value, frame).taints for value in spread]))
 
-    def arrive(self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At) -> None:
-        """Let a value arrive in a sink."""
+    def arrive(  # noqa: PLR0913, PLR0917 -- what a finding says
+        self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At, item: int | None = None
+    ) -> None:
+        """Let a value arrive in a sink; `item` is its place among the words of a command."""
         taints = reach(value, frame.now)
         if not taints or (kind in HOSTED and fixed_host(value.prefix, kind)):
             return
@@ -163,15 +202,41 @@ class Libraries(Builtins):
         for taint in taints:
             if taint.dangerous(kind):
                 way = taint._replace(step=Step(frame.module, at, f"arrives in {name}", taint.step))
-                self.hit(SinkHit(kind, name, argument, frame.module, at, way), frame)
+                self.hit(SinkHit(kind, name, argument, frame.module, at, way, item), frame)
 
     def hit(self, hit: SinkHit, frame: Frame) -> None:
         """Keep what arrived: for the report if the source is known, for the summary if it is a parameter."""
-        key = (hit.kind, hit.module.path, hit.at, hit.argument, hit.taint.origin)
+        key = (hit.kind, hit.module.path, hit.at, hit.argument, hit.item, hit.taint.origin)
         store = self.hits if isinstance(hit.taint.origin, Origin) else frame.hits
         old = store.get(key)
         if old is None or (hit.taint.sure and not old.taint.sure):
             store[key] = hit
+
+    def bind(self, model: Model, receiver: Value | None, arguments: Arguments, frame: Frame) -> dict[str, Value]:
+        """Give arguments by the names of the model; `self` is the receiver."""
+        passed: dict[str, Value] = {} if receiver is None else {"self": receiver}
+        self.bind_positions(passed, model, arguments, frame)
+        bind_names(passed, model.parameters or (), arguments, frame)
+        return passed
+
+    def bind_positions(self, passed: dict[str, Value], model: Model, arguments: Arguments, frame: Frame) -> None:
+        """Add the arguments by position; the words of a command stay apart."""
+        waiting = list(arguments.positional)
+        for parameter in model.parameters or ():
+            if parameter == "*" or parameter.startswith("**"):
+                break
+            if parameter.startswith("*"):
+                extra = [*waiting, *((arguments.rest,) if arguments.rest is not None else ())]
+                if extra and spreads_words(model):
+                    cell = Cell("tuple", numbered(waiting), arguments.rest, {}, exact=arguments.rest is None)
+                    passed[parameter] = Value(objects=frozenset({self.allocate(frame.now, cell)}))
+                elif extra:
+                    passed[parameter] = together(extra, frame)
+                break
+            if waiting:
+                passed[parameter] = waiting.pop(0)
+            elif arguments.rest is not None:
+                passed[parameter] = arguments.rest
 
     def holds(self, when: When, passed: dict[str, Value], *, sure: bool) -> bool:
         """Tell whether the conditions of a row are met; `sure` decides about what cannot be told."""
@@ -202,7 +267,7 @@ class Libraries(Builtins):
     def result(self, model: Model, passed: dict[str, Value], frame: Frame, node: ir.Call) -> Value:
         """Give what comes out of a call."""
         if model.source is not None and self.holds(model.source.when, passed, sure=True):
-            taints = self.sourced(model.source.label, model.source.trust, frame, node.at)
+            taints = self.of_source(model.source, model, frame, node.at)
             default = passed.get("default") if self.every_context else None
             return Value(
                 constants=default.constants if default is not None else None,
@@ -211,6 +276,8 @@ class Libraries(Builtins):
             )
         into = [taint for way in model.propagates for taint in self.carried(way, passed, frame)]
         taints = merge_taints([tuple(into)])
+        if "decodes" in model.tags:  # what was harmless by its form may be anything now
+            taints = merge_taints([tuple(taint._replace(cleared=NO_KINDS) for taint in taints)])
         if model.sanitizes:
             if not model.propagates:
                 taints = merge_taints(reach(value, frame.now) for key, value in passed.items() if key != "self")
@@ -226,8 +293,10 @@ class Libraries(Builtins):
     def made(self, model: Model, passed: dict[str, Value], taints: tuple[Taint, ...]) -> Value:
         """Give a new object of the type that a call returns."""
         kind = model.returns or (model.name if self.library.is_class(model.name) else "")
+        if kind.startswith("instance of "):
+            return instance(model.returns.removeprefix("instance of "), passed).but(taints=taints)
         types = frozenset({kind}) if kind else frozenset[str]()
-        link = None
+        link = passed["self"].link if model.returns and "self" in passed and of_class(passed["self"]) else None
         prefix = None
         carried = [start for start, end in model.propagates if end == "return"]
         if len(carried) == 1 and carried[0] in passed:
@@ -267,12 +336,12 @@ class Libraries(Builtins):
         if entry.when and not self.holds(entry.when, passed, sure=True):
             entry = replace(entry, result="")
         texts = [value.text for key, value in passed.items() if key != "self" and value.text is not None]
-        decorating = Decorating(entry, " ".join(texts))
+        decorating = Decorating(entry, " ".join(texts), model.returns)
         if entry.of == "decorated":
             functions = [value for value in passed.values() if any(isinstance(r, Closure) for r in value.references)]
             if functions and model.parameters is not None:
                 self.enter(functions[0], decorating)
-                return functions[0]
+                return self.typed_too(functions[0], model.returns)
             return Value(references=frozenset({decorating}))
         function = passed.get(entry.of)
         if function is not None:
@@ -290,32 +359,6 @@ def held(value: Value, state: State, heap: Heap, depth: int = 3) -> None:
                 held(item, state, heap, depth - 1)
 
 
-def bind(model: Model, receiver: Value | None, arguments: Arguments, frame: Frame) -> dict[str, Value]:
-    """Give arguments by the names of the model; `self` is the receiver."""
-    passed: dict[str, Value] = {} if receiver is None else {"self": receiver}
-    parameters = model.parameters or ()
-    bind_positions(passed, parameters, arguments, frame)
-    bind_names(passed, parameters, arguments, frame)
-    return passed
-
-
-def bind_positions(passed: dict[str, Value], parameters: tuple[str, ...], arguments: Arguments, frame: Frame) -> None:
-    """Add the arguments by position."""
-    waiting = list(arguments.positional)
-    for parameter in parameters:
-        if parameter == "*" or parameter.startswith("**"):
-            break
-        if parameter.startswith("*"):
-            extra = [*waiting, *((arguments.rest,) if arguments.rest is not None else ())]
-            if extra:
-                passed[parameter] = together(extra, frame)
-            break
-        if waiting:
-            passed[parameter] = waiting.pop(0)
-        elif arguments.rest is not None:
-            passed[parameter] = arguments.rest
-
-
 def bind_names(passed: dict[str, Value], parameters: tuple[str, ...], arguments: Arguments, frame: Frame) -> None:
     """Add the arguments by name."""
     others = [value for name, value in arguments.keywords if name not in parameters]
@@ -323,11 +366,39 @@ def bind_names(passed: dict[str, Value], parameters: tuple[str, ...], arguments:
     spread = next((p for p in parameters if p.startswith("**")), "")
     if arguments.others is not None:
         others.append(arguments.others)
+        passed["**"] = arguments.others
         for parameter in parameters:
             if not parameter.startswith("*"):
                 passed.setdefault(parameter, arguments.others.but())
     if spread and others:
         passed[spread] = together(others, frame)
+
+
+def takes_path(model: Model, argument: str) -> bool:
+    """Tell whether an argument may be the path of a file as well as an open one."""
+    return any(sink.kind == "path" and sink.argument == argument for sink in model.sinks)
+
+
+def chosen_whole(value: Value) -> Value:
+    """Give what chooses a whole path: what adds a name to a folder of the program opens what was put there."""
+    if value.prefix:
+        return UNKNOWN_VALUE
+    taints = tuple(taint for taint in value.taints if taint.dangerous("path"))
+    return value if len(taints) == len(value.taints) else value.but(taints=taints)
+
+
+def instance(argument: str, passed: dict[str, Value]) -> Value:
+    """Give an object of the class that was passed; with `owner`, of the class whose attribute the receiver is."""
+    given = passed.get("self") if argument == "owner" else passed.get(argument)
+    if argument == "owner":
+        given = of_class(given)
+    references: frozenset[Reference] = given.references if given is not None else frozenset()
+    return Value(types=frozenset(reference for reference in references if isinstance(reference, Class)))
+
+
+def of_class(value: Value | None) -> Value | None:
+    """Give the class of the program that a manager of its objects belongs to, None where there is none."""
+    return value.link[1] if value is not None and value.link is not None and value.link[0] == "objects of" else None
 
 
 def names_number(kind: Value | None) -> bool:
@@ -350,8 +421,6 @@ def fixed_host(prefix: str | None, kind: str) -> bool:
     scheme, found, rest = prefix.partition("://")
     if found and scheme.isalnum():
         return any(mark in rest for mark in "/?#")
-    if kind == "redirect":
-        if prefix.startswith(("/\\", "//")):
-            return False
-        return (prefix.startswith("/") and len(prefix) > 1) or prefix.startswith(("?", "#", "./", "../"))
-    return False
+    if prefix.startswith("/"):
+        return len(prefix) > 1 and not prefix.startswith(("/\\", "//"))
+    return kind == "redirect" and prefix.startswith(("?", "#", "./", "../"))

@@ -202,6 +202,17 @@ class Class:
                 return owner.members[name]
         return None
 
+    def named(self, patterns: Iterable[str]) -> list[str]:
+        """Give the names of members that are asked for; `clean_*` are all with this beginning."""
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            if not pattern.endswith("*"):
+                found[pattern] = None
+                continue
+            every = (name for owner in self.line() for name in owner.members)
+            found.update((name, None) for name in every if name.startswith(pattern[:-1]))
+        return list(found)
+
     def ancestors_outside(self) -> tuple[str, ...]:
         """Give the library classes it extends, at any distance."""
         return tuple(dict.fromkeys(name for owner in self.line() for name in owner.outside))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from casemate.readers.code.flow.values import UNKNOWN_VALUE, Place, Taint, Typed, Value, join, merge_taints
-from casemate.readers.code.ir import At
+from casemate.readers.code.ir import At, Expr
 
 if TYPE_CHECKING:
     from casemate.readers.code.flow.program import Class, Function, Module
 
 NUMBERS = count(1)  # of frames, in the order in which they were made
+Facts: TypeAlias = "dict[str, tuple[frozenset[str], Value | None]]"
+NO_FACTS: Facts = {}
 MOST_ITEMS = 64
 DEEPEST_OBJECT = 4
 MOST_OBJECTS = 64  # that are looked into for labels
@@ -58,15 +60,16 @@ class Heap(dict[Place, Cell]):
 class State:
     """Variables and objects at one place of a body."""
 
-    __slots__ = ("heap", "variables")
+    __slots__ = ("facts", "heap", "variables")
 
-    def __init__(self, variables: dict[str, Value], heap: Heap | None = None) -> None:
-        """Take both as they are."""
+    def __init__(self, variables: dict[str, Value], heap: Heap | None = None, facts: Facts | None = None) -> None:
+        """Take all as they are."""
         self.variables, self.heap = variables, Heap() if heap is None else heap
+        self.facts = NO_FACTS if facts is None else facts  # of expressions that are written again; never changed
 
     def copy(self) -> State:
         """Give a state that changes on its own."""
-        return State(dict(self.variables), Heap(self.heap))
+        return State(dict(self.variables), Heap(self.heap), self.facts)
 
     def same(self, other: State, youngest: int) -> bool:
         """Tell whether a fixpoint is reached; objects that were made after `youngest` do not count."""
@@ -118,7 +121,17 @@ def join_states(left: State | None, right: State | None) -> State | None:
     for key, cell in left.heap.items():
         if key.base is not None and key.base is not cell and own(right.heap, key) is None:
             heap[key] = join_cells(cell, key.base)
-    return State(variables, heap)
+    return State(variables, heap, left.facts if left.facts is right.facts else join_facts(left.facts, right.facts))
+
+
+def join_facts(left: Facts, right: Facts) -> Facts:
+    """Give what was learnt of expressions on both ways."""
+    found: Facts = {}
+    for key, (kinds, base) in left.items():
+        other = right.get(key)
+        if other is not None and other[1] is base:
+            found[key] = (other[0] if "*" in kinds else kinds if "*" in other[0] else kinds & other[0], base)
+    return found
 
 
 def join_cells(left: Cell, right: Cell) -> Cell:
@@ -138,7 +151,7 @@ def join_cells(left: Cell, right: Cell) -> Cell:
 
 
 class SinkHit(NamedTuple):
-    """A label that arrives in a sink."""
+    """A label that arrives in a sink; `item` is the place in a list, where that is known."""
 
     kind: str
     sink: str
@@ -146,14 +159,23 @@ class SinkHit(NamedTuple):
     module: Module
     at: At
     taint: Taint
+    item: int | None = None
+
+
+class Condition(NamedTuple):
+    """What a variable was computed from that says whether something holds: `ok = check(x)`."""
+
+    node: Expr
+    result: Value
+    parts: tuple[tuple[str, Value | None], ...]  # the variables in it, as they were
 
 
 class Frame:
     """One activation of a function or of a module body: its state now, and what is collected for its summary."""
 
     __slots__ = (
-        "depth", "function", "hits", "jumps", "module", "number", "outer", "outer_names", "owner", "receiver",
-        "results", "root", "started", "state", "verdicts", "yields",
+        "conditions", "depth", "function", "hits", "jumps", "module", "number", "outer", "outer_names", "owner", "receiver",
+        "refusals", "results", "root", "started", "state", "verdicts", "yields",
     )  # fmt: skip
 
     def __init__(self, module: Module, function: Function | None, outer: Frame | None, depth: int) -> None:
@@ -171,6 +193,8 @@ class Frame:
         self.root = False
         self.started: dict[str, Value] = {}
         self.verdicts: list[dict[str, frozenset[str]]] = []
+        self.refusals: list[dict[str, frozenset[str]]] = []
+        self.conditions: dict[str, Condition] = {}
 
     @property
     def now(self) -> State:

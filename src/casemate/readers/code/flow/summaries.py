@@ -35,6 +35,7 @@ class Summary:
     places: tuple[Place, ...]  # of the argument objects, likewise
     started: dict[Place, Cell]  # what they held when it began
     verdicts: dict[str, frozenset[str]]  # parameter → harmless for these kinds where the result is true
+    refusals: dict[str, frozenset[str]]  # likewise where it is false
     checked: dict[str, frozenset[str]]  # parameter → harmless for these kinds wherever it returns
 
 

@@ -132,10 +132,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Decorating:
-    """What `app.route("/")` gives: called with a function it makes it an entry."""
+    """What `app.route("/")` gives: called with a function it makes it an entry, and an object of a type."""
 
     entry: Entry
     route: str
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,128 @@
+"""Results of earlier runs, in a folder where only the caller writes, each sealed with the caller's own key.
+
+A file that was damaged, cut, planted or written by another version is no result: it is as if it were not there. Two
+runs may write at once: a file appears whole or not at all.
+"""
+# ruff: noqa: PTH103, PTH104, PTH108 -- a path stays the string that was written
+
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import blake2b
+from hmac import compare_digest
+from secrets import token_bytes, token_hex
+
+from casemate.model.errors import InputError
+
+KEY, SEAL = 32, 32  # bytes
+LARGEST = 50_000_000  # bytes of one result
+MOST_BYTES, MOST_FILES = 500_000_000, 5000  # of the whole folder; the oldest go first
+SWEEP = 16  # puts between two looks at the whole folder
+
+
+class Store:
+    """Sealed results by name; names are hexadecimal digests."""
+
+    def __init__(self, folder: str, key: bytes) -> None:
+        """Take a folder that exists and belongs to the caller alone."""
+        self.folder, self.key = folder, key
+        self._puts = 0
+
+    def get(self, name: str) -> bytes | None:
+        """Give what was stored under a name, None where there is nothing that we wrote."""
+        path = f"{self.folder}/{name}"
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor
+            state = os.fstat(descriptor)
+            if not stat.S_ISREG(state.st_mode) or not SEAL < state.st_size <= LARGEST:
+                return None
+            data = file.read(LARGEST + 1)
+            seal, content = data[:SEAL], data[SEAL:]
+            if not compare_digest(seal, self.seal(name, content)):
+                return None
+            with suppress(OSError):  # only the order in which results are thrown away
+                os.utime(descriptor)
+        return content
+
+    def put(self, name: str, content: bytes) -> None:
+        """Store something under a name. What cannot be written is made anew next time, and is no error."""
+        place = f"{self.folder}/{token_hex(16)}.part"
+        with suppress(OSError):
+            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor
+                    file.write(self.seal(name, content) + content)
+                os.rename(place, f"{self.folder}/{name}")
+            except BaseException:
+                os.unlink(place)
+                raise
+            if self._puts % SWEEP == 0:
+                self.sweep()
+        self._puts += 1
+
+    def seal(self, name: str, content: bytes) -> bytes:
+        """Give what only somebody with the key can put before a result of this name."""
+        return blake2b(name.encode() + b"\0" + content, key=self.key, digest_size=SEAL).digest()
+
+    def sweep(self) -> None:
+        """Throw the oldest results away where there are too many, and what a killed run left half-written."""
+        found: list[tuple[float, int, str]] = []
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                state = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(state.st_mode):
+                    found.append((state.st_mtime, state.st_size, entry.path))
+        found.sort()
+        total = sum(size for _, size, _ in found)
+        while found and (total > MOST_BYTES or len(found) > MOST_FILES):
+            _, size, path = found.pop(0)
+            total -= size
+            with suppress(FileNotFoundError):  # another run threw it away
+                os.unlink(path)
+
+
+def usual(environment: Mapping[str, str]) -> Store | None:
+    """Give the caller's own store (XDG Base Directory: cache for results, state for the key), None where it cannot be.
+
+    Raises InputError for a folder in which others can write.
+    """
+    home = environment.get("HOME", "")
+    cache, state = environment.get("XDG_CACHE_HOME", ""), environment.get("XDG_STATE_HOME", "")
+    if not home.startswith("/") and not (cache.startswith("/") and state.startswith("/")):
+        return None
+    folder = f"{cache if cache.startswith('/') else f'{home}/.cache'}/casemate/audit"
+    keys = f"{state if state.startswith('/') else f'{home}/.local/state'}/casemate"
+    try:
+        for place in (folder, keys):
+            os.makedirs(place, mode=0o700, exist_ok=True)
+            ours = os.lstat(place)
+            if not stat.S_ISDIR(ours.st_mode) or ours.st_uid != os.geteuid() or ours.st_mode & 0o022:
+                raise InputError(f"{place}: only you may be able to write there")
+        return Store(folder, own_key(f"{keys}/cache.key"))
+    except OSError:
+        return None  # no home that can be written to: results are for this run alone
+
+
+def own_key(path: str) -> bytes:
+    """Give the caller's key; made anew where there is none or what is there is none. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor
+            state = os.fstat(descriptor)
+            private = stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o077
+            key = file.read(KEY + 1) if private else b""
+        if len(key) == KEY:
+            return key
+    except FileNotFoundError:
+        key = b""
+    place = f"{path}.{token_hex(8)}.part"
+    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor
+        key = token_bytes(KEY)
+        file.write(key)
+    os.rename(place, path)
+    return key
