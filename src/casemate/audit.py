@@ -47,8 +47,8 @@ def audit(  # noqa: PLR0913 -- what may be asked of an audit, nearly all by name
     """Report what is dangerous below these paths. Nothing is executed, nothing is changed.
 
     `models` are further library models, `select` names rules (all by default), `progress` is called with how much is
-    done and how much there is; `store` keeps results for the next run, `at_once` is the number of processes; without it all
-    happens in this one. Raises InputError for a missing path or a wrong model, UsageError for an unknown rule.
+    done and how much there is; `store` keeps results for the next run, `at_once` is the number of processes; without it
+    all happens in this one. Raises InputError for a missing path or a wrong model, UsageError for an unknown rule.
     """
     scope = scope or Scope(paths=tuple(str(path) for path in paths))
     chosen = files.choose(paths, scope.exclude)

@@ -130,4 +130,5 @@ class Model:
     guards: tuple[Guard, ...] = ()
     entry: Entry | None = None
     raises: bool = False
+    gone: bool = False  # only older releases have it: programs that were written for them are audited too
     tags: frozenset[str] = field(default_factory=frozenset[str])

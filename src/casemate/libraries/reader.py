@@ -27,7 +27,7 @@ Toml: TypeAlias = str | int | float | bool | Sequence["Toml"] | Mapping[str, "To
 KEYS = frozenset(
     [
         "parameters", "returns", "is", "items", "bases", "alias", "capabilities", "source", "sinks", "sanitizes",
-        "propagates", "guards", "entry", "raises", "tags", "note",
+        "propagates", "guards", "entry", "raises", "gone", "tags", "note",
     ]
 )  # fmt: skip
 ENTRY_KEYS = frozenset({"of", "trust", "label", "types", "result", "methods", "when", "sanitizes"})
@@ -210,6 +210,7 @@ def model(where: str, name: str, raw: Toml) -> Model:
         ),
         entry=entry(started) if "entry" in table.raw else None,
         raises=table.flag("raises"),
+        gone=table.flag("gone"),
         tags=frozenset(table.texts("tags")),
     )
 

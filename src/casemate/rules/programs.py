@@ -166,12 +166,12 @@ def found(words: Sequence[Value]) -> tuple[Program | None, Sequence[Value]]:
     return None, ()
 
 
-def open_words(row: Program, words: Sequence[Value]) -> Iterator[Value]:
-    """Yield the words that the program may take for an option: not known, up to `--`, and no value of another one."""
+def open_places(row: Program, words: Sequence[Value]) -> Iterator[int]:
+    """Yield where a word stands that may be taken for an option: not known, before `--`, no value of another one."""
     taken = False
-    for word in words:
+    for place, word in enumerate(words):
         if word.constant == "--":
             return
         if not taken and not word.known and word.prefix in {"", "-", "--"}:
-            yield word
+            yield place
         taken = isinstance(word.constant, str) and word.constant in row.takes

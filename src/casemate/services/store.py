@@ -33,19 +33,13 @@ class Store:
         """Give what was stored under a name, None where there is nothing that we wrote."""
         path = f"{self.folder}/{name}"
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            return None
-        with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor
-            state = os.fstat(descriptor)
-            if not stat.S_ISREG(state.st_mode) or not SEAL < state.st_size <= LARGEST:
-                return None
-            data = file.read(LARGEST + 1)
+            data = small_file(path, LARGEST)
             seal, content = data[:SEAL], data[SEAL:]
             if not compare_digest(seal, self.seal(name, content)):
                 return None
-            with suppress(OSError):  # only the order in which results are thrown away
-                os.utime(descriptor)
+            os.utime(path, follow_symlinks=False)  # the order in which results are thrown away
+        except OSError:
+            return None
         return content
 
     def put(self, name: str, content: bytes) -> None:
@@ -107,18 +101,27 @@ def usual(environment: Mapping[str, str]) -> Store | None:
         return None  # no home that can be written to: results are for this run alone
 
 
+def small_file(path: str, largest: int, forbidden: int = 0o022) -> bytes:
+    """Read a regular file of ours that has none of these mode bits; of anything else give nothing. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        state = os.fstat(descriptor)
+        ours = stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & forbidden
+        pieces: list[bytes] = []
+        while ours and (piece := os.read(descriptor, largest + 1 - sum(map(len, pieces)))):
+            pieces.append(piece)
+    finally:
+        os.close(descriptor)
+    data = b"".join(pieces)
+    return data if len(data) <= largest else b""
+
+
 def own_key(path: str) -> bytes:
     """Give the caller's key; made anew where there is none or what is there is none. Raises OSError."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor
-            state = os.fstat(descriptor)
-            private = stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o077
-            key = file.read(KEY + 1) if private else b""
+    with suppress(FileNotFoundError):
+        key = small_file(path, KEY, forbidden=0o077)
         if len(key) == KEY:
             return key
-    except FileNotFoundError:
-        key = b""
     place = f"{path}.{token_hex(8)}.part"
     descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor

@@ -23,7 +23,8 @@ def most_at_once() -> int | None:
 def results(jobs: Sequence[Callable[[], bytes]], most: int | None) -> Iterator[tuple[int, bytes | None]]:
     """Yield the number and the result of each job as it ends; None where its process died.
 
-    Without a number, or with one job, everything happens in this process. Whoever stops early, or is interrupted, leaves no child behind.
+    Without a number, or with one job, everything happens in this process. Whoever stops early, or is interrupted,
+    leaves no child behind.
     """
     if most is None or len(jobs) <= 1:
         for number, job in enumerate(jobs):

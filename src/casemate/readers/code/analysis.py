@@ -9,7 +9,7 @@ from itertools import islice
 
 from tree_sitter import Node
 
-from casemate.libraries import Library
+from casemate.libraries import Convention, Library
 from casemate.model.finding import Skipped, Why
 from casemate.readers.code import ir, routes
 from casemate.readers.code.flow.base import Arguments, EntryPoint, OutOfBudget
@@ -67,8 +67,12 @@ class Analysis:
         there = [
             convention
             for convention in self.library.conventions
-            if not convention.tops or imports(module.source.data, convention.tops)
+            if (imports(module.source.data, convention.tops) if convention.tops else stands(module, convention))
         ]
+        if any(not convention.tops for convention in there):
+            for (path, _), owner in list(self.machine.classes.items()):
+                if path == module.path:
+                    owner.settle()
         for node in list(module.functions) if there else ():
             closure = self.machine.closures.get((module.path, node))
             if closure is None:
@@ -322,6 +326,13 @@ class Analysis:
     def skip(self, module: Module, line: int, why: Why, detail: str) -> None:
         """List what was not followed."""
         self.skipped.append(Skipped(module.path, line, why, detail))
+
+
+def stands(module: Module, convention: Convention) -> bool:
+    """Tell whether the names that a convention is known by stand in a file."""
+    data = module.source.data
+    called = not convention.functions or any(name.encode() in data for name in convention.functions)
+    return called and all(name.encode() in data for name in convention.parameters)
 
 
 def imports(data: bytes, tops: tuple[str, ...]) -> bool:

@@ -16,6 +16,7 @@ from casemate.model.location import Step as Shown
 from casemate.readers.code import ir
 from casemate.readers.code.analysis import Analysis
 from casemate.readers.code.flow.base import Seen
+from casemate.readers.code.flow.commands import leading
 from casemate.readers.code.flow.program import Class, Module
 from casemate.readers.code.flow.state import Frame, SinkHit, State
 from casemate.readers.code.flow.values import Closure, Method, Origin, Outside, Step
@@ -142,11 +143,11 @@ class FileView:
         items: tuple[Value, ...] | None = None
         entries: tuple[tuple[Constant, Value], ...] | None = None
         cell = state.heap.get(next(iter(value.objects))) if len(value.objects) == 1 else None
-        if cell is not None and cell.exact and depth < DEEPEST:
-            if cell.kind == "dict":
+        if cell is not None and cell.kind != "object" and depth < DEEPEST:
+            if cell.kind != "dict" and (cell.exact or cell.items):
+                items = tuple(self.value(item, at, state, depth + 1) for item in leading(cell)) or items
+            elif cell.exact:
                 entries = tuple((k[1], self.value(v, at, state, depth + 1)) for k, v in cell.items.items())
-            elif cell.kind != "object":
-                items = tuple(self.value(item, at, state, depth + 1) for item in cell.items.values())
         only = value.constant if not value.taints else None
         types = sorted(str(kind) if not isinstance(kind, Class) else kind.qualified for kind in value.types)
         made = value.link[0] if value.link is not None and "." in value.link[0] and " " not in value.link[0] else ""
@@ -160,6 +161,7 @@ class FileView:
             types[0] if len(types) == 1 else "",
             items,
             entries,
+            items is not None and cell is not None and not cell.exact,
         )
 
     def imports(self, *names: str) -> Iterator[Import]:
@@ -303,9 +305,8 @@ class FileView:
         origin = hit.taint.origin
         label, trust = (origin.label, origin.trust) if isinstance(origin, Origin) else ("", Trust.LOCAL)
         location = self.source.location(hit.at)
-        return FlowHit(
-            hit.kind, hit.sink, hit.argument, label, trust, location, Flow(way(hit.taint.step)), hit.taint.sure
-        )
+        flow, sure = Flow(way(hit.taint.step)), hit.taint.sure
+        return FlowHit(hit.kind, hit.sink, hit.argument, label, trust, location, flow, sure, item=hit.item)
 
 
 def folded(node: ir.Expr) -> Constant:

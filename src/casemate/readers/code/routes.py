@@ -1,4 +1,4 @@
-r"""What a route says of its parameters: `<int:n>` is a number, `<slug:s>` and `(?P<s>[\w-]+)` have plain letters only."""
+r"""What a route says of its parameters: `<int:n>` is a number, `<slug:s>` and `(?P<s>[\w-]+)` have letters only."""
 
 import re
 

@@ -1,6 +1,7 @@
 """The first look at a file: what stands in its bytes. A file in which nothing can matter is not parsed."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ from casemate.readers.code.view import Code
 WORD = frozenset(b"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") | frozenset(range(0x80, 0x100))
 CALLED = re.compile(rb"[ \t]*\(")
 
+COMMON = 4  # functions of libraries that have a parameter of one name
 TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|conftest|[^/]*_test)\.py$")
 
 RUNS = frozenset({"code", "command", "deserialization"})
@@ -41,9 +43,10 @@ class Scan:
         for top in library.tops | self.frameworks | beside:
             checks.setdefault(top, []).append((f"import {top}", imported))
         called_by_name = {name for convention in library.conventions for name in convention.functions}
-        called_by_name |= {c.parameters[-1] for c in library.conventions if not c.tops and not c.functions}
-        for name in called_by_name:
-            checks.setdefault(name, []).append((f"function {name}", whole))
+        named = {c.parameters[-1] for c in library.conventions if not c.tops and not c.functions}
+        for name in called_by_name | named:
+            checks.setdefault(name, []).append((f"function {name}", whole if name in named else defined))
+        called_by_name |= named
         self.entrances = [f"import {top}" for top in self.frameworks] + [f"function {name}" for name in called_by_name]
         self.needles = {rule.name: frozenset(map(as_needle, rule.needles)) for rule in rules}
         for needle in frozenset[Needle]().union(*self.needles.values()):
@@ -132,6 +135,11 @@ def called(data: bytes, start: int, end: int) -> bool:
     return whole(data, start, end) and CALLED.match(data, end) is not None
 
 
+def defined(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a match is the name of a function where it is defined."""
+    return whole(data, start, end) and data[max(start - 8, 0) : start].rstrip(b" \t").endswith(b"def")
+
+
 def imported(data: bytes, start: int, end: int) -> bool:
     """Tell whether a match is a word that is imported on its line."""
     if not whole(data, start, end):
@@ -163,11 +171,18 @@ def worst(library: Library) -> dict[str, set[str]]:
     return found
 
 
+def telling(word: str, passed: Counter[str]) -> bool:
+    """Tell whether a name is long enough to say what it is, and no name that many functions have for a parameter."""
+    return "_" in word.strip("_") and passed[word] < COMMON
+
+
 def sources(library: Library, *, only_far: bool = False) -> dict[str, set[str]]:
     """Give, by the word under which it stands in a file, every name through which a source is reached.
 
-    A method of a type is reached through what gives objects of the type.
+    A method of a type is reached through what gives objects of the type. An attribute whose name says what it is may
+    also be taken from an object of which nobody says what gives it: `self.cleaned_data`.
     """
+    passed = Counter(name for model in library.models.values() for name in model.parameters or ())
     givers: dict[str, set[str]] = {}
     for name, model in library.models.items():
         for kind in (model.type, model.returns, model.items):
@@ -182,6 +197,8 @@ def sources(library: Library, *, only_far: bool = False) -> dict[str, set[str]]:
         if owner in library.models:
             reached = {owner, *givers.get(owner, ())}
             reached |= {giver for kind, names in givers.items() if library.is_a(kind, owner) for giver in names}
+            if telling(name.rpartition(".")[2], passed):
+                reached.add(name)
         for one in reached:
             found.setdefault(one.rpartition(".")[2], set()).add(one)
     return found

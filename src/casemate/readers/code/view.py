@@ -31,9 +31,10 @@ class Value:
 
     `constant` is UNKNOWN unless the value is one constant (also through names, joins and folded expressions). `name` is
     the qualified name when it is an imported, built-in or modelled object ("yaml.SafeLoader"), else "". `prefix` is the
-    known beginning of a text of which only the beginning is known. `items` are the elements of a list, tuple or set
-    display; `entries` the pairs of a dict display with constant keys; both None for anything else. `text` is the
-    source, at most 200 characters. `call` is the qualified name of the call that made the value, else "".
+    known beginning of a text of which only the beginning is known. `items` are the elements of a list, tuple or set,
+    from the first on as far as their places are known; `open` tells that more may follow. `entries` are the pairs of a
+    dict with constant keys, of which all are known. Both are None for anything else. `text` is the source, at most 200
+    characters. `call` is the qualified name of the call that made the value, else "".
     """
 
     location: Location
@@ -45,6 +46,7 @@ class Value:
     type: str = ""
     items: "tuple[Value, ...] | None" = None
     entries: "tuple[tuple[Constant, Value], ...] | None" = None
+    open: bool = False
 
     @property
     def known(self) -> bool:
@@ -116,8 +118,9 @@ class Assignment:
 class FlowHit:
     """A value chosen by somebody else that arrives where it must not.
 
-    `sink` is the qualified name of the callable, `argument` the model's name of the argument; `source` says in words
-    what it is ("the query string"); `sure` is false where the way leads through something that is not modelled.
+    `sink` is the qualified name of the callable, `argument` the model's name of the argument, `item` the place among
+    the words of a command, where that is known; `source` says in words what it is ("the query string"); `sure` is false
+    where the way leads through something that is not modelled.
     """
 
     kind: str
@@ -129,6 +132,7 @@ class FlowHit:
     flow: Flow
     sure: bool = True
     constants: tuple[tuple[str, Constant], ...] = field(default=())
+    item: int | None = None
 
     def hit(self, message: str) -> Hit:
         """Make the hit of a rule, with `{source}` and `{sink}` of the message filled in."""

@@ -16,9 +16,11 @@ the next word are believed to be values.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
+from casemate.model.location import Location
 from casemate.model.rule import Hit
 from casemate.readers.code import Call, Code, FlowHit, Value
 from casemate.rules import judge, programs, rule
@@ -56,24 +58,33 @@ EXAMPLE = """
 )
 def argument_injection(code: Code) -> Iterator[Hit]:
     """Report remote words that a program of the table may take for an option."""
-    for found in judge.worst(code, "argument"):
-        if not found.trust.far:
+    places: dict[Location, tuple[FlowHit, str]] = {}
+    for found in sorted(code.flows("argument"), key=judge.rank):
+        if not found.trust.far or found.location in places:
             continue
         calls = (call for call in code.calls(found.sink) if call.location == found.location)
         effect = next((effect for call in calls if (effect := danger(found, call))), "")
         if effect:
-            message = f"{{source}} may be an option of the program that {{sink}} starts: {effect}"
-            yield judge.hit(found, message, Severity.MEDIUM)
+            places[found.location] = (found, effect)
+    for found, effect in places.values():
+        message = f"{{source}} may be an option of the program that {{sink}} starts: {effect}"
+        yield judge.hit(replace(found, sure=found.sure and found.item is not None), message, Severity.MEDIUM)
 
 
 def danger(found: FlowHit, call: Call) -> str:
-    """Tell what an option of the started program does, "" where no word may be one."""
-    row, rest = programs.found(words(found, call))
-    return row.effect if row is not None and any(programs.open_words(row, rest)) else ""
+    """Tell what an option of the started program does, "" where the word that was found cannot be one."""
+    known = words(found, call)
+    row, rest = programs.found(known)
+    if row is None:
+        return ""
+    if found.item is None:  # it stands somewhere behind those that are known
+        ended = any(word.constant == "--" for word in rest) or (bool(rest) and rest[-1].constant in row.takes)
+        return "" if ended else row.effect
+    return row.effect if found.item - len(known) + len(rest) in programs.open_places(row, rest) else ""
 
 
 def words(found: FlowHit, call: Call) -> Sequence[Value]:
-    """Give the words of the command, the program first."""
+    """Give the words of the command as far as their places are known, the program first."""
     if not found.argument.startswith("*"):
         given = call.argument(found.argument)
         return given.items or () if given is not None else ()

@@ -86,7 +86,7 @@ def weighed(code: Code, flow: FlowHit) -> FlowHit | None:
         return replace(flow, sure=flow.sure and not text)
     if value.type == "str":
         return None
-    if value.entries is None and value.items is None:
+    if value.entries is None and (value.items is None or value.open):
         if text and value.type == "dict" and any(step.message == STORED for step in flow.flow.steps):
             return None
         chosen = not text or value.call in PARSERS or bool(value.type)
@@ -98,7 +98,7 @@ def opens(value: Value, *, text: bool, code: bool = False) -> bool:
     """Tell whether a part of a query is left open to objects, or, where it is code, to anything."""
     if value.entries is not None:
         return any(opens(part, text=text, code=code or key in OPERATORS) for key, part in value.entries)
-    if value.items is not None:
+    if value.items is not None and not value.open:
         return any(opens(part, text=text, code=code) for part in value.items)
     if value.known or code:
         return not value.known

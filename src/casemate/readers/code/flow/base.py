@@ -191,10 +191,6 @@ class Base(ABC):
         """Call something of a library by its model."""
 
     @abstractmethod
-    def quiet(self, node: ir.Expr, frame: Frame) -> Value:
-        """Evaluate what was evaluated before, without its effects on the state."""
-
-    @abstractmethod
     def arrive(  # noqa: PLR0913, PLR0917 -- what a finding says
         self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At, item: int | None = None
     ) -> None:

@@ -10,6 +10,7 @@ from casemate.model.finding import Trust
 from casemate.readers.code import ir
 from casemate.readers.code.flow import paths
 from casemate.readers.code.flow.base import Arguments, EntryPoint
+from casemate.readers.code.flow.characters import WRITTEN
 from casemate.readers.code.flow.program import Class
 from casemate.readers.code.flow.state import Frame, reach
 from casemate.readers.code.flow.texts import Texts
@@ -30,6 +31,7 @@ from casemate.readers.code.flow.values import (
     Taint,
     Value,
     cleared,
+    constant,
     holder,
     join_all,
     merge_taints,
@@ -94,6 +96,8 @@ class Calls(Texts):
     def outside_value(self, name: str, frame: Frame, at: ir.At) -> Value:
         """Give a name of a library: by its model an object of a type, or a source."""
         name = self.library.canonical(name)
+        if name in WRITTEN:
+            return constant(WRITTEN[name])
         model = self.library.find(name)
         result = outside(name)
         if model is None or model.parameters is not None:
@@ -226,6 +230,9 @@ class Calls(Texts):
             result = self.container_method(receiver, name, arguments, frame)
             if result is not None:
                 return result
+        if name == "update" and receiver.link is not None and receiver.link[0] == "attribute __dict__":
+            names = [self.element(value, frame) for value in arguments.positional]
+            self.arrive("assignment", "__dict__.update", "names", join_all(names), frame, node.at)
         if name in FORMATS and receiver.taints and reveals(arguments):
             self.arrive("format", f"str.{name}", "self", receiver, frame, node.at)
         if not receiver.references and (
@@ -237,9 +244,6 @@ class Calls(Texts):
         callee = self.attribute(receiver, name, frame, node.at)
         if callee.references:
             return self.call(callee, arguments, frame, node)
-        if name == "update" and receiver.link is not None and receiver.link[0] == "attribute __dict__":
-            names = [self.element(value, frame) for value in arguments.positional]
-            self.arrive("assignment", "__dict__.update", "names", join_all(names), frame, node.at)
         return self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
 
     def unknown_method(self, receiver: Value, arguments: Arguments, frame: Frame, *, lookup: bool = False) -> Value:

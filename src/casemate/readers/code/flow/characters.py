@@ -43,6 +43,25 @@ DANGEROUS = {  # for every other kind whatever is not plain; a space separates w
 }
 OTHERS = frozenset(PROBES) - PLAIN - {" "}
 SPACED = frozenset({"sql", "nosql", "code", "argument", "url"})  # to these a space is not nothing
+# Texts that the standard library gives a name to.
+WRITTEN = {
+    **{
+        f"string.{name}": str(getattr(string, name))
+        for name in (
+            "ascii_letters",
+            "ascii_lowercase",
+            "ascii_uppercase",
+            "digits",
+            "hexdigits",
+            "octdigits",
+            "punctuation",
+            "whitespace",
+            "printable",
+        )
+    },
+    **{f"{module}.sep": "/" for module in ("os", "os.path", "posixpath")},
+    **{f"{module}.pardir": ".." for module in ("os", "os.path", "posixpath")},
+}
 
 
 class Piece(NamedTuple):

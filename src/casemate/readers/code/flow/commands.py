@@ -36,7 +36,9 @@ class Commands(Builtins):
         spread = [part for part in node.arguments if isinstance(part, ir.Star)]
         if model is None or not spreads_words(model) or len(spread) != 1 or spread[0] is not node.arguments[-1]:
             return arguments
-        contents = cells(self.quiet(spread[0].value, frame), frame.now)
+        saved, frame.state = frame.state, frame.now.copy()
+        contents = cells(self.evaluate(spread[0].value, frame), frame.now)
+        frame.state = saved
         if len(contents) != 1 or contents[0].kind not in {"list", "tuple"}:
             return arguments
         return arguments._replace(
@@ -50,7 +52,7 @@ class Commands(Builtins):
             for place, word in enumerate(known[:ended]):
                 if place and word.prefix in OPEN:
                     self.arrive("argument", model.name, sink.argument, word, frame, node.at, place)
-            if ended is None and known and rest is not None:
+            if ended is None and known and rest is not None and not ends(node):
                 self.arrive("argument", model.name, sink.argument, rest, frame, node.at)
             for place, kind in scripts(known):
                 self.arrive(kind, model.name, sink.argument, known[place], frame, node.at, place)
@@ -69,6 +71,16 @@ class Commands(Builtins):
 def spreads_words(model: Model) -> bool:
     """Tell whether a call takes the words of a command one by one."""
     return any(sink.kind == "argument" and sink.argument.startswith("*") for sink in model.sinks)
+
+
+def ends(node: ir.Call) -> bool:
+    """Tell whether the words are written out in the call, and all that may be somebody's stand behind a `--`."""
+    written = next((part for part in node.arguments if isinstance(part, ir.Sequence)), None)
+    parts = written.items if written is not None else node.arguments
+    place = next((n for n, part in enumerate(parts) if isinstance(part, ir.Const) and part.value == "--"), None)
+    stars = [n for n, part in enumerate(parts) if isinstance(part, ir.Star)]
+    plain = (ir.Const, ir.Star)
+    return place is not None and bool(stars) and all(isinstance(part, plain) for part in parts[:place])
 
 
 def leading(cell: Cell) -> list[Value]:

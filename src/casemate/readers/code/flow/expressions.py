@@ -10,6 +10,7 @@ from casemate.model.finding import Trust
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, Base
 from casemate.readers.code.flow.containers import numbered
+from casemate.readers.code.flow.links import safer, textual
 from casemate.readers.code.flow.state import Cell, Frame, join_states
 from casemate.readers.code.flow.values import (
     BOOL,
@@ -27,6 +28,7 @@ from casemate.readers.code.flow.values import (
 )
 from casemate.readers.code.view import UNKNOWN, Constant
 
+LED = frozenset({"led", "led by a path"})
 LONGEST_TEXT = 10_000  # of a folded constant
 
 
@@ -66,13 +68,21 @@ COMPARISONS: dict[str, Callable[[Constant, Constant], bool]] = {
 }
 
 
-def led(first: Value, second: Value) -> bool:
-    """Tell whether a text begins with what the program or its starter chose, and a `/`: then its host is not open."""
-    if first.link is not None and first.link[0] == "led":
-        return True
-    chosen = all(isinstance(taint.origin, Origin) and taint.origin.trust is Trust.LOCAL for taint in first.taints)
+def led(first: Value, second: Value) -> tuple[str, Value] | None:
+    """Give the link of a text that begins with what the program or its starter chose, and a `/`: its host is not open.
+
+    Behind a `?` or `#` nothing is open at all.
+    """
+    if first.link is not None and first.link[0] in LED:
+        return (first.link[0], first)
+    chosen = all(
+        (isinstance(taint.origin, Origin) and taint.origin.trust is Trust.LOCAL) or not taint.dangerous("redirect")
+        for taint in first.taints
+    )
     begins = second.text if second.text is not None else second.prefix
-    return chosen and begins is not None and begins.startswith("/") and not begins.startswith("//")
+    if not chosen or not begins or begins.startswith("//"):
+        return None
+    return ("led by a path", first) if begins[0] in "?#" else ("led", first) if begins[0] == "/" else None
 
 
 class Expressions(Base):
@@ -247,6 +257,10 @@ class Expressions(Base):
             if name is not None and name.constant is not None:
                 items[name.constant] = value
                 continue
+            if name is not None and name.constants is not None and not name.taints:  # one of few: it may be each
+                for known in sorted(name.constants, key=repr):
+                    items[known] = join(items[known], value) if known in items else value
+                continue
             if name is None:
                 spread = [frame.now.heap[place] for place in sorted(value.objects) if place in frame.now.heap]
                 exact = exact and len(spread) < 2  # which of them it is decides which keys there are
@@ -283,7 +297,7 @@ class Expressions(Base):
             prefix = left.text if left.text is not None else left.prefix
             if left.text is not None and right.prefix is not None:
                 prefix = left.text + right.prefix
-            link = ("led", left) if led(left, right) else None
+            link = led(left, right)
             return Value(taints=merge_taints((left.taints, right.taints)), types=types, prefix=prefix, link=link)
         if sign == "%":
             return self.formatted(left, right, frame, node)
@@ -343,8 +357,8 @@ class Expressions(Base):
             prefix += str(only[1])
         if whole and not taints and len(prefix) < LONGEST_TEXT:
             return constant(prefix)
-        fixed = len(values) > 1 and led(values[0], values[1])
-        return Value(taints=taints, types=frozenset({"str"}), prefix=prefix, link=("led", values[0]) if fixed else None)
+        link = led(values[0], values[1]) if len(values) > 1 else None
+        return Value(taints=taints, types=frozenset({"str"}), prefix=prefix, link=link)
 
     def compare(self, node: ir.Compare, frame: Frame) -> Value:
         """Comparisons give a truth value, and never carry a label."""
@@ -433,6 +447,8 @@ class Expressions(Base):
                 self.evaluate(test, frame)
                 self.refine(test, True, frame)  # noqa: FBT003 -- the branch taken
                 frame.state = frame.now
+                if isinstance(clause.target, ir.Name) and textual(items):
+                    self.only_passing(clause.target, items, test, frame)
         element = self.evaluate(node.element, frame)
         value = self.evaluate(node.value, frame) if node.value is not None else None
         bound = {name.id for clause in node.clauses for name in names_in(clause.target)}
@@ -447,6 +463,19 @@ class Expressions(Base):
             cell = Cell("list", {}, element, {}, exact=False)
         kind = "list" if node.kind == "generator" else node.kind
         return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
+
+    def only_passing(self, target: ir.Name, items: Value, test: ir.Expr, frame: Frame) -> None:
+        """`for letter in text if test`: know of a character of a text what the test lets through."""
+        letter = frame.now.variables.get(target.id)
+        if letter is not None and letter.taints:
+            kinds = self.of_characters(target, items, test, True, frame)  # noqa: FBT003 -- the test holds
+            frame.now.variables[target.id] = letter.but(taints=safer(letter.taints, kinds))
+
+    def of_characters(
+        self, target: ir.Name, value: Value, test: ir.Expr, outcome: bool, frame: Frame
+    ) -> frozenset[str]:  # noqa: FBT001 -- what holds for each
+        """Give the kinds for which a text is harmless whose characters all pass a test."""
+        raise NotImplementedError
 
     def yielded(self, node: ir.Yield, frame: Frame) -> Value:
         """`yield`: what comes out is an element of what the function returns."""

@@ -20,6 +20,7 @@ from casemate.readers.code.flow.characters import (
     settled,
     without,
 )
+from casemate.readers.code.flow.links import HOST_KINDS, MOST_LINKS, foreign, narrowed, resolved, safer, textual
 from casemate.readers.code.flow.outside import Libraries
 from casemate.readers.code.flow.state import Cell, Frame
 from casemate.readers.code.flow.values import (
@@ -33,22 +34,10 @@ from casemate.readers.code.flow.values import (
     constant,
 )
 
-MOST_LINKS = 8  # of a value to what it was taken from
 MOST_TRIED = 40  # constants of a collection that a check is tried with one by one
 NOTHING: frozenset[str] = frozenset()
 TEXT_GUARDS = frozenset(["isdigit", "isalnum", "isidentifier", "isnumeric", "isdecimal", "isalpha"])
 NUMERIC = frozenset({"int", "float", "bool", "complex", "uuid.UUID", "datetime.date", "datetime.datetime"})
-TEXTUAL = frozenset({"str", "bytes", "NoneType"})
-# What stays dangerous when only a part of a value was compared with a constant: everything but these.
-HOST_KINDS = frozenset({"url", "redirect"})
-PART = {"netloc": HOST_KINDS, "hostname": HOST_KINDS, "host": HOST_KINDS, "parents": INSIDE}
-SAME_PATH = frozenset(
-    [
-        "resolve", "absolute", "realpath", "abspath", "normpath", "Path", "PurePath", "PosixPath", "PurePosixPath",
-        "fspath",
-    ]
-)  # fmt: skip
-RESOLVING = frozenset({"resolve", "realpath", "abspath", "normpath"})
 PIECES = frozenset({"split", "attribute parts"})
 
 
@@ -165,11 +154,13 @@ class Guards(Libraries):
                 frame.state.variables[node.id] = value.but(taints=())
 
     def quiet(self, node: ir.Expr, frame: Frame) -> Value:
-        """Evaluate what was evaluated before, without its effects on the state."""
+        """Evaluate what was evaluated before, without its effects on the state; new objects stay."""
         saved = frame.state
         frame.state = frame.now.copy()
         value = self.evaluate(node, frame)
-        frame.state = saved
+        inner, frame.state = frame.state, saved
+        if value.objects and inner is not None and saved is not None:
+            self.adopt(value, inner, frame)
         return value
 
     def refine_compare(self, node: ir.Compare, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
@@ -266,7 +257,12 @@ class Guards(Libraries):
             for cell in self.contents(subject.link[1], frame):
                 for item in members(cell):
                     if resolved(item):
-                        self.spread(item, frame, INSIDE)
+                        self.inside(item, frame)
+            listed = node.arguments[0] if isinstance(node, ir.Call) and node.arguments else None
+            for part in listed.items if isinstance(listed, ir.Sequence) else ():
+                path = self.quiet(part, frame)
+                if resolved(path):
+                    self.inside(path, frame)
 
     def closed(self, node: ir.Expr, frame: Frame) -> bool:
         """Tell whether a collection holds only what the program itself put in: an allow-list."""
@@ -290,7 +286,7 @@ class Guards(Libraries):
         """Trust a path with `base in path.parents`: it lies inside."""
         value = self.quiet(right, frame)
         if value.link is not None and value.link[0] == "attribute parents" and resolved(value.link[1]):
-            self.spread(value.link[1], frame, INSIDE)
+            self.inside(value.link[1], frame)
 
     def refine_call(self, node: ir.Call, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Learn from a call that says something of an argument or of its object."""
@@ -334,7 +330,7 @@ class Guards(Libraries):
             return True
         if function.name == "is_relative_to" and node.arguments:
             if outcome and not foreign(self.quiet(node.arguments[0], frame)) and resolved(receiver):
-                self.trust(function.value, frame, INSIDE)
+                self.inside(receiver, frame)
             return True
         if function.name == "is_absolute" and not outcome:
             self.trust(function.value, frame, frozenset({NO_ROOT}))
@@ -351,7 +347,7 @@ class Guards(Libraries):
         if foreign(beginning):
             return
         if resolved(receiver):
-            self.trust(node, frame, INSIDE)
+            self.inside(receiver, frame)
         texts = self.beginnings(beginning, frame)
         if texts and all(hosted(text) for text in texts):
             self.trust(node, frame, HOST_KINDS)
@@ -365,7 +361,7 @@ class Guards(Libraries):
         for text in self.beginnings(beginning, frame):
             self.trust(node, frame, not_beginning(text, resolved=resolved(receiver)))
             if text in {"..", "../"} and receiver.link is not None and receiver.link[0] == "os.path.relpath":
-                self.spread(receiver.link[1], frame, INSIDE)
+                self.inside(receiver.link[1], frame)
 
     def beginnings(self, value: Value, frame: Frame) -> list[str]:
         """Give the texts that `startswith` is asked for, none where one is not known."""
@@ -520,6 +516,19 @@ class Guards(Libraries):
                 fact = (settled(old | kinds), frame.state.variables.get(root(key)))
                 frame.state.facts = {**frame.state.facts, key: fact}
 
+    def inside(self, path: Value, frame: Frame) -> None:
+        """Trust a resolved path that lies inside a folder, and the parameters that it was made of.
+
+        Whoever passed them makes the same path of them. Only of a parameter is it known that all of a label is it.
+        """
+        self.spread(path, frame, INSIDE)
+        origins = {taint.origin for taint in path.taints}
+        if frame.state is None or not all(isinstance(origin, Token) for origin in origins):
+            return
+        for name, value in frame.state.variables.items():
+            if value.taints and origins.issuperset(taint.origin for taint in value.taints):
+                frame.state.variables[name] = value.but(taints=safer(value.taints, INSIDE))
+
     def spread(self, value: Value, frame: Frame, kinds: frozenset[str]) -> None:
         """Make a value harmless for these kinds from here on, and what it was taken from as far as that holds there."""
         for _ in range(MOST_LINKS):
@@ -554,11 +563,6 @@ class Guards(Libraries):
         if fact is None or frame.now.variables.get(root(key)) is not fact[1]:
             return value
         return value.but(taints=safer(value.taints, fact[0]))
-
-
-def safer(taints: tuple[Taint, ...], kinds: frozenset[str]) -> tuple[Taint, ...]:
-    """Give labels that are harmless for more kinds, and for what marks make harmless together."""
-    return cleared(tuple(t._replace(cleared=settled(t.cleared | kinds)) for t in taints), kinds)
 
 
 def spelled(node: ir.Expr) -> str:
@@ -596,39 +600,6 @@ def set_of(node: ir.Expr) -> ir.Expr | None:
 def none(node: ir.Expr) -> bool:
     """Tell whether an expression is `None`."""
     return isinstance(node, ir.Const) and node.value is None
-
-
-def textual(value: Value) -> bool:
-    """Tell whether a labelled value may be a text, as far as is known."""
-    return bool(value.taints) and not value.objects and value.types <= TEXTUAL
-
-
-def foreign(value: Value) -> bool:
-    """Tell whether somebody far away chose a value, or may have: what is local may decide what is allowed."""
-    return any(isinstance(taint.origin, Token) or taint.origin.trust.far for taint in value.taints)
-
-
-def narrowed(name: str, kinds: frozenset[str]) -> frozenset[str]:
-    """Give what still holds of the value that a link leads to."""
-    last = name.rpartition(".")[2].rpartition(" ")[2]
-    if name == "same" or last in SAME_PATH:
-        return kinds
-    if name.startswith("attribute ") and last in PART:
-        return PART[last] if "*" in kinds else kinds & PART[last]
-    if last in {"urlparse", "urlsplit", "parse_url", "URL", "url_parse"}:
-        return kinds & HOST_KINDS
-    return frozenset()
-
-
-def resolved(value: Value) -> bool:
-    """Tell whether `..` and links were taken out of a path."""
-    for _ in range(MOST_LINKS):
-        if value.link is None:
-            return False
-        name, value = value.link
-        if name.rpartition(".")[2] in RESOLVING:
-            return True
-    return False
 
 
 def members(cell: Cell) -> list[Value]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import builtins as host
 
+from casemate.libraries.model import KINDS
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments
 from casemate.readers.code.flow.calls import Calls
+from casemate.readers.code.flow.characters import ALL, group, left_by, matched
 from casemate.readers.code.flow.containers import numbered
+from casemate.readers.code.flow.links import foreign, resolved, safer
 from casemate.readers.code.flow.program import Class, Module
 from casemate.readers.code.flow.state import Cell, Frame, reach
-from casemate.readers.code.flow.texts import left_by
 from casemate.readers.code.flow.values import (
     BOOL,
     NUMBER,
@@ -35,6 +37,31 @@ from casemate.readers.code.view import Constant
 NAMES = frozenset(dir(host)) | {"unicode", "basestring", "raw_input", "xrange", "unichr", "reload", "execfile"}
 NUMERIC = {"int": "int", "float": "float", "complex": "complex", "len": "int", "ord": "int", "hash": "int", "id": "int"}
 VERDICTS = frozenset({"bool", "isinstance", "issubclass", "callable", "hasattr", "any", "all"})
+MATCHING = frozenset({"match", "search", "fullmatch"})
+LEAVING = frozenset({"sys.exit", "os._exit", "os.abort"})
+PATTERN, MATCH = frozenset({"re.Pattern"}), frozenset({"re.Match", "NoneType"})
+KEEPING_PLAIN: frozenset[Reference] = frozenset(
+    Outside(f"str.{name}") for name in ("isalnum", "isalpha", "isdigit", "isdecimal", "isnumeric", "isidentifier")
+)
+ADDRESS = frozenset(KINDS - {"url", "command", "html"})  # the scope of an IPv6 address may be almost anything
+PARSERS = {
+    "int": ALL,
+    "float": ALL,
+    "uuid.UUID": ALL,
+    "decimal.Decimal": ALL,
+    "datetime.datetime.strptime": ALL,
+    "datetime.datetime.fromisoformat": ALL,
+    "datetime.date.fromisoformat": ALL,
+    "time.strptime": ALL,
+    "ipaddress.ip_address": ADDRESS,
+    "ipaddress.ip_network": ADDRESS,
+    "ipaddress.IPv6Address": ADDRESS,
+    "ipaddress.IPv4Address": KINDS - {"url"},
+    "ipaddress.IPv4Network": KINDS - {"url"},
+}
+PARSING = frozenset(name.rpartition(".")[2] for name in PARSERS)
+NO_KINDS: frozenset[str] = frozenset()
+MOST_LETTERS = 128  # of a text that is made a list or a set
 COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
 
 
@@ -46,7 +73,7 @@ class Builtins(Calls):
     ) -> Value | None:
         """Give the result of a builtin, None where it is none of these."""
         if "." in name or receiver is not None:
-            return self.functional(name, arguments, frame, node)
+            return self.functional(name, receiver, arguments, frame, node)
         first = arguments.positional[0] if arguments.positional else None
         if name in NUMERIC:
             return self.number(name, first)
@@ -81,11 +108,14 @@ class Builtins(Calls):
                 return self.imported_by_name(name, first, frame, node)
             case "print":
                 return constant(None)
+            case "exit" | "quit":
+                frame.state = None
+                return UNKNOWN_VALUE
             case _:
                 return None
 
-    def functional(  # noqa: PLR0911 -- one line for each kind of function
-        self, name: str, arguments: Arguments, frame: Frame, node: ir.Call
+    def functional(  # noqa: C901, PLR0911 -- one line for each kind of function
+        self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
     ) -> Value | None:
         """Give the result of library functions that work on functions, and of the decorators of the library."""
         first = arguments.positional[0] if arguments.positional else None
@@ -95,18 +125,16 @@ class Builtins(Calls):
             return None if name in {"functools.cache", "functools.singledispatch"} else Value(references=IDENTITY)
         if name == "functools.identity":
             return first
-        if name == "re.sub" and first is not None and first.text is not None and len(arguments.positional) > 2:
-            replacement, text = arguments.positional[1:3]
-            kinds = (
-                left_by(first.text)
-                if replacement.text is not None and "/" not in replacement.text
-                else frozenset[str]()
-            )
-            return (
-                Value(taints=merge_taints([cleared(text.taints, kinds), replacement.taints]), types=frozenset({"str"}))
-                if kinds
-                else None
-            )
+        if name.startswith("re."):
+            return self.of_patterns(name, receiver, arguments)
+        if name in LEAVING:
+            frame.state = None
+            return UNKNOWN_VALUE
+        if name in PARSERS:
+            return self.parsed(name, first)
+        if name.endswith(".relative_to") and name.startswith("pathlib."):
+            self.lies_inside(receiver, first, frame)
+            return None
         if name in {"contextlib.contextmanager", "contextlib.asynccontextmanager"} and first is not None:
             return self.marked("contextmanager", first)
         if name in {"functools.cached_property", "abc.abstractproperty"} and first is not None:
@@ -118,6 +146,72 @@ class Builtins(Calls):
         if name == "importlib.import_module":
             return self.imported_by_name(name, first, frame, node)
         return None
+
+    def of_patterns(self, name: str, receiver: Value | None, arguments: Arguments) -> Value | None:
+        """Functions of `re` and methods of patterns: what a pattern says of the text that it matches, or leaves."""
+        kind, _, method = name.removeprefix("re.").rpartition(".")
+        given = list(arguments.positional)
+        if method == "compile" and not kind and given:
+            return Value(types=PATTERN, link=("re.compile", given[0]))
+        if kind == "Match":
+            return self.of_group(method, receiver, given)
+        compiled = receiver.link[1] if receiver is not None and receiver.link is not None else None
+        pattern = compiled if kind == "Pattern" else given.pop(0) if given else None
+        if pattern is None or pattern.text is None or pattern.taints:
+            return None
+        if method == "sub" and len(given) > 1 and given[0].text is not None:
+            kinds = left_by(pattern.text, given[0].text)
+            taints = merge_taints([safer(given[1].taints, kinds), given[0].taints])
+            return Value(taints=taints, types=frozenset({"str"}))
+        if method in MATCHING and given:
+            taints = safer(given[0].taints, matched(pattern.text, method))
+            return Value(taints=taints, types=MATCH, link=("re.match", pattern))
+        return None
+
+    def of_group(self, method: str, receiver: Value | None, given: list[Value]) -> Value | None:
+        """`match.group(1)`: what a group of a known pattern matched."""
+        if method not in {"group", "__getitem__"} or len(given) != 1 or receiver is None or receiver.link is None:
+            return None
+        pattern, index = receiver.link[1].text, given[0].constant
+        if receiver.link[0] != "re.match" or pattern is None or index is None or not isinstance(index[1], int | str):
+            return None
+        return Value(taints=safer(receiver.taints, group(pattern, index[1])), types=frozenset({"str", "NoneType"}))
+
+    def parsed(self, name: str, first: Value | None) -> Value | None:
+        """Give what is read from a text of a fixed form: of most forms nothing of the text is left in it."""
+        kinds = PARSERS[name]
+        if first is None or not first.taints or "*" in kinds:
+            return None
+        return Value(types=frozenset({name}), taints=safer(first.taints, kinds))
+
+    def proven(self, node: ir.Expr, frame: Frame) -> None:
+        """`int(x)` as a statement: it raises for every other text, so from here on the text is a number."""
+        if not isinstance(node, ir.Call) or len(node.arguments) == 0 or frame.state is None:
+            return
+        word = node.function.id if isinstance(node.function, ir.Name) else getattr(node.function, "name", "")
+        if word not in PARSING:
+            return
+        for reference in self.quiet(node.function, frame).references:
+            if isinstance(reference, Outside):
+                kinds = PARSERS.get(self.library.canonical(reference.name), NO_KINDS)
+                self.trust(node.arguments[0], frame, kinds)
+
+    def quiet(self, node: ir.Expr, frame: Frame) -> Value:
+        """Evaluate what was evaluated before, without its effects on the state."""
+        raise NotImplementedError
+
+    def trust(self, node: ir.Expr, frame: Frame, kinds: frozenset[str]) -> None:
+        """Make what an expression gives harmless from here on."""
+        raise NotImplementedError
+
+    def inside(self, path: Value, frame: Frame) -> None:
+        """Trust a resolved path that lies inside a folder."""
+        raise NotImplementedError
+
+    def lies_inside(self, path: Value | None, folder: Value | None, frame: Frame) -> None:
+        """`path.resolve().relative_to(folder)` raises where the path does not lie inside."""
+        if path is not None and folder is not None and resolved(path) and not foreign(folder):
+            self.inside(path, frame)
 
     def imported_by_name(self, name: str, first: Value | None, frame: Frame, node: ir.Call) -> Value | None:
         """`importlib.import_module` and `__import__`: of a constant the module; the name is a sink."""
@@ -171,6 +265,10 @@ class Builtins(Calls):
         if first is None:
             cell = Cell(kind, {}, None, {}, exact=True)
             return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
+        if first.text is not None and not first.taints and name != "iter" and len(first.text) <= MOST_LETTERS:
+            letters = list(dict.fromkeys(first.text)) if kind == "set" else list(first.text)
+            cell = Cell(kind, numbered(constant(letter) for letter in letters), None, {}, exact=True)
+            return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
         exact = self.contents(first, frame)
         same = len(exact) == 1 and exact[0].exact and exact[0].kind in {"list", "tuple", "set"} and not first.taints
         if same and name in {"list", "tuple", "iter", "set", "frozenset"}:
@@ -208,6 +306,8 @@ class Builtins(Calls):
         function, *sources = arguments.positional
         elements = tuple(self.element(source, frame) for source in sources)
         result = self.call(function, Arguments(elements, (), None, None), frame, node)
+        if name == "filter" and len(function.references) == 1 and function.references <= KEEPING_PLAIN:
+            return self.listed([elements[0].but(taints=())], frame)
         return self.listed([elements[0] if name == "filter" else result], frame)
 
     def chosen(self, arguments: Arguments, frame: Frame) -> Value:

@@ -32,6 +32,7 @@ from casemate.readers.code.flow.values import (
 MOST_CONTEXTS = 32  # of one call that are kept
 FUNCTIONS = frozenset({"func", "function", "fn", "callback", "callable", "target"})
 HOSTED = frozenset({"url", "redirect"})
+LED = {"url": frozenset({"led", "led by a path"}), "redirect": frozenset({"led by a path"})}  # links that fix the host
 OPENED = frozenset({"io.BytesIO", "io.StringIO", "io.TextIOWrapper", "werkzeug.datastructures.FileStorage"})
 
 
@@ -181,8 +182,11 @@ class Libraries(Commands):
 
     def chosen_names(self, frame: Frame, node: ir.Call) -> Value:
         """Give the names that `**` brings and the program did not write."""
-        spread = [self.quiet(part, frame) for name, part in node.keywords if not name]
-        return Value(taints=merge_taints([self.element(value, frame).taints for value in spread]))
+        saved, frame.state = frame.state, frame.now.copy()
+        spread = [self.evaluate(part, frame) for name, part in node.keywords if not name]
+        names = [self.element(value, frame).taints for value in spread]
+        frame.state = saved
+        return Value(taints=merge_taints(names))
 
     def arrive(  # noqa: PLR0913, PLR0917 -- what a finding says
         self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At, item: int | None = None
@@ -195,7 +199,7 @@ class Libraries(Commands):
             return
         if kind == "sql" and value.types == {"string.templatelib.Template"}:
             return  # a driver binds the values of a template
-        if kind == "url" and value.link is not None and value.link[0] == "led":
+        if kind in HOSTED and value.link is not None and value.link[0] in LED[kind]:
             return
         if kind in {"path", "url"} and any(str(owner) in OPENED for owner in value.types):
             return  # a stream in the place of a path is read as it is
@@ -299,8 +303,9 @@ class Libraries(Commands):
         link = passed["self"].link if model.returns and "self" in passed and of_class(passed["self"]) else None
         prefix = None
         carried = [start for start, end in model.propagates if end == "return"]
-        if len(carried) == 1 and carried[0] in passed:
-            origin = passed[carried[0]]
+        only = next(iter(passed)) if carried == ["*"] and len(passed) == 1 else carried[0] if len(carried) == 1 else ""
+        if only in passed:
+            origin = passed[only]
             link = (model.name, origin)
             prefix = origin.prefix if "url" in model.tags else None
         return Value(taints=taints, types=types, link=link, prefix=prefix)
@@ -338,7 +343,8 @@ class Libraries(Commands):
         texts = [value.text for key, value in passed.items() if key != "self" and value.text is not None]
         decorating = Decorating(entry, " ".join(texts), model.returns)
         if entry.of == "decorated":
-            functions = [value for value in passed.values() if any(isinstance(r, Closure) for r in value.references)]
+            given = [value for name, value in passed.items() if name != "self"]
+            functions = [value for value in given if any(isinstance(r, Closure) for r in value.references)]
             if functions and model.parameters is not None:
                 self.enter(functions[0], decorating)
                 return self.typed_too(functions[0], model.returns)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import assert_never
 
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, Base
 from casemate.readers.code.flow.program import Class
-from casemate.readers.code.flow.state import Frame, State, join_states
-from casemate.readers.code.flow.values import UNKNOWN_VALUE, Member, Package, Value, outside, typed
+from casemate.readers.code.flow.state import Condition, Frame, State, join_states
+from casemate.readers.code.flow.values import UNKNOWN_VALUE, Member, Outside, Package, Value, outside, typed
 
 MOST_ROUNDS = 4  # of a loop; after the second one constants that still change are unknown
 NO_ARGUMENTS = Arguments((), (), None, None)
+CONDITIONS = (ir.Call, ir.Compare, ir.Boolean, ir.Not)
+VERDICTS = frozenset({"bool", "NoneType", "re.Match"})  # types of values that say whether something holds
+LEAVING = (ir.Raise, ir.Return)
 
 
 class Statements(Base):
@@ -33,8 +36,11 @@ class Statements(Base):
                 value = self.evaluate(node.value, frame)
                 for target in node.targets:
                     self.assign(target, value, frame)
+                if isinstance(node.value, CONDITIONS) and value.types & VERDICTS:
+                    self.remember(node, frame)
             case ir.Evaluate():
                 self.evaluate(node.value, frame)
+                self.proven(node.value, frame)
             case ir.If():
                 self.branch(node, frame)
             case ir.Return():
@@ -75,6 +81,18 @@ class Statements(Base):
             case _:
                 assert_never(node)
 
+    def remember(self, node: ir.Assign, frame: Frame) -> None:
+        """`ok = check(x)`: whether `ok` is true says something of `x`, as long as both stay what they are."""
+        if frame.state is None:
+            return
+        held = frame.state.variables
+        parts = tuple((name, held.get(name)) for name in dict.fromkeys(variables_in(node.value)))
+        for target in node.targets:
+            if isinstance(target, ir.Name) and target.id in held:
+                if not held[target.id].taints:
+                    held[target.id] = held[target.id].but()  # a value of its own: nothing else is this verdict
+                frame.conditions[target.id] = Condition(node.value, held[target.id], parts)
+
     def finish(self, node: ir.Return, frame: Frame) -> None:
         """`return`: remember the value, and what a true result says of the parameters."""
         value = UNKNOWN_VALUE if node.value is None else self.evaluate(node.value, frame)
@@ -112,7 +130,44 @@ class Statements(Base):
             self.execute(node.body, frame)
 
         self.rounds(frame, body)
+        self.looked_through(node, frame)
         self.execute(node.other, frame)
+
+    def looked_through(self, node: ir.For, frame: Frame) -> None:
+        """`for bad in BAD: if bad in x: raise`: where the loop ends, the test came out false for each of them."""
+        if not isinstance(node.target, ir.Name):
+            return
+        for statement in node.body:
+            if isinstance(statement, ir.If) and not statement.other and self.leaves(statement.body, frame):
+                self.refine_for_each(node.target, node.items, statement.test, False, frame)  # noqa: FBT003 -- it came out false
+
+    def leaves(self, block: tuple[ir.Statement, ...], frame: Frame) -> bool:
+        """Tell whether a block always leaves the function: it raises, returns, or calls what only raises."""
+        last = block[-1] if block else None
+        if isinstance(last, ir.Evaluate) and isinstance(last.value, ir.Call) and frame.state is not None:
+            callee = self.quiet(last.value.function, frame)
+            models = [self.library.find(r.name) for r in callee.references if isinstance(r, Outside)]
+            return bool(models) and all(model is not None and model.raises for model in models)
+        return isinstance(last, LEAVING)
+
+    def proven(self, node: ir.Expr, frame: Frame) -> None:
+        """Learn from a call that raises for what is not of some form."""
+        raise NotImplementedError
+
+    def quiet(self, node: ir.Expr, frame: Frame) -> Value:
+        """Evaluate what was evaluated before, without its effects on the state."""
+        raise NotImplementedError
+
+    def refine_for_each(
+        self,
+        target: ir.Name,
+        items: ir.Expr,
+        test: ir.Expr,
+        outcome: bool,  # noqa: FBT001 -- what holds for each
+        frame: Frame,
+    ) -> None:
+        """Learn from a test that came out one way for every element."""
+        raise NotImplementedError
 
     def repeat(self, node: ir.While, frame: Frame) -> None:
         """`while`: an endless one is left by `break` only."""
@@ -163,6 +218,8 @@ class Statements(Base):
         middle: State | None = before
         for statement in node.body:
             self.execute((statement,), frame)
+            if isinstance(statement, ir.Assign) and node.handlers:
+                self.proven(statement.value, frame)
             after = frame.state
             if after is None:
                 break
@@ -359,6 +416,17 @@ class Statements(Base):
         if inner is not None:
             return Value(references=frozenset({Package(inner)}))
         return self.outside_value(f"{name}.{member}", frame, at)
+
+
+def variables_in(node: ir.Expr) -> Iterator[str]:
+    """Yield the variables in a condition, as far as its parts are looked into."""
+    waiting: list[object] = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ir.Name):
+            yield part.id
+        elif isinstance(part, tuple):
+            waiting += part[1:] if hasattr(part, "at") else part
 
 
 def widen(before: State, after: State) -> State:

@@ -6,8 +6,10 @@ import re
 from string import Formatter
 
 from casemate.readers.code.flow.base import Arguments
+from casemate.readers.code.flow.characters import NO_PARENT, NO_ROOT, PLAIN
 from casemate.readers.code.flow.containers import Containers
 from casemate.readers.code.flow.expressions import LONGEST_TEXT
+from casemate.readers.code.flow.links import safer
 from casemate.readers.code.flow.state import Cell, Frame, reach
 from casemate.readers.code.flow.values import (
     BOOL,
@@ -75,11 +77,14 @@ class Texts(Containers):
             name, value.types or frozenset({"str"})
         )
         if name == "replace":
-            groups = [cleared(group, without(arguments)) for group in groups]
+            groups = [safer(group, without(arguments)) for group in groups]
         if name == "encode" and arguments.positional and arguments.positional[0].text in ESCAPING:
             groups = [cleared(group, ONE_LINE) for group in groups]
         prefix = value.prefix if name in {"rstrip", "encode", "decode", "ljust"} else None
-        link = ("same", value) if name in SAME else None
+        if name == "lstrip" and arguments.positional and "/" in (arguments.positional[0].text or ""):
+            groups = [safer(group, frozenset({NO_ROOT})) for group in groups]
+        same = name in SAME or (name == "replace" and plain(arguments))
+        link = ("same", value) if same else None
         return Value(taints=merge_taints(groups), types=types, prefix=prefix, link=link)
 
     def split(self, value: Value, name: str, arguments: Arguments, frame: Frame) -> Value:
@@ -88,7 +93,8 @@ class Texts(Containers):
         part = Value(taints=taints, types=value.types or frozenset({"str"}))
         kind = "tuple" if name.endswith("partition") else "list"
         cell = Cell(kind, {}, part, {}, exact=False)
-        return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
+        link = ("split", value) if value.taints else None
+        return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}), link=link)
 
     def joined(self, value: Value, arguments: Arguments, frame: Frame) -> Value:
         """`join`."""
@@ -164,6 +170,12 @@ class Texts(Containers):
         return constant(result) if len(result) < LONGEST_TEXT else None
 
 
+def plain(arguments: Arguments) -> bool:
+    """Tell whether `replace` only takes away what is nothing to anybody: then what the rest is, the whole is too."""
+    old = arguments.positional[0].text if arguments.positional else None
+    return old is not None and PLAIN.issuperset(old)
+
+
 def without(arguments: Arguments) -> frozenset[str]:
     """Give the kinds that `replace` makes a text harmless for: no `/` or line is left, or a quote in SQL is doubled."""
     old, new = (value.text for value in arguments.positional[:2]) if len(arguments.positional) > 1 else (None, None)
@@ -173,6 +185,8 @@ def without(arguments: Arguments) -> frozenset[str]:
         return frozenset({"path", "archive"})
     if old == "\n" and "\n" not in new:
         return ONE_LINE
+    if old in {"..", "."} and "." not in new:
+        return frozenset({NO_PARENT})
     return frozenset({"sql"}) if (old, new) == ("'", "''") else frozenset()
 
 
@@ -184,18 +198,6 @@ def parts_lines(name: str, arguments: Arguments) -> bool:
     if name == "splitlines":
         return not arguments.positional
     return name in {"split", "rsplit"} and (not arguments.positional or first == "\n")
-
-
-def left_by(pattern: str) -> frozenset[str]:
-    """Give the kinds that removing every match of a pattern makes a text harmless for: a class of single characters."""
-    found = re.fullmatch(r"\[(\^?)((?:[^\]\\]|\\.)+)\][+*]?", pattern)
-    if found is None:
-        return frozenset()
-    negated, members = found.groups()
-    if negated:
-        plain = re.fullmatch(r"(?:[\w.\- ]|\\[wsdW.\-])+", members) is not None and "\\W" not in members
-        return frozenset({"*"}) if plain else frozenset()
-    return frozenset({"path", "archive"}) if "/" in members else frozenset()
 
 
 def fields(template: str) -> frozenset[str] | None:

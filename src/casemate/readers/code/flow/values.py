@@ -234,6 +234,16 @@ class Value:
             )
         )
 
+    def equal_but_for_labels(self, other: Value) -> bool:
+        """Tell whether two values may differ in their labels, but in nothing else."""
+        return (
+            self.constants == other.constants
+            and self.types == other.types
+            and self.objects == other.objects
+            and self.prefix == other.prefix
+            and self.references == other.references
+        )
+
     @property
     def shape(self) -> tuple[object, ...]:
         """What counts for a fixpoint."""
@@ -308,12 +318,23 @@ def merge_taints(groups: Iterable[Iterable[Taint]]) -> tuple[Taint, ...]:
     return tuple(found.values())
 
 
+def covers(some: tuple[Taint, ...], others: tuple[Taint, ...]) -> bool:
+    """Tell whether every label is among some others, where it is at least as dangerous and as sure."""
+    return some is others or all(
+        any(one.origin == other.origin and one.cleared <= other.cleared and one.sure >= other.sure for one in some)
+        for other in others
+    )
+
+
 def join(left: Value, right: Value) -> Value:
     """Give the value that may be either."""
     if left is right:
         return left
-    if left.same(right):
-        return left
+    if left.equal_but_for_labels(right):
+        if covers(left.taints, right.taints):
+            return left
+        if covers(right.taints, left.taints):
+            return right
     constants = left.constants | right.constants if left.constants is not None and right.constants is not None else None
     if constants is not None and len(constants) > MOST_CONSTANTS:
         constants = None

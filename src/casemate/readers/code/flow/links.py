@@ -1,0 +1,57 @@
+"""What a value was taken from, and what of it holds there too."""
+
+from __future__ import annotations
+
+from casemate.readers.code.flow.characters import INSIDE, settled
+from casemate.readers.code.flow.values import Taint, Token, Value, cleared
+
+MOST_LINKS = 8  # of a value to what it was taken from
+TEXTUAL = frozenset({"str", "bytes", "NoneType"})
+# What stays dangerous when only a part of a value was compared with a constant: everything but these.
+HOST_KINDS = frozenset({"url", "redirect"})
+PART = {"netloc": HOST_KINDS, "hostname": HOST_KINDS, "host": HOST_KINDS, "parents": INSIDE}
+SAME_PATH = frozenset(
+    [
+        "resolve", "absolute", "realpath", "abspath", "normpath", "Path", "PurePath", "PosixPath", "PurePosixPath",
+        "fspath",
+    ]
+)  # fmt: skip
+RESOLVING = frozenset({"resolve", "realpath", "abspath", "normpath"})
+
+
+def safer(taints: tuple[Taint, ...], kinds: frozenset[str]) -> tuple[Taint, ...]:
+    """Give labels that are harmless for more kinds, and for what marks make harmless together."""
+    return cleared(tuple(t._replace(cleared=settled(t.cleared | kinds)) for t in taints), kinds)
+
+
+def textual(value: Value) -> bool:
+    """Tell whether a labelled value may be a text, as far as is known."""
+    return bool(value.taints) and not value.objects and value.types <= TEXTUAL
+
+
+def foreign(value: Value) -> bool:
+    """Tell whether somebody far away chose a value, or may have: what is local may decide what is allowed."""
+    return any(isinstance(taint.origin, Token) or taint.origin.trust.far for taint in value.taints)
+
+
+def narrowed(name: str, kinds: frozenset[str]) -> frozenset[str]:
+    """Give what still holds of the value that a link leads to."""
+    last = name.rpartition(".")[2].rpartition(" ")[2]
+    if name == "same" or last in SAME_PATH:
+        return kinds
+    if name.startswith("attribute ") and last in PART:
+        return PART[last] if "*" in kinds else kinds & PART[last]
+    if last in {"urlparse", "urlsplit", "parse_url", "URL", "url_parse"}:
+        return kinds & HOST_KINDS
+    return frozenset()
+
+
+def resolved(value: Value) -> bool:
+    """Tell whether `..` and links were taken out of a path."""
+    for _ in range(MOST_LINKS):
+        if value.link is None:
+            return False
+        name, value = value.link
+        if name.rpartition(".")[2] in RESOLVING:
+            return True
+    return False
