@@ -107,6 +107,11 @@ def mentions(owner: object, member: str) -> bool:
     return False
 
 
+def made_by(owner: type) -> str:
+    """Give the source of the metaclass, which may add members to subclasses: `Document.objects`."""
+    return "" if type(owner) is type else inspect.getsource(type(owner))
+
+
 def real_parameters(found: object, parent: object) -> list[inspect.Parameter] | None:
     """Give the parameters without self; None where the interpreter does not know the signature."""
     try:
@@ -175,7 +180,8 @@ def test_the_name_exists_and_takes_these_arguments(path: Path, model: Model) -> 
         if model.entry is not None and model.entry.of == "override":
             assert isinstance(parent, type)  # what a subclass may define; the base need not
             return
-        forwards = hasattr(parent, "__getattr__")  # an uploaded file has the methods of its stream
+        made = isinstance(parent, type) and f'"{model.name.rpartition(".")[2]}"' in made_by(parent)
+        forwards = hasattr(parent, "__getattr__") or made  # an uploaded file has the methods of its stream
         assert model.parameters is None or forwards, "an attribute of instances cannot be checked as a callable"
         assert forwards or mentions(parent, model.name.rpartition(".")[2])
         return

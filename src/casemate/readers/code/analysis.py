@@ -14,7 +14,7 @@ from casemate.model.finding import Skipped, Why
 from casemate.readers.code import ir, routes
 from casemate.readers.code.flow.base import Arguments, EntryPoint, OutOfBudget
 from casemate.readers.code.flow.machine import Machine, share
-from casemate.readers.code.flow.program import Class, Module, Program
+from casemate.readers.code.flow.program import Class, Function, Module, Program
 from casemate.readers.code.flow.state import Frame
 from casemate.readers.code.flow.values import Closure, Outside, Value, constant
 from casemate.readers.code.names import Names
@@ -50,6 +50,7 @@ class Analysis:
         self._visited: dict[tuple[str, str], set[str]] = {}
         self._entered: dict[tuple[str, int], str] = {}
         self._entries_done = 0
+        self._reads: dict[tuple[str, int], set[tuple[Class, str]]] = {}
         self._open: set[str] = set()
 
     def open(self, path: str) -> Module:
@@ -135,9 +136,16 @@ class Analysis:
         if key in self._started:
             return
         self._started.add(key)
-        line = function.module.source.point(function.at[0])[0]
-        self.guarded(function.module, line, lambda: self.run(closure, {}))
+        self.attend(function, lambda: self.run(closure, {}))
         self.run_entries()
+
+    def attend(self, function: Function, work: Callable[[], object]) -> None:
+        """Run a function where analysis starts, and remember which fields of classes it looks at."""
+        machine = self.machine
+        machine.reads = set()
+        self.guarded(function.module, function.module.source.point(function.at[0])[0], work)
+        self._reads[function.module.path, function.definition.node] = machine.reads
+        machine.reads = set()
 
     def run(self, closure: Closure, given: dict[str, Value]) -> Frame:
         """Run a function, as a method where it is one."""
@@ -167,8 +175,7 @@ class Analysis:
                 continue  # what is known by a label is better known than by a convention
             self._entered[key] = point.entry.label
             self._started.add(key)
-            line = function.module.source.point(function.at[0])[0]
-            self.guarded(function.module, line, partial(self.enter, point))
+            self.attend(function, partial(self.enter, point))
 
     def enter(self, point: EntryPoint) -> None:
         """Run one entry."""
@@ -288,20 +295,25 @@ class Analysis:
         return annotated
 
     def rounds(self, starts: Callable[[], None]) -> None:
-        """Run everything; again while fields were stored that others read."""
+        """Run everything; then again what looks at a field in which a label was stored meanwhile."""
         starts()
         for _ in range(MOST_ROUNDS - 1):
-            if not self.machine.touched:
-                return
+            touched = set(self.machine.touched)
             self.machine.touched.clear()
-            self.machine.summaries.clear()
-            again, self._started = self._started, set()
-            self._entered.clear()
+            again = {key for key, reads in self._reads.items() if not reads.isdisjoint(touched)}
+            if not again:
+                return
+            summaries = self.machine.summaries
+            for name in [name for name, summary in summaries.items() if not summary.reads.isdisjoint(touched)]:
+                del summaries[name]
+            self._started -= again
+            for key in again:
+                self._entered.pop(key, None)
             self._entries_done = 0
+            self.run_entries()
             for key in sorted(again):
                 if key in self.machine.closures:
                     self.start(self.machine.closures[key])
-            self.run_entries()
 
     def guarded(self, module: Module, line: int, work: Callable[[], object]) -> None:
         """Do something within the budget; what goes wrong is listed and stops nothing else."""

@@ -11,8 +11,9 @@ PLAIN = frozenset(  # kinds for which letters, digits, `-` and `_` are harmless
 )  # fmt: skip
 NUMBERS = frozenset({"int", "float", "uuid", "dt", "number", "signed_int"})
 SLUGS = frozenset({"slug", "alpha"})
+CONVERTERS = (NUMBERS | SLUGS) - {"number", "dt"}  # that may stand first
 # `<converter:name>` of Django and Flask, `{name:converter}` or `{name:pattern}` of the others.
-CONVERTED = re.compile(r"[<{](\w+)(?:\([^)]*\))?:((?:[^<>{}]|\{[\d,]+\})*)[>}]")
+CONVERTED = re.compile(r"([<{])(\w+)(?:\([^)]*\))?:((?:[^<>{}]|\{[\d,]+\})*)[>}]")
 GROUP = re.compile(r"\(\?P<(\w+)>((?:\\.|\[(?:\\.|[^\]\\])*\]|[^()\\\[])*)\)")
 REPEATED = r"(?:[+*?]|\{[\d,]+\})?"
 DIGITS = re.compile(rf"(?:(?:\\d|\[(?:0-9|\\d)\]|\d){REPEATED})+")
@@ -22,8 +23,9 @@ WORDS = re.compile(rf"(?:(?:\[(?:\\[wd]|\\-|[\w\-])+\]|\\[wd]|[\w\-|]){REPEATED}
 def said(route: str) -> dict[str, frozenset[str]]:
     """Give, by the names of the parameters, the kinds for which they are harmless; `*` for numbers."""
     found: dict[str, frozenset[str]] = {}
-    for first, second in CONVERTED.findall(route):
-        name, kind = (second, first) if first in NUMBERS | SLUGS else (first, second)
+    for bracket, first, second in CONVERTED.findall(route):
+        leads = bracket == "<" and first in CONVERTERS
+        name, kind = (second, first) if leads else (first, second)
         found[name] = converted(kind)
     for name, pattern in GROUP.findall(route):
         found[name] = matched(pattern)

@@ -73,7 +73,8 @@ class Base(ABC):
         self.executing = ""  # the file whose body is executed
         self.skipped: list[Skipped] = []
         self.carriers: set[str] = set()
-        self.touched: set[Class] = set()
+        self.touched: set[tuple[Class, str]] = set()  # fields in which a label was stored
+        self.reads: set[tuple[Class, str]] = set()  # fields that were looked at since analysis last started somewhere
         self.every_context = False  # keep each call as often as its arguments differ, and specialise for constants
         self.called: set[tuple[str, int]] = set()
         self.unfollowed: dict[tuple[str, ir.At], str] = {}

@@ -65,7 +65,7 @@ WRITTEN = {
 
 
 class Piece(NamedTuple):
-    """A part of a regular expression: a set, one character, an opening bracket, an edge …"""
+    """A part of a regular expression: a set, one character, an opening bracket, an edge and so on."""
 
     kind: str
     text: str
@@ -94,12 +94,15 @@ def settled(kinds: frozenset[str]) -> frozenset[str]:
     return kinds
 
 
+def dangerous(kind: str) -> frozenset[str]:
+    """Give the characters that mean something to a kind of sink."""
+    return DANGEROUS.get(kind, OTHERS | {" "} if kind in SPACED else OTHERS)
+
+
 def harmless_with(letters: Iterable[str]) -> frozenset[str]:
     """Give the kinds for which a text of such characters is harmless."""
     left = frozenset(letters)
-    found = frozenset(
-        kind for kind in KINDS if not left & DANGEROUS.get(kind, OTHERS | ({" "} if kind in SPACED else set()))
-    )
+    found = frozenset(kind for kind in KINDS if not left & dangerous(kind))
     if len(found) == len(KINDS):
         return ALL
     return found if "." in left else found | {NO_PARENT}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import DEEPEST_CALL, DEEPEST_PLAIN, Arguments
+from casemate.readers.code.flow.characters import ALL
 from casemate.readers.code.flow.containers import numbered
-from casemate.readers.code.flow.guards import ALL, Guards
+from casemate.readers.code.flow.guards import Guards
 from casemate.readers.code.flow.program import Function
 from casemate.readers.code.flow.state import Cell, Frame, Heap, State, join_states, reach
 from casemate.readers.code.flow.summaries import Abstraction, Return, Summary
@@ -59,6 +60,8 @@ class Functions(Guards):
             summary = self.run_rounds(closure, variables, enter, frame, key)
             if not nested:
                 self.summaries[key] = summary
+        else:
+            self.reads |= summary.reads
         tokens = dict(zip(summary.tokens, enter.tokens.values(), strict=False))
         places = dict(zip(summary.places, enter.heap, strict=False))
         back = Return(tokens=tokens, places=places, caller=frame, at=at, name=function.name, allocate=self.next_place)
@@ -97,6 +100,15 @@ class Functions(Guards):
 
     def run_function(self, closure: Closure, variables: dict[str, Value], enter: Abstraction, frame: Frame) -> Summary:
         """Run a body once."""
+        outer, self.reads = self.reads, set()
+        try:
+            return self.summary(closure, variables, enter, frame)
+        finally:
+            outer |= self.reads
+            self.reads = outer
+
+    def summary(self, closure: Closure, variables: dict[str, Value], enter: Abstraction, frame: Frame) -> Summary:
+        """Run a body and say what it gave."""
         inner = self.activation(closure, variables, State({}, Heap(enter.heap)), frame.depth + 1)
         parameters = dict(variables)
         self.run_body(inner)
@@ -116,6 +128,7 @@ class Functions(Guards):
             common_verdicts(inner.verdicts),
             common_verdicts(inner.refusals),
             checked,
+            frozenset(self.reads),
         )
 
     def activation(self, closure: Closure, variables: dict[str, Value], state: State, depth: int) -> Frame:

@@ -30,15 +30,18 @@ from casemate.readers.code.flow.values import (
     Taint,
     Token,
     Value,
-    cleared,
     constant,
 )
 
 MOST_TRIED = 40  # constants of a collection that a check is tried with one by one
 NOTHING: frozenset[str] = frozenset()
-TEXT_GUARDS = frozenset(["isdigit", "isalnum", "isidentifier", "isnumeric", "isdecimal", "isalpha"])
+TEXT_GUARDS = {
+    **dict.fromkeys(("isdigit", "isalnum", "isidentifier", "isnumeric", "isdecimal", "isalpha"), ALL),
+    "isprintable": ONE_LINE,
+}
 NUMERIC = frozenset({"int", "float", "bool", "complex", "uuid.UUID", "datetime.date", "datetime.datetime"})
 PIECES = frozenset({"split", "attribute parts"})
+BUILTIN = frozenset({"any", "all", "bool", "isinstance", "os.path.isabs", "posixpath.isabs"})
 
 
 class Guards(Libraries):
@@ -144,14 +147,10 @@ class Guards(Libraries):
     def refine_side(self, node: ir.Expr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Learn from one part of a condition; what is empty there carries no danger."""
         self.refine(node, outcome, frame)
-        if isinstance(node, ir.Not):
-            node, outcome = node.value, not outcome
-        if isinstance(node, ir.Compare) and node.operators in {("is",), ("is not",)} and none(node.operands[1]):
-            node, outcome = node.operands[0], outcome != (node.operators == ("is",))
-        if not outcome and isinstance(node, ir.Name) and frame.state is not None:
-            value = frame.state.variables.get(node.id)
-            if value is not None and value.taints:
-                frame.state.variables[node.id] = value.but(taints=())
+        subject, empty = asked(node, outcome)
+        value = frame.now.variables.get(subject.id) if isinstance(subject, ir.Name) and empty else None
+        if isinstance(subject, ir.Name) and value is not None and value.taints:
+            frame.now.variables[subject.id] = value.but(taints=())
 
     def quiet(self, node: ir.Expr, frame: Frame) -> Value:
         """Evaluate what was evaluated before, without its effects on the state; new objects stay."""
@@ -167,24 +166,21 @@ class Guards(Libraries):
         """`x in (constants)`, `x == constant`, `x.netloc == constant`, and what of their opposites is a check."""
         if len(node.operators) != 1:
             return
-        sign = node.operators[0]
         left, right = node.operands
-        negative = sign in {"not in", "!=", "is not"}
-        if sign in {"in", "not in"}:
-            if outcome == negative:
-                self.refine_absence(left, right, frame)
-            else:
-                self.refine_membership(left, right, frame)
-        elif (
-            sign in {"is", "is not", "==", "!="} and isinstance(right, ir.Const) and right.value in {None, True, False}
-        ):
-            self.refine(left, (right.value is True) == (outcome != negative), frame)
-            if outcome != negative:
-                self.refine_equality(left, right, frame)
-        elif sign in {"is", "is not", "==", "!="} and outcome != negative:
-            self.refine_equality(left, right, frame)
-        elif sign in {"<=", "<"} and outcome:
-            self.refine_subset(left, right, frame)
+        holds = outcome != (node.operators[0] in {"not in", "!=", "is not"})
+        match node.operators[0]:
+            case "in" | "not in":
+                refine = self.refine_membership if holds else self.refine_absence
+                refine(left, right, frame)
+            case "is" | "is not" | "==" | "!=":
+                if isinstance(right, ir.Const) and (right.value is None or isinstance(right.value, bool)):
+                    self.refine(left, (right.value is True) == holds, frame)
+                if holds:
+                    self.refine_equality(left, right, frame)
+            case "<=" | "<" if outcome:
+                self.refine_subset(left, right, frame)
+            case _:
+                return
 
     def refine_subset(self, left: ir.Expr, right: ir.Expr, frame: Frame) -> None:
         """`set(name) <= ALLOWED`."""
@@ -235,7 +231,10 @@ class Guards(Libraries):
         subject = self.quiet(node, frame)
         origins = {taint.origin for taint in subject.taints}
         if clean.taints and {taint.origin for taint in clean.taints} == origins:
-            self.trust(node, frame, frozenset.intersection(*(taint.cleared for taint in clean.taints)))
+            kinds = clean.taints[0].cleared
+            for taint in clean.taints[1:]:
+                kinds &= taint.cleared
+            self.trust(node, frame, kinds)
 
     def refine_absence(self, left: ir.Expr, right: ir.Expr, frame: Frame) -> None:
         """`"/" not in x`, `".." not in x.split("/")`, `letter not in "/."`: what a text does not have."""
@@ -305,7 +304,7 @@ class Guards(Libraries):
             elif isinstance(reference, Closure):
                 self.refine_closure(reference, node, outcome, frame)
 
-    def refine_method(
+    def refine_method(  # noqa: PLR0911 -- one line for each kind of method
         self,
         node: ir.Call,
         function: ir.Attr,
@@ -314,33 +313,28 @@ class Guards(Libraries):
         frame: Frame,
     ) -> bool:
         """Methods of texts, paths and sets."""
+        first = node.arguments[0] if node.arguments else None
         if function.name in TEXT_GUARDS and not receiver.references:
-            if outcome:
-                self.trust(function.value, frame, ALL)
+            self.trust(function.value, frame, TEXT_GUARDS[function.name] if outcome else NOTHING)
             return True
-        if function.name == "isprintable" and outcome and not receiver.references:
-            self.trust(function.value, frame, ONE_LINE)
+        if function.name == "is_absolute":
+            self.trust(function.value, frame, NOTHING if outcome else frozenset({NO_ROOT}))
             return True
-        if function.name == "startswith" and node.arguments:
-            beginning = self.quiet(node.arguments[0], frame)
-            if outcome:
-                self.begins(function.value, receiver, beginning, frame)
-            else:
-                self.begins_not(function.value, receiver, beginning, frame)
+        if first is None:
+            return False
+        if function.name == "startswith":
+            begins = self.begins if outcome else self.begins_not
+            begins(function.value, receiver, self.quiet(first, frame), frame)
             return True
-        if function.name == "is_relative_to" and node.arguments:
-            if outcome and not foreign(self.quiet(node.arguments[0], frame)) and resolved(receiver):
+        if function.name == "is_relative_to":
+            if outcome and not foreign(self.quiet(first, frame)) and resolved(receiver):
                 self.inside(receiver, frame)
             return True
-        if function.name == "is_absolute" and not outcome:
-            self.trust(function.value, frame, frozenset({NO_ROOT}))
-            return True
-        subject = set_of(function.value)
-        if subject is not None and outcome and node.arguments and function.name in {"issubset", "isdisjoint"}:
+        subject = set_of(function.value) if outcome and function.name in {"issubset", "isdisjoint"} else None
+        if subject is not None:
             check = self.only_of if function.name == "issubset" else self.none_of
-            check(subject, node.arguments[0], frame)
-            return True
-        return False
+            check(subject, first, frame)
+        return subject is not None
 
     def begins(self, node: ir.Expr, receiver: Value, beginning: Value, frame: Frame) -> None:
         """`startswith`: of a resolved path its folder, of a URL its host."""
@@ -372,23 +366,12 @@ class Guards(Libraries):
     def refine_outside(self, name: str, node: ir.Call, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Guards of libraries: isinstance, matches of patterns, and what models say."""
         name = self.library.canonical(name)
-        if name in {"any", "all"}:
-            if outcome == (name == "all") and len(node.arguments) == 1:
-                self.refine_each(node.arguments[0], outcome, frame)
-            return
-        if name == "isinstance":
-            if outcome and len(node.arguments) == 2 and self.numeric(self.quiet(node.arguments[1], frame), frame):
-                self.trust(node.arguments[0], frame, ALL)
-            return
-        if name == "bool" and len(node.arguments) == 1:
-            self.refine(node.arguments[0], outcome, frame)
+        if name in BUILTIN and node.arguments:
+            self.refine_builtin(name, node.arguments, outcome, frame)
             return
         if name.startswith("re."):
             if outcome:
                 self.refine_match(name, node, frame)
-            return
-        if name in {"os.path.isabs", "posixpath.isabs"} and not outcome and node.arguments:
-            self.trust(node.arguments[0], frame, frozenset({NO_ROOT}))
             return
         model = self.library.find(name)
         for guard in model.guards if model is not None else ():
@@ -397,6 +380,20 @@ class Guards(Libraries):
             target = self.argument_node(guard.argument, model.parameters or (), node)
             if target is not None:
                 self.trust(target, frame, guard.kinds or ALL)
+
+    def refine_builtin(self, name: str, given: tuple[ir.Expr, ...], outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
+        """`any`, `all`, `bool`, `isinstance`, and `isabs` of a path."""
+        match name:
+            case "any" | "all" if outcome == (name == "all"):
+                self.refine_each(given[0], outcome, frame)
+            case "bool":
+                self.refine(given[0], outcome, frame)
+            case "isinstance" if outcome and len(given) == 2 and self.numeric(self.quiet(given[1], frame), frame):
+                self.trust(given[0], frame, ALL)
+            case "os.path.isabs" | "posixpath.isabs" if not outcome:
+                self.trust(given[0], frame, frozenset({NO_ROOT}))
+            case _:
+                return
 
     def refine_match(self, name: str, node: ir.Call, frame: Frame) -> None:
         """`re.fullmatch(pattern, x)` and `PATTERN.fullmatch(x)`: the whole text is of the pattern's characters."""
@@ -595,6 +592,15 @@ def set_of(node: ir.Expr) -> ir.Expr | None:
     if isinstance(node, ir.Call) and isinstance(node.function, ir.Name) and node.function.id in {"set", "frozenset"}:
         return node.arguments[0] if len(node.arguments) == 1 else None
     return None
+
+
+def asked(node: ir.Expr, outcome: bool) -> tuple[ir.Expr, bool]:  # noqa: FBT001 -- the branch taken
+    """Give what `x`, `not x`, `x is None` or `x is not None` ask about, and whether it is empty there."""
+    if isinstance(node, ir.Not):
+        return node.value, outcome
+    if isinstance(node, ir.Compare) and node.operators in {("is",), ("is not",)} and none(node.operands[1]):
+        return node.operands[0], outcome == (node.operators == ("is",))
+    return node, not outcome
 
 
 def none(node: ir.Expr) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casemate.readers.code.flow.characters import INSIDE, settled
+from casemate.readers.code.flow.characters import INSIDE, NO_PARENT, NO_ROOT, settled
 from casemate.readers.code.flow.values import Taint, Token, Value, cleared
 
 MOST_LINKS = 8  # of a value to what it was taken from
@@ -16,6 +16,7 @@ SAME_PATH = frozenset(
         "fspath",
     ]
 )  # fmt: skip
+MEMBER = frozenset({"archive", NO_PARENT, NO_ROOT})  # what a check of the name of a member says of the member
 RESOLVING = frozenset({"resolve", "realpath", "abspath", "normpath"})
 
 
@@ -39,6 +40,8 @@ def narrowed(name: str, kinds: frozenset[str]) -> frozenset[str]:
     last = name.rpartition(".")[2].rpartition(" ")[2]
     if name == "same" or last in SAME_PATH:
         return kinds
+    if name == "attribute name":
+        return kinds & MEMBER if "*" not in kinds else frozenset({"archive"})
     if name.startswith("attribute ") and last in PART:
         return PART[last] if "*" in kinds else kinds & PART[last]
     if last in {"urlparse", "urlsplit", "parse_url", "URL", "url_parse"}:

@@ -359,6 +359,7 @@ class Machine(Functions, Expressions, Statements):
         found: list[Value] = []
         for line in owner.line():
             self.fill(line)
+            self.reads.add((line, name))
             if name in line.fields:
                 found.append(self.opened(self.adopt(line.fields[name], line.store, frame), frame))
         return join_all(found) if found else None
@@ -402,7 +403,7 @@ class Machine(Functions, Expressions, Statements):
             owner.fields[name] = new
             share(state)
             if value.taints:
-                self.touched.add(owner)
+                self.touched.add((owner, name))
 
     def typed_parameters(self, closure: Closure, frame: Frame) -> dict[str, Value]:
         """Give the parameters of a function that nobody is known to call: their types, and their defaults' types."""

@@ -420,13 +420,30 @@ class Statements(Base):
 
 def variables_in(node: ir.Expr) -> Iterator[str]:
     """Yield the variables in a condition, as far as its parts are looked into."""
-    waiting: list[object] = [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ir.Name):
-            yield part.id
-        elif isinstance(part, tuple):
-            waiting += part[1:] if hasattr(part, "at") else part
+    match node:
+        case ir.Name():
+            yield node.id
+        case ir.Attr() | ir.Not():
+            yield from variables_in(node.value)
+        case ir.Boolean() | ir.Binary():
+            for part in (node.left, node.right):
+                yield from variables_in(part)
+        case ir.Compare():
+            for part in node.operands:
+                yield from variables_in(part)
+        case ir.Item():
+            yield from variables_in(node.value)
+            yield from variables_in(node.key)
+        case ir.Call():
+            yield from variables_in(node.function)
+            for part in (*node.arguments, *(value for _, value in node.keywords)):
+                yield from variables_in(part)
+        case ir.Comprehension():
+            yield from variables_in(node.element)
+            for clause in node.clauses:
+                yield from variables_in(clause.items)
+        case _:
+            return
 
 
 def widen(before: State, after: State) -> State:

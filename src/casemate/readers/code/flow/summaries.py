@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State
 from casemate.readers.code.flow.values import (
@@ -19,6 +20,9 @@ from casemate.readers.code.flow.values import (
     merge_taints,
 )
 from casemate.readers.code.ir import At
+
+if TYPE_CHECKING:
+    from casemate.readers.code.flow.program import Class
 
 DEEPEST = 3  # levels of an argument that are followed
 MOST_OBJECTS = 40  # of all arguments of one call
@@ -37,6 +41,7 @@ class Summary:
     verdicts: dict[str, frozenset[str]]  # parameter → harmless for these kinds where the result is true
     refusals: dict[str, frozenset[str]]  # likewise where it is false
     checked: dict[str, frozenset[str]]  # parameter → harmless for these kinds wherever it returns
+    reads: frozenset[tuple[Class, str]]  # fields of classes that it looks at, and those it calls
 
 
 class Abstraction:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from string import Formatter
 
 from casemate.readers.code.flow.base import Arguments
