@@ -47,7 +47,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what libraries say of each 
 
 @pytest.fixture(scope="module", autouse=True)
 def configured() -> None:
-    """Some of Django can be imported only where there are settings."""
+    """Give Django settings: some of it can be imported only where there are any."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"])

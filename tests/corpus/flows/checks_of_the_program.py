@@ -350,3 +350,13 @@ def helpers():
     yield open(os.path.join(BASE, x)).read()
     seems_inside(BASE, y)
     yield open(os.path.join(BASE, y)).read()  # flag path-traversal
+
+
+@app.get("/step-by-step")
+def step_by_step():
+    x = request.args["x"]
+    good = len(x) > 3
+    good = good and x in COLUMNS
+    if good:
+        os.system("show " + x)  # flag command-injection
+    return ""

@@ -22,6 +22,7 @@ from casemate.rules import judge, rule
 
 # What http.server took from one line of the request; a line break comes into it by decoding only.
 ONE_LINE = frozenset({"the path of a request", "a header of a request"})
+COOKIES = (".set_cookie", "HttpResponse.__setitem__")  # which refuse line breaks, or quote what they are given
 DECODERS = tuple(f"urllib.parse.{name}" for name in ("unquote", "unquote_plus", "parse_qs", "parse_qsl"))
 
 EXAMPLE = """
@@ -65,5 +66,7 @@ def header_injection(code: Code) -> Iterator[Hit]:
         if found.sink.startswith("email."):
             message = "{source} becomes a header of a mail; Python before 3.13.12 lets its line breaks end the headers"
             yield judge.hit(found, message, Severity.LOW)
+        elif found.sink.endswith(COOKIES):
+            yield judge.hit(found, "{source} chooses which cookie {sink} sets", Severity.LOW)
         else:
             yield judge.hit(found, "{source} becomes part of a header that {sink} writes", Severity.MEDIUM)

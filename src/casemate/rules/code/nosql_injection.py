@@ -26,7 +26,7 @@ from casemate.readers.code import Code, FlowHit, Value
 from casemate.rules import judge, rule
 
 OPERATORS = frozenset({"$where", "$function", "$accumulator"})  # what is below them is run by the server
-WHOLE = frozenset({"code", "command"})  # arguments of which every text counts
+WHOLE = frozenset({"code", "command", "where_clause"})  # arguments of which every text counts
 PARSERS = frozenset({"json.loads", "flask.json.loads", "bson.json_util.loads", "ast.literal_eval", "yaml.safe_load"})
 STORED = "stored in a container"  # the step of `query["name"] = text`: a value, in a dict of the program
 CONTAINERS = frozenset({"dict", "list", "tuple", "set"})

@@ -468,12 +468,12 @@ class Expressions(Base):
         """`for letter in text if test`: know of a character of a text what the test lets through."""
         letter = frame.now.variables.get(target.id)
         if letter is not None and letter.taints:
-            kinds = self.of_characters(target, items, test, True, frame)  # noqa: FBT003 -- the test holds
+            kinds = self.of_characters(target, items, test, frame, outcome=True)
             frame.now.variables[target.id] = letter.but(taints=safer(letter.taints, kinds))
 
     def of_characters(
-        self, target: ir.Name, value: Value, test: ir.Expr, outcome: bool, frame: Frame
-    ) -> frozenset[str]:  # noqa: FBT001 -- what holds for each
+        self, target: ir.Name, value: Value, test: ir.Expr, frame: Frame, *, outcome: bool
+    ) -> frozenset[str]:
         """Give the kinds for which a text is harmless whose characters all pass a test."""
         raise NotImplementedError
 

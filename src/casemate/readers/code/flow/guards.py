@@ -157,8 +157,8 @@ class Guards(Libraries):
         saved = frame.state
         frame.state = frame.now.copy()
         value = self.evaluate(node, frame)
-        inner, frame.state = frame.state, saved
-        if value.objects and inner is not None and saved is not None:
+        inner, frame.state = frame.now, saved
+        if value.objects:
             self.adopt(value, inner, frame)
         return value
 
@@ -271,12 +271,10 @@ class Guards(Libraries):
         if foreign(value):
             return False
         kinds = {cell.kind for cell in self.contents(value, frame)}
-        if not kinds:
-            if value.constants is not None:
-                return value.text is not None and bool(value.text)  # a part of what the program wrote
-            if value.types & {"str", "bytes"}:
-                return False  # a substring is not a member
-            return isinstance(node, ir.Name | ir.Attr | ir.Call)
+        if not kinds and value.constants is not None:
+            return bool(value.text)  # what is found in it is a part of what the program wrote
+        if not kinds:  # of a text that is not known, a part is no member
+            return not value.types & {"str", "bytes"} and isinstance(node, ir.Name | ir.Attr | ir.Call)
         if "dict" in kinds:
             return not foreign(self.element(value, frame))
         return not any(foreign(item) for cell in self.contents(value, frame) for item in members(cell))
@@ -304,7 +302,7 @@ class Guards(Libraries):
             elif isinstance(reference, Closure):
                 self.refine_closure(reference, node, outcome, frame)
 
-    def refine_method(  # noqa: PLR0911 -- one line for each kind of method
+    def refine_method(
         self,
         node: ir.Call,
         function: ir.Attr,
@@ -438,7 +436,7 @@ class Guards(Libraries):
                 frame.now.variables[target.id] = constant(text)
                 self.refine(test, outcome, frame)
         elif textual(value):
-            self.trust(items, frame, self.of_characters(target, value, test, outcome, frame))
+            self.trust(items, frame, self.of_characters(target, value, test, frame, outcome=outcome))
         elif value.link is not None and value.link[0] in PIECES:
             passing = self.passing(["..", ""], target, test, outcome, frame)
             marks = {NO_PARENT: "..", NO_ROOT: ""}
@@ -449,8 +447,8 @@ class Guards(Libraries):
             frame.now.variables[target.id] = saved
 
     def of_characters(
-        self, target: ir.Name, value: Value, test: ir.Expr, outcome: bool, frame: Frame
-    ) -> frozenset[str]:  # noqa: FBT001 -- what holds for each
+        self, target: ir.Name, value: Value, test: ir.Expr, frame: Frame, *, outcome: bool
+    ) -> frozenset[str]:
         """Give the kinds for which a text is harmless whose characters all pass a test."""
         saved = frame.now.copy()
         frame.now.variables[target.id] = letter = Value(taints=value.taints, types=frozenset({"str"}))

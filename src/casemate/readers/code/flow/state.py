@@ -174,7 +174,8 @@ class Frame:
     """One activation of a function or of a module body: its state now, and what is collected for its summary."""
 
     __slots__ = (
-        "conditions", "depth", "function", "hits", "jumps", "module", "number", "outer", "outer_names", "owner", "receiver",
+        "conditions", "depth", "function", "hits", "jumps", "module", "number", "outer", "outer_names", "owner",
+        "receiver",
         "refusals", "results", "root", "started", "state", "verdicts", "yields",
     )  # fmt: skip
 

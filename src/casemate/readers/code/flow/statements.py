@@ -87,8 +87,9 @@ class Statements(Base):
             return
         held = frame.state.variables
         parts = tuple((name, held.get(name)) for name in dict.fromkeys(variables_in(node.value)))
+        used = {name for name, _ in parts}
         for target in node.targets:
-            if isinstance(target, ir.Name) and target.id in held:
+            if isinstance(target, ir.Name) and target.id in held and target.id not in used:
                 if not held[target.id].taints:
                     held[target.id] = held[target.id].but()  # a value of its own: nothing else is this verdict
                 frame.conditions[target.id] = Condition(node.value, held[target.id], parts)
@@ -420,30 +421,29 @@ class Statements(Base):
 
 def variables_in(node: ir.Expr) -> Iterator[str]:
     """Yield the variables in a condition, as far as its parts are looked into."""
+    if isinstance(node, ir.Name):
+        yield node.id
+    for part in parts_of(node):
+        yield from variables_in(part)
+
+
+def parts_of(node: ir.Expr) -> tuple[ir.Expr, ...]:  # noqa: PLR0911 -- one line for each form
+    """Give the parts of an expression, of those forms that conditions are made of."""
     match node:
-        case ir.Name():
-            yield node.id
         case ir.Attr() | ir.Not():
-            yield from variables_in(node.value)
+            return (node.value,)
         case ir.Boolean() | ir.Binary():
-            for part in (node.left, node.right):
-                yield from variables_in(part)
+            return (node.left, node.right)
         case ir.Compare():
-            for part in node.operands:
-                yield from variables_in(part)
+            return node.operands
         case ir.Item():
-            yield from variables_in(node.value)
-            yield from variables_in(node.key)
+            return (node.value, node.key)
         case ir.Call():
-            yield from variables_in(node.function)
-            for part in (*node.arguments, *(value for _, value in node.keywords)):
-                yield from variables_in(part)
+            return (node.function, *node.arguments, *(value for _, value in node.keywords))
         case ir.Comprehension():
-            yield from variables_in(node.element)
-            for clause in node.clauses:
-                yield from variables_in(clause.items)
+            return (node.element, *(clause.items for clause in node.clauses))
         case _:
-            return
+            return ()
 
 
 def widen(before: State, after: State) -> State:

@@ -1,0 +1,81 @@
+"""Templates of a web program that write values into a page as they are.
+
+## Why
+`jinja2.Environment` escapes nothing unless it is told to: a value that holds `<script>` becomes a script of the page.
+One template that forgets `|e` is enough.
+
+## Fix
+`jinja2.Environment(autoescape=jinja2.select_autoescape())`, or the templates of the framework, which escape by
+themselves. Declare what is markup with `markupsafe.Markup`.
+
+## Known misses
+Environments in files that import no web framework: what they make may be no page. An environment whose switch is a
+variable. `jinja2.Template(text)`, which escapes nothing either.
+"""
+
+from collections.abc import Iterator
+
+from casemate.model.finding import Confidence, Severity
+from casemate.model.rule import Hit, Needle
+from casemate.readers.code import Assignment, Call, Code
+from casemate.rules import rule
+from casemate.rules.naming import in_tests, within
+
+ENVIRONMENTS = (
+    "jinja2.Environment",
+    "jinja2.sandbox.SandboxedEnvironment",
+    "jinja2.sandbox.ImmutableSandboxedEnvironment",
+)
+WEB = (
+    "aiohttp", "bottle", "cherrypy", "django", "falcon", "fastapi", "flask", "http.server", "pyramid", "quart", "sanic",
+    "starlette", "tornado", "webapp2", "webob", "werkzeug",
+)  # fmt: skip
+MARKED = ("block_start_string", "variable_start_string")  # not the signs of a page: LaTeX, configuration, code
+
+EXAMPLE = """
+    import jinja2
+    from flask import Flask
+
+    app = Flask(__name__)
+    jinja2.Environment(loader=loader)  # flag
+    jinja2.Environment(loader=loader, autoescape=False)  # flag
+    app.jinja_options["autoescape"] = False  # flag
+    jinja2.Environment(loader=loader, autoescape=True)
+    jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape())
+    jinja2.Environment(loader=loader, variable_start_string="<<")
+    jinja2.Environment(**options)
+"""
+
+
+def escapes_nothing(call: Call) -> bool:
+    """Tell whether an environment is told to escape nothing, or nothing at all."""
+    if any(call.argument(name) is not None for name in MARKED):
+        return False
+    switch = call.argument("autoescape")
+    return switch.constant is False if switch is not None else not call.starred
+
+
+def switches_off(code: Code, given: Assignment) -> bool:
+    """Tell whether a framework is told to escape nothing; Tornado is told so by None."""
+    if given.target != "autoescape" or given.kind not in {"keyword", "key", "attribute"}:
+        return False
+    return given.value.constant is False or (given.value.constant is None and any(code.imports("tornado")))
+
+
+@rule(
+    severity=Severity.MEDIUM,
+    confidence=Confidence.MEDIUM,
+    cwe=(79, 116),
+    needles=("jinja2", Needle("autoescape", r"""["'\]]*\s*[=:]\s*(?:False|None)""")),
+    example=EXAMPLE,
+)
+def autoescape_off(code: Code) -> Iterator[Hit]:
+    """Flag environments of templates in web programs that escape nothing."""
+    if in_tests(code.path) or not any(code.imports(*WEB)):
+        return
+    found = [call.location for call in code.calls(*ENVIRONMENTS) if escapes_nothing(call)]
+    for location in found:
+        yield Hit(location, "what these templates are given is written into the page as it is")
+    for given in code.assignments():
+        if switches_off(code, given) and not any(within(given.location, location) for location in found):
+            yield Hit(given.location, "what the templates are given is written into the page as it is")

@@ -1,0 +1,116 @@
+"""A password that travels through the network in the clear.
+
+## Why
+Everybody on the way can read it: the neighbours in a wireless network, the provider, whoever got into a router. A
+password that was read once is good until it is changed, and often good elsewhere.
+
+## Fix
+`ftplib.FTP_TLS`, SFTP or HTTPS for files; SSH instead of Telnet; `https://`; for mail `smtplib.SMTP_SSL`, or
+`starttls(context=ssl.create_default_context())` before `login`, the same for IMAP and POP.
+
+## Known misses
+Addresses and passwords that are put together at run time. Databases and directories. What is read or sent without a
+password. `starttls` anywhere in a file counts for all of it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from casemate.model.finding import Confidence, Severity
+from casemate.model.rule import Hit, Needle
+from casemate.readers.code import Call, Code, Value
+from casemate.rules import rule
+from casemate.rules.naming import in_tests
+
+MAIL = {
+    "smtplib.SMTP.login": "smtplib.SMTP.starttls",
+    "imaplib.IMAP4.login": "imaplib.IMAP4.starttls",
+    "poplib.POP3.pass_": "poplib.POP3.stls",
+}
+MAKERS = {
+    "smtplib.SMTP.login": "smtplib.SMTP",
+    "imaplib.IMAP4.login": "imaplib.IMAP4",
+    "poplib.POP3.pass_": "poplib.POP3",
+}
+CLIENTS = ("requests.*", "httpx.*", "urllib.request.*", "urllib3.*")
+HERE = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$")
+ADDRESS = re.compile(r"(?:http|ftp)://(?:(?P<user>[^/@:]*):[^/@]*@)?(?P<host>\[[^\]]*\]|[^/:?#]*)")
+
+EXAMPLE = """
+    import ftplib
+    import smtplib
+    import requests
+
+    ftplib.FTP("ftp.example.com", "ada", password)  # flag
+    ftplib.FTP("ftp.example.com").login("ada", password)  # flag
+    requests.get("http://ada:secret@example.com/")  # flag
+    requests.get("http://example.com/", auth=("ada", password))  # flag
+    server = smtplib.SMTP("mail.example.com")
+    server.login("ada", password)  # flag
+    ftplib.FTP("ftp.example.com").login()
+    ftplib.FTP_TLS("ftp.example.com", "ada", password)
+    requests.get("https://example.com/", auth=("ada", password))
+    requests.get("http://example.com/")
+    requests.get("http://localhost:8000/", auth=("ada", password))
+"""
+
+
+def text(value: Value | None) -> str:
+    """Give a text as far as its beginning is known."""
+    if value is None:
+        return ""
+    return value.constant if isinstance(value.constant, str) else value.prefix
+
+
+def signs_in(call: Call) -> bool:
+    """Tell whether FTP is given a name and a password that are somebody's."""
+    first = 1 if call.name == "ftplib.FTP" else 0
+    user, password = call.argument("user", first), call.argument("passwd", first + 1)
+    host = call.argument("host", 0) if first else None
+    named = user is not None and password is not None and user.constant not in {"", "anonymous", None}
+    return named and HERE.match(text(host)) is None
+
+
+def open_address(call: Call) -> bool:
+    """Tell whether a password goes to an address without TLS on another machine."""
+    place = 1 if call.name.rpartition(".")[2] in {"request", "stream"} else 0
+    found = ADDRESS.match(text(call.argument("url", place)))
+    if found is None or not found["host"] or HERE.match(found["host"]):
+        return False
+    auth = call.argument("auth")
+    return bool(found["user"]) or (auth is not None and auth.constant is not None)
+
+
+def at_home(code: Code, login: Call) -> bool:
+    """Tell whether a function that signs in connects to its own machine."""
+    makers = [call for call in code.calls(MAKERS[login.name]) if call.function == login.function]
+    return any(HERE.match(text(call.argument("host", 0)) or "localhost") for call in makers)
+
+
+def mail(code: Code) -> Iterator[Call]:
+    """Yield where a mail server on another machine is signed in to, in a file that never asks it for TLS."""
+    for name, tls in MAIL.items():
+        if not any(code.calls(tls)):
+            yield from (call for call in code.calls(name) if not at_home(code, call))
+
+
+@rule(
+    severity=Severity.LOW,
+    confidence=Confidence.MEDIUM,
+    cwe=(319, 523),
+    needles=(
+        *(Needle(f"import {name}") for name in ("ftplib", "telnetlib", "smtplib", "imaplib", "poplib")),
+        *(Needle(f"from {name}") for name in ("ftplib", "telnetlib", "smtplib", "imaplib", "poplib")),
+        Needle("http://"),
+    ),
+    example=EXAMPLE,
+)
+def cleartext_transport(code: Code) -> Iterator[Hit]:
+    """Flag passwords that are sent by FTP, Telnet, HTTP, or to a mail server without TLS."""
+    if in_tests(code.path):
+        return
+    found = [call for call in code.calls("ftplib.FTP", "ftplib.FTP.login") if signs_in(call)]
+    found += [call for call in code.calls("telnetlib.Telnet") if call.positional or call.keywords]
+    found += [call for call in code.calls(*CLIENTS) if open_address(call)]
+    for call in (*found, *mail(code)):
+        yield Hit(call.location, "what signs in travels in the clear")
