@@ -42,6 +42,7 @@ class Library:
         self._prefixes = frozenset(
             name[:place] for name in self.models for place, letter in enumerate(name) if letter == "."
         )
+        self._lineages: dict[str, frozenset[str]] = {}
         self._members: dict[tuple[str, str], Model | None] = {}
         self._starred = [model for name, model in self.models.items() if name.endswith("*")]
         self._families: dict[str, tuple[Model, ...]] = {}
@@ -113,16 +114,21 @@ class Library:
 
     def is_a(self, owner: str, ancestor: str) -> bool:
         """Tell whether a type is another one or extends it."""
-        seen: set[str] = set()
-        waiting = [owner]
-        while waiting:
-            name = self.canonical(waiting.pop())
-            if name == ancestor:
-                return True
-            if name not in seen and name in self.models:
-                seen.add(name)
-                waiting += self.models[name].bases
-        return False
+        return ancestor in self.lineage(owner)
+
+    def lineage(self, owner: str) -> frozenset[str]:
+        """Give a type and all that it extends."""
+        found = self._lineages.get(owner)
+        if found is None:
+            seen: set[str] = set()
+            waiting = [owner]
+            while waiting:
+                name = self.canonical(waiting.pop())
+                if name not in seen:
+                    seen.add(name)
+                    waiting += self.models[name].bases if name in self.models else ()
+            found = self._lineages[owner] = frozenset(seen)
+        return found
 
 
 @cache

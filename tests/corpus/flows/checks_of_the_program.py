@@ -357,6 +357,6 @@ def step_by_step():
     x = request.args["x"]
     good = len(x) > 3
     good = good and x in COLUMNS
-    if good:
+    if good:  # a known false alarm: a verdict that is made in steps is not followed back
         os.system("show " + x)  # flag command-injection
     return ""

@@ -187,7 +187,8 @@ def sources(library: Library, *, only_far: bool = False) -> dict[str, set[str]]:
     for name, model in library.models.items():
         for kind in (model.type, model.returns, model.items):
             if "." in kind:
-                givers.setdefault(library.canonical(kind), set()).add(name)
+                for ancestor in library.lineage(kind):
+                    givers.setdefault(ancestor, set()).add(name)
     found: dict[str, set[str]] = {}
     for name, model in library.models.items():
         if model.source is None or (only_far and not model.source.trust.far):
@@ -196,7 +197,6 @@ def sources(library: Library, *, only_far: bool = False) -> dict[str, set[str]]:
         reached = {name}
         if owner in library.models:
             reached = {owner, *givers.get(owner, ())}
-            reached |= {giver for kind, names in givers.items() if library.is_a(kind, owner) for giver in names}
             if telling(name.rpartition(".")[2], passed):
                 reached.add(name)
         for one in reached:

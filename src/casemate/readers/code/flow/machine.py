@@ -33,6 +33,7 @@ from casemate.readers.code.flow.values import (
 
 NO_ARGUMENTS = Arguments((), (), None, None)
 WRAPPERS = frozenset({"Optional", "Annotated", "Final", "ClassVar", "Union", "Awaitable", "Required", "NotRequired"})
+NATIVE = frozenset({"functools", "contextlib", "abc", "copy", "asyncio", "importlib"})  # known without models
 IGNORED = frozenset({"typing.Any", "object", "None"})
 
 
@@ -215,6 +216,8 @@ class Machine(Functions, Expressions, Statements):
             return self.marked("property", value)
         maker = decorator.function if isinstance(decorator, ir.Call) else decorator
         makers = self.evaluate(maker, frame).references
+        if makers and all(isinstance(maker, Outside) and self.unheard_of(maker.name) for maker in makers):
+            return value
         own = frozenset(reference for reference in map(definition, makers) if reference is not None)
         if frame.function is None and len(own) == len(makers) and own and own <= self.harmless:
             return self.deferred(decorator, makers, value, frame)
@@ -224,6 +227,11 @@ class Machine(Functions, Expressions, Statements):
         if frame.state is not None and self.effects(frame, youngest) == before:
             self.harmless |= own
         return result
+
+    def unheard_of(self, name: str) -> bool:
+        """Tell whether a name is of a library without any model: what it decorates stays what it is."""
+        top, dot, _ = name.partition(".")
+        return bool(dot) and top not in self.library.tops and top not in NATIVE
 
     def decorated_now(self, decorator: ir.Expr, value: Value, frame: Frame) -> Value:
         """Call a decorator with a function."""
@@ -443,7 +451,8 @@ class Machine(Functions, Expressions, Statements):
     def module_frame(self, module: Module) -> Frame:
         """Give the frame of a module whose body was executed."""
         if module.frame is None:
-            module.frame = Frame(module, None, None, 0)
+            depth = 0 if self.faces_a_framework(module) else 1  # a factory may hold what a framework calls
+            module.frame = Frame(module, None, None, depth)
             module.frame.root = True
             module.frame.now.variables["__name__"] = UNKNOWN_VALUE
             frame = module.frame

@@ -325,7 +325,8 @@ class Builtins(Calls):
         if name.text is None:
             dynamic = any(isinstance(r, Outside | Package) for r in value.references) or value.link is not None
             link = ("unfollowed", value) if dynamic else None
-            return Value(taints=merge_taints([reach(value, frame.now), name.taints]), link=link)
+            chosen = tuple(taint._replace(sure=False) for taint in name.taints)  # the value is not the name
+            return Value(taints=merge_taints([reach(value, frame.now), chosen]), link=link)
         found = self.attribute(value, name.text, frame, node.at)
         return join(found, arguments.positional[2]) if len(arguments.positional) > 2 else found
 
