@@ -99,7 +99,7 @@ class Run:
     @cached_property
     def library(self) -> Library:
         """The models; not needed where everything is kept."""
-        return load(self.models)
+        return load(self.models, self.store)
 
     @cached_property
     def scan(self) -> Scan:

@@ -32,7 +32,7 @@ def header(path: Path) -> dict[str, object]:
 
 
 def models(path: Path) -> Iterator[Model]:
-    return (said for said in reader.read(path) if isinstance(said, Model))
+    return (said for said in reader.read(path, reader.content(path)) if isinstance(said, Model))
 
 
 def cases() -> Iterator[tuple[Path, Model]]:

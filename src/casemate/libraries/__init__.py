@@ -3,12 +3,15 @@
 The one invariant: every name has one model, and lookups follow aliases and base classes the same way for everybody.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 from casemate.libraries.model import KINDS, Ability, Condition, Convention, Entry, Guard, Model, Origin, Sink, When
-from casemate.libraries.reader import read
+from casemate.libraries.reader import Toml, content, read
 
 __all__ = [
     "KINDS",
@@ -131,8 +134,38 @@ class Library:
         return found
 
 
+class Keeper(Protocol):
+    """Keeps bytes for later runs."""
+
+    def get(self, name: str) -> bytes | None:
+        """Give what was kept under a name."""
+        ...
+
+    def put(self, name: str, content: bytes) -> None:
+        """Keep something under a name."""
+        ...
+
+
 @cache
-def load(paths: tuple[Path, ...] = ()) -> Library:
-    """Load the models that come with casemate, then those of the files. Raises InputError on the first mistake."""
-    own: Sequence[Path] = sorted(HERE.glob("*.toml"))
-    return Library(model for path in (*own, *paths) for model in read(path))
+def load(paths: tuple[Path, ...] = (), keeper: Keeper | None = None) -> Library:
+    """Load the models that come with casemate, then those of the files. Raises InputError on the first mistake.
+
+    `keeper` saves reading our own files as TOML in every run, which takes longer than small audits do.
+    """
+    own = own_contents(keeper)
+    every = {**own, **{path: content(path) for path in paths}}
+    return Library(said for path, tables in every.items() for said in read(path, tables))
+
+
+def own_contents(keeper: Keeper | None) -> dict[Path, Mapping[str, Toml]]:
+    """Give the tables of our own files, by path."""
+    files = sorted(HERE.glob("*.toml"))
+    states = [f"{path} {state.st_size} {state.st_mtime_ns}" for path in files for state in (path.stat(),)]
+    name = sha256("\n".join(states).encode("utf-8", "surrogateescape")).hexdigest()
+    kept = keeper.get(name) if keeper is not None else None
+    if kept is not None:
+        return dict(zip(files, json.loads(kept), strict=True))
+    found = {path: content(path) for path in files}
+    if keeper is not None:
+        keeper.put(name, json.dumps(list(found.values())).encode())
+    return found

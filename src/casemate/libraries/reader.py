@@ -215,14 +215,18 @@ def model(where: str, name: str, raw: Toml) -> Model:
     )
 
 
-def read(path: Path) -> Iterator[Model | Convention]:
-    """Yield what one file says. Raises InputError with the file, the table and what is allowed there."""
+def content(path: Path) -> Mapping[str, Toml]:
+    """Give the tables of one file. Raises InputError with the file and the place."""
     try:
-        content: Mapping[str, Toml] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def read(path: Path, content: Mapping[str, Toml]) -> Iterator[Model | Convention]:
+    """Yield what the tables of a file say. Raises InputError with the file, the table and what is allowed there."""
     header = Table(
         f"{path.name} [library]", content.get("library"), frozenset({"import", "distribution", "note", "conventions"})
     )

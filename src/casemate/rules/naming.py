@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from casemate.model.location import Location
+from casemate.model.rule import Needle
 
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 PASSWORDS = frozenset({"password", "passwd", "passphrase", "passcode", "pwd"})
@@ -23,6 +24,15 @@ TEST = re.compile(r"(^|/)(tests?|testing|examples?|docs?|fixtures?)/|(^|/)(test_
 def in_tests(path: str) -> bool:
     """Tell whether a file is a test or an example: what it switches off is mostly meant for a server of its own."""
     return TEST.search(path) is not None
+
+
+def secret_needles(beside: str) -> Iterator[Needle]:
+    """Yield needles of which one stands in every file with a name that says secret, if it imports a module too."""
+    endings = dict.fromkeys(KEYS, r"_?(?:key|Key|KEY)") | {"session": r"_?(?:id|Id|ID|key|Key|KEY)"}
+    endings |= {"verification": r"_?(?:code|Code|CODE)"} | dict.fromkeys(SECRETS, "")
+    for word, then in sorted(endings.items()):
+        for written in (word, word.capitalize(), word.upper()):
+            yield Needle(written, then, beside)
 
 
 def words(name: str) -> tuple[str, ...]:

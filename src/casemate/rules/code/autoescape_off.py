@@ -9,8 +9,8 @@ One template that forgets `|e` is enough.
 themselves. Declare what is markup with `markupsafe.Markup`.
 
 ## Known misses
-Environments in files that import no web framework: what they make may be no page. An environment whose switch is a
-variable. `jinja2.Template(text)`, which escapes nothing either.
+Environments in files that import no web framework, and sandboxed ones: what they make may be no page. An environment
+whose switch is a variable. `jinja2.Template(text)`, which escapes nothing either.
 """
 
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Call, Code
 from casemate.rules import rule
-from casemate.rules.naming import in_tests, within
+from casemate.rules.naming import in_tests
 
-ENVIRONMENTS = (
-    "jinja2.Environment",
-    "jinja2.sandbox.SandboxedEnvironment",
-    "jinja2.sandbox.ImmutableSandboxedEnvironment",
-)
+SILENT = frozenset({"jinja2.Environment"})  # which escape nothing unless they are told to
+MAKERS = (
+    *SILENT, "jinja2.sandbox.SandboxedEnvironment", "jinja2.sandbox.ImmutableSandboxedEnvironment",
+    "aiohttp_jinja2.setup", "tornado.web.Application", "tornado.template.Loader", "tornado.template.Template",
+)  # fmt: skip
 WEB = (
     "aiohttp", "bottle", "cherrypy", "django", "falcon", "fastapi", "flask", "http.server", "pyramid", "quart", "sanic",
     "starlette", "tornado", "webapp2", "webob", "werkzeug",
@@ -52,14 +52,14 @@ def escapes_nothing(call: Call) -> bool:
     if any(call.argument(name) is not None for name in MARKED):
         return False
     switch = call.argument("autoescape")
-    return switch.constant is False if switch is not None else not call.starred
+    if switch is None:
+        return call.name in SILENT and not call.starred
+    return switch.constant is False or (switch.constant is None and call.name.startswith("tornado."))
 
 
-def switches_off(code: Code, given: Assignment) -> bool:
-    """Tell whether a framework is told to escape nothing; Tornado is told so by None."""
-    if given.target != "autoescape" or given.kind not in {"keyword", "key", "attribute"}:
-        return False
-    return given.value.constant is False or (given.value.constant is None and any(code.imports("tornado")))
+def switches_off(given: Assignment) -> bool:
+    """Tell whether the environment of a framework is told to escape nothing: `app.jinja_env.autoescape = False`."""
+    return given.target == "autoescape" and given.kind in {"key", "attribute"} and given.value.constant is False
 
 
 @rule(
@@ -73,9 +73,10 @@ def autoescape_off(code: Code) -> Iterator[Hit]:
     """Flag environments of templates in web programs that escape nothing."""
     if in_tests(code.path) or not any(code.imports(*WEB)):
         return
-    found = [call.location for call in code.calls(*ENVIRONMENTS) if escapes_nothing(call)]
-    for location in found:
-        yield Hit(location, "what these templates are given is written into the page as it is")
+    message = "what these templates are given is written into the page as it is"
+    for call in code.calls(*MAKERS):
+        if escapes_nothing(call):
+            yield Hit(call.location, message)
     for given in code.assignments():
-        if switches_off(code, given) and not any(within(given.location, location) for location in found):
-            yield Hit(given.location, "what the templates are given is written into the page as it is")
+        if switches_off(given):
+            yield Hit(given.location, message)

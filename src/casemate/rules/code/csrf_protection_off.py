@@ -22,6 +22,7 @@ from casemate.rules import rule
 from casemate.rules.naming import in_tests, words
 
 SETTINGS = frozenset({"WTF_CSRF_ENABLED", "WTF_CSRF_CHECK_DEFAULT", "CSRF_ENABLED"})
+BY_HAND = frozenset({"WTF_CSRF_CHECK_DEFAULT"})  # the program says itself where it asks for a token
 EXEMPTIONS = ("django.views.decorators.csrf.csrf_exempt", "flask_wtf.CSRFProtect.exempt")
 SWITCHES = ("pyramid.config.Configurator.set_default_csrf_options", "pyramid.view.view_config")
 
@@ -74,7 +75,8 @@ def csrf_protection_off(code: Code) -> Iterator[Hit]:
     """Flag protections that are switched off for a program or a form, and views that are left out of one."""
     for given in code.assignments():
         if switches_off(given) and not for_tests(code, given):
-            yield Hit(given.location, "forms of other sites are accepted")
+            severity = Severity.LOW if given.target in BY_HAND else None
+            yield Hit(given.location, "forms of other sites are accepted", severity=severity)
     if in_tests(code.path):
         return
     for call in code.calls(*SWITCHES):

@@ -20,7 +20,7 @@ from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Call, Code, Value
 from casemate.rules import rule
 from casemate.rules.cookies import Cookie, cookies
-from casemate.rules.naming import secret, session_like, within
+from casemate.rules.naming import secret, secret_needles, session_like, within
 
 CALLED = re.compile(r"(\w+)\s*\(")
 QUOTED = re.compile(r"""(?<![fF])(["']).*?\1""")
@@ -106,8 +106,11 @@ def last(path: str) -> str:
     confidence=Confidence.HIGH,
     cwe=(330, 338),
     needles=(
-        Needle("import", r"[ \t]+(?:[\w.]+[ \t]*,[ \t]*)*(?:\w+\.)*random\b"),
-        Needle("from", r"[ \t]+(?:\w+\.)*random[ \t]"),
+        *secret_needles("random"),
+        *(
+            Needle(word, "", "random")
+            for word in ("set_cookie", "set_signed_cookie", "set_secure_cookie", "add_cookie")
+        ),
     ),
     example=EXAMPLE,
 )

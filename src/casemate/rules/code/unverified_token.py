@@ -77,11 +77,15 @@ def checked_too(call: Call, calls: Sequence[Call]) -> bool:
     severity=Severity.HIGH,
     confidence=Confidence.HIGH,
     cwe=347,
-    needles=(
-        Needle("verify_signature", r"""["']"""),
-        Needle("verify", r"""["']?\s*[=:]\s*False"""),
-        *(Needle(f"{mark}{word}{mark}") for mark in "\"'" for word in ("none", "None", "NONE")),
-        "get_unverified_claims",
+    needles=tuple(
+        needle
+        for top in ("jwt", "jose")
+        for needle in (
+            Needle("verify_signature", r"""["']""", top),
+            Needle("verify", r"""["']?\s*[=:]\s*False""", top),
+            *(Needle(f"{mark}{word}{mark}", "", top) for mark in "\"'" for word in ("none", "None", "NONE")),
+            Needle("get_unverified_claims", "", top),
+        )
     ),
     example=EXAMPLE,
 )
