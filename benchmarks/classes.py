@@ -39,7 +39,7 @@ PATTERNS: dict[str, str] = {
     "key-size": "key-size|weak-key|small-key",
     "random": "insecure-random",
     "temporary-file": "temporary-file",
-    "permissions": "permission",
+    "permissions": "permission|world-writable",
     "cookie": "cookie",
     "secret": "hardcoded-secret",
     "jwt": "jwt|unverified-token",

@@ -104,6 +104,7 @@ class Convention:
     functions: tuple[str, ...]
     parameters: tuple[str, ...]
     entry: Entry
+    words: tuple[str, ...] = ()  # one of them stands in the file, which then need not import anything
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,9 +175,10 @@ def entry(table: Table) -> Entry:
 
 def convention(tops: tuple[str, ...], table: Table) -> Convention:
     """Read one row of `conventions`."""
-    row = Table(table.where, {"of": "", **dict(table.raw)}, ENTRY_KEYS | {"functions", "parameters"})
-    everywhere = tops == ("builtins",)
-    return Convention(() if everywhere else tops, row.texts("functions"), row.texts("parameters"), entry(row))
+    row = Table(table.where, {"of": "", **dict(table.raw)}, ENTRY_KEYS | {"functions", "parameters", "words"})
+    words = row.texts("words")
+    everywhere = tops == ("builtins",) or bool(words)
+    return Convention(() if everywhere else tops, row.texts("functions"), row.texts("parameters"), entry(row), words)
 
 
 def way(text: str) -> tuple[str, str]:
@@ -232,7 +233,7 @@ def read(path: Path, content: Mapping[str, Toml]) -> Iterator[Model | Convention
     )
     if not header.texts("import"):
         raise InputError(f"{header.where}: import must name at least one module")
-    for row in header.tables("conventions", "functions parameters trust label types result"):
+    for row in header.tables("conventions", "functions parameters words trust label types result"):
         yield convention(header.texts("import"), row)
     for name, raw in content.items():
         if name != "library":

@@ -69,6 +69,7 @@ class Analysis:
             convention
             for convention in self.library.conventions
             if (imports(module.source.data, convention.tops) if convention.tops else stands(module, convention))
+            and not (convention.words and self.machine.faces_a_framework(module))
         ]
         if any(not convention.tops for convention in there):
             for (path, _), owner in list(self.machine.classes.items()):
@@ -343,6 +344,8 @@ class Analysis:
 def stands(module: Module, convention: Convention) -> bool:
     """Tell whether the names that a convention is known by stand in a file."""
     data = module.source.data
+    if convention.words:
+        return any(word.encode() in data for word in convention.words)
     called = not convention.functions or any(name.encode() in data for name in convention.functions)
     return called and all(name.encode() in data for name in convention.parameters)
 

@@ -43,7 +43,8 @@ class Scan:
         for top in library.tops | self.frameworks | beside:
             checks.setdefault(top, []).append((f"import {top}", imported))
         called_by_name = {name for convention in library.conventions for name in convention.functions}
-        named = {c.parameters[-1] for c in library.conventions if not c.tops and not c.functions}
+        there = [c for c in library.conventions if not c.tops and not c.functions]
+        named = {word for c in there for word in c.words or c.parameters[-1:]}
         for name in called_by_name | named:
             checks.setdefault(name, []).append((f"function {name}", whole if name in named else defined))
         called_by_name |= named

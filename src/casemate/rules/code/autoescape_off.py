@@ -71,12 +71,13 @@ def switches_off(given: Assignment) -> bool:
 )
 def autoescape_off(code: Code) -> Iterator[Hit]:
     """Flag environments of templates in web programs that escape nothing."""
-    if in_tests(code.path) or not any(code.imports(*WEB)):
+    if not any(code.imports(*WEB)):
         return
+    test = Severity.LOW if in_tests(code.path) else None
     message = "what these templates are given is written into the page as it is"
     for call in code.calls(*MAKERS):
         if escapes_nothing(call):
-            yield Hit(call.location, message)
+            yield Hit(call.location, message, severity=test)
     for given in code.assignments():
         if switches_off(given):
-            yield Hit(given.location, message)
+            yield Hit(given.location, message, severity=test)

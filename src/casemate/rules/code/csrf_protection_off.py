@@ -22,6 +22,7 @@ from casemate.rules import rule
 from casemate.rules.naming import in_tests, words
 
 SETTINGS = frozenset({"WTF_CSRF_ENABLED", "WTF_CSRF_CHECK_DEFAULT", "CSRF_ENABLED"})
+NEAR = 10  # lines between settings of one configuration
 BY_HAND = frozenset({"WTF_CSRF_CHECK_DEFAULT"})  # the program says itself where it asks for a token
 EXEMPTIONS = ("django.views.decorators.csrf.csrf_exempt", "flask_wtf.CSRFProtect.exempt")
 SWITCHES = ("pyramid.config.Configurator.set_default_csrf_options", "pyramid.view.view_config")
@@ -46,8 +47,17 @@ EXAMPLE = """
 
 
 def for_tests(code: Code, given: Assignment) -> bool:
-    """Tell whether a setting is meant for tests, which send no tokens."""
-    return in_tests(code.path) or bool({"test", "tests", "testing"}.intersection(words(given.function)))
+    """Tell whether a setting is meant for tests, which send no tokens: by its place, or by `TESTING = True`."""
+    if in_tests(code.path) or {"test", "tests", "testing"}.intersection(words(given.function)):
+        return True
+    beside = [
+        other
+        for other in code.assignments()
+        if (other.target, other.kind, other.function) == ("TESTING", given.kind, given.function)
+        and abs(other.location.line - given.location.line) < NEAR
+    ]
+    nearest = min(beside, key=lambda other: abs(other.location.line - given.location.line), default=None)
+    return nearest is not None and nearest.value.constant is True
 
 
 def switches_off(given: Assignment) -> bool:

@@ -26,6 +26,7 @@ from casemate.readers.code import Code, FlowHit, Value
 from casemate.rules import judge, rule
 
 OPERATORS = frozenset({"$where", "$function", "$accumulator"})  # what is below them is run by the server
+LITERAL = frozenset({"$eq", "$ne", "$gt", "$gte", "$lt", "$lte"})  # compare with an object as it is
 WHOLE = frozenset({"code", "command", "where_clause"})  # arguments of which every text counts
 PARSERS = frozenset({"json.loads", "flask.json.loads", "bson.json_util.loads", "ast.literal_eval", "yaml.safe_load"})
 STORED = "stored in a container"  # the step of `query["name"] = text`: a value, in a dict of the program
@@ -97,7 +98,11 @@ def weighed(code: Code, flow: FlowHit) -> FlowHit | None:
 def opens(value: Value, *, text: bool, code: bool = False) -> bool:
     """Tell whether a part of a query is left open to objects, or, where it is code, to anything."""
     if value.entries is not None:
-        return any(opens(part, text=text, code=code or key in OPERATORS) for key, part in value.entries)
+        return any(
+            opens(part, text=text, code=(code and key != "args") or key in OPERATORS)
+            for key, part in value.entries
+            if key not in LITERAL
+        )
     if value.items is not None and not value.open:
         return any(opens(part, text=text, code=code) for part in value.items)
     if value.known or code:

@@ -89,16 +89,16 @@ def runs_chmod(call: Call) -> bool:
 )
 def world_writable_file(code: Code) -> Iterator[Hit]:
     """Flag constant modes that let everybody write, and a umask that lets every new file be so."""
-    if in_tests(code.path):
-        return
+    test = Severity.INFO if in_tests(code.path) else None
     for call in code.calls(*MODES):
         if lets_all_write(call.argument("mode", MODES[call.name])):
-            yield Hit(call.location, "every user of the machine may change this")
+            yield Hit(call.location, "every user of the machine may change this", severity=test)
     for call in code.calls("os.system", *RUNNERS):
         if runs_chmod(call):
-            yield Hit(call.location, "every user of the machine may change this")
+            yield Hit(call.location, "every user of the machine may change this", severity=test)
     kept = {given.value.location for given in code.assignments()}  # to read the umask it has to be set
     for call in code.calls("os.umask"):
         mask = call.argument("mask", 0)
         if mask is not None and mask.constant == 0 and call.location not in kept:
-            yield Hit(call.location, "every user of the machine may change the files that are made from here on")
+            message = "every user of the machine may change the files that are made from here on"
+            yield Hit(call.location, message, severity=test)

@@ -37,12 +37,14 @@ from casemate.readers.code.flow.values import (
     merge_taints,
     ordered,
     outside,
+    typed,
 )
 
 LOOKUPS = frozenset(  # methods whose arguments choose among what is there
     {"get", "pop", "setdefault", "filter", "filter_by", "find", "find_one", "first", "get_or_404", "where"}
 )
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
+MANAGER = "django.db.models.Manager"
 FORMATS = frozenset({"format", "format_map"})
 NO_KINDS: frozenset[str] = frozenset()
 SCALARS = TEXTUAL | {"int", "float", "bool", "complex"}
@@ -72,6 +74,8 @@ class Calls(Texts):
             inner = self.of_type(kind, value, name, frame, at)
             if inner is not None:
                 found.append(inner)
+        if not found and name == "objects" and value.references and not value.taints:
+            return typed(MANAGER)  # of a class whose base cannot be told: nobody else calls it so
         if not found:
             return Value(taints=value.taints, link=(f"attribute {name}", value))
         result = join_all(found)

@@ -252,7 +252,7 @@ class Guards(Libraries):
     def equal(self, node: ir.Expr, subject: Value, frame: Frame) -> None:
         """Trust a value that equals something that nobody else chose."""
         self.trust(node, frame, ALL)
-        if subject.link is not None and subject.link[0] == "os.path.commonpath":
+        if subject.link is not None and subject.link[0] in {"os.path.commonpath", "os.path.commonprefix"}:
             for cell in self.contents(subject.link[1], frame):
                 for item in members(cell):
                     if resolved(item):

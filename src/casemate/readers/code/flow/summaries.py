@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from casemate.readers.code.flow.links import RESOLVING
 from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State
 from casemate.readers.code.flow.values import (
     Closure,
@@ -185,7 +186,14 @@ class Return:
             references=references,
             objects=places,
             prefix=value.prefix,
+            link=self.link(value, state),
         )
+
+    def link(self, value: Value, state: State) -> tuple[str, Value] | None:
+        """Give what the value was taken from, where that says of a path that it was resolved."""
+        if value.link is None or value.link[0].rpartition(".")[2] not in RESOLVING:
+            return None
+        return (value.link[0], self.value(value.link[1], state))
 
     def reference(self, reference: Reference, state: State) -> Reference:
         """Bound values and the frames of nested functions come along."""
