@@ -18,7 +18,7 @@ def fetch(name: str = "corpus") -> Path:
     wheels.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--require-hashes",
-         "-r", HERE / f"{name}.txt", "-d", wheels],
+         "--ignore-requires-python", "-r", HERE / f"{name}.txt", "-d", wheels],
         check=True,
     )  # fmt: skip
     for wheel in sorted(wheels.glob("*.whl")):

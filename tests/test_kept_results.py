@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def said(folder: Path, store: Store | None, at_once: int | None = None) -> Repor
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every folder be a part, so that flows and results cross parts."""
     split = units.split
-    monkeypatch.setattr(units, "split", lambda sizes: split(sizes, 1))
+    monkeypatch.setattr(units, "split", partial(split, largest=1))
 
 
 @pytest.mark.usefixtures("small_parts")

@@ -9,9 +9,11 @@ import hashlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from traceback import walk_stack
 
 from casemate import rules
 from casemate.kept import Kept, named, tool
@@ -25,12 +27,14 @@ from casemate.model.scope import Scope
 from casemate.part import Part, Result, digest, packed, unpacked
 from casemate.readers import files
 from casemate.readers.code import Code, units
+from casemate.readers.code.analysis import fault
 from casemate.readers.code.scan import Scan
 from casemate.services import workers
 from casemate.services.store import Store
 
 RARELY = (200_000, 20, 100)
 STRIDE = 16  # files between two words about the progress
+BY_CHANCE = frozenset({Why.INTERNAL, Why.INTERRUPTED})  # memory that was short, say
 DEEP = 8000  # frames: the interpreter of bodies recurses; its own limits come first
 
 
@@ -93,8 +97,11 @@ class Run:
         self.lines = 0
         self.digests: dict[str, str] = {}
         self.sizes: dict[str, int] = {}
+        self.mine = contents(self.models)
         if models:
             _ = self.library  # a mistake in them is told before anything else
+        if None in self.mine or self.mine != contents(self.models):
+            self.store = None  # nobody knows what was read: a pipe, or a file that is being written
 
     @cached_property
     def library(self) -> Library:
@@ -109,7 +116,7 @@ class Run:
     @cached_property
     def with_what(self) -> str:
         """Name what every result rests on beside the files."""
-        mine = [f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in self.models]
+        mine = [f"{path} {content}" for path, content in zip(self.models, self.mine, strict=True)]
         return named(tool(), [rule.name for rule in self.rules], mine, self.chosen.roots)
 
     def findings(self, progress: Callable[[int, int], None] | None, at_once: int | None) -> tuple[Finding, ...]:
@@ -143,9 +150,10 @@ class Run:
         self.lines += data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
 
     def look(self, part: Sequence[str]) -> None:
-        """Scan the files of a part."""
+        """Scan the files of a part: what is kept of it will be for what stands in them now."""
         for path in part:
             data = files.read(path)
+            self.digests[path] = digest(data)
             if isinstance(data, Skipped):
                 self.skipped.append(data)
             else:
@@ -188,23 +196,34 @@ class Run:
         done = 0
         each = partial(watched, progress=progress if alone else None, parts=2 * len(parts))
         jobs = [partial(self.analyse, part, present, each) for part in parts]
-        for number, data in workers.results(jobs, at_once):
-            part = parts[number]
-            found[part] = Result.of(unpacked(data)) if data is not None else died(part)
-            done += sum(self.sizes[path] for path in part)
-            if progress is not None and not alone:
-                progress(done, total)
-            if self.store is not None and data is not None and self.as_read(found[part]):
-                read = {**{path: self.digests[path] for path in part}, **found[part].read}
-                kept = Kept(self.scan.tops(part), around, replace(found[part], read=read))
-                self.store.put(self.name(part), kept.packed())
+        with closing(workers.results(jobs, at_once)) as results:
+            for number, data in results:
+                part = parts[number]
+                found[part] = Result.of(unpacked(data)) if data is not None else died(part)
+                done += sum(self.sizes[path] for path in part)
+                if progress is not None and not alone:
+                    progress(done, total)
+                self.keep(part, found[part], around)
         return found
+
+    def keep(self, part: Sequence[str], result: Result, around: str) -> None:
+        """Keep a result for the next run, unless that may come to another one with the same files."""
+        chance = any(skip.why in BY_CHANCE for skip in result.skipped)
+        if self.store is not None and not chance and self.as_read(result):
+            read = {**{path: self.digests[path] for path in part}, **result.read}
+            kept = Kept(self.scan.tops(part), around, replace(result, read=read))
+            self.store.put(self.name(part), kept.packed())
 
     def analyse(
         self, part: tuple[str, ...], present: frozenset[str], each: Callable[[Sequence[str]], Iterator[str]]
     ) -> bytes:
-        """Analyse one part."""
-        return packed(Part(part, self.chosen, self.library, self.scan, self.rules).run(present, each).plain())
+        """Analyse one part, as deep as ever, whoever calls us; a fault of ours does not hide the rest."""
+        sys.setrecursionlimit(sum(1 for _ in walk_stack(None)) + DEEP)
+        try:
+            result = Part(part, self.chosen, self.library, self.scan, self.rules).run(present, each)
+        except Exception as error:  # noqa: BLE001 -- listed, and the other parts go on
+            result = failed(part, Why.INTERNAL, fault(error))
+        return packed(result.plain())
 
     def as_read(self, result: Result) -> bool:
         """Tell whether a part read what was measured: one that changed meanwhile makes a result of its own."""
@@ -221,8 +240,17 @@ def watched(paths: Sequence[str], *, progress: Callable[[int, int], None] | None
 
 def died(part: Sequence[str]) -> Result:
     """Say of every file of a part that the process which analysed it is gone: out of memory, or killed."""
-    skipped = (Skipped(path, 0, Why.INTERRUPTED, "the process that analysed it was killed") for path in part)
-    return Result((), tuple(skipped), {})
+    return failed(part, Why.INTERRUPTED, "the process that analysed it was killed")
+
+
+def failed(part: Sequence[str], why: Why, detail: str) -> Result:
+    """Say of every file of a part that it was not analysed."""
+    return Result((), tuple(Skipped(path, 0, why, detail) for path in part), {})
+
+
+def contents(models: Iterable[Path]) -> list[str | None]:
+    """Give the digest of each file of models, None where it is no file that can be read twice."""
+    return [hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None for path in models]
 
 
 def once(results: Iterable[Result]) -> list[Finding]:

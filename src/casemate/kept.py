@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import ahocorasick_rs
 import tree_sitter
 import tree_sitter_python
 
 from casemate.model import plain
 from casemate.part import Result, packed, unpacked
+
+KINDS = (".py", ".toml", ".so")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Kept:
     @classmethod
     def of(cls, data: bytes) -> "Kept":
         """Give what bytes say. Raises ValueError where they say something else."""
-        fields = plain.one(unpacked(data), dict)
+        fields = plain.table(unpacked(data))
         tops = (plain.one(top, str) for top in plain.items(fields.get("tops")))
         return cls(frozenset(tops), plain.one(fields.get("around"), str), Result.of(fields.get("result")))
 
@@ -52,15 +55,15 @@ def named(*parts: Iterable[str] | str) -> str:
 
 
 def tool() -> str:
-    """Name this version of casemate and of what it parses with: every file of it, as the file system has it."""
-    here = Path(__file__).parent
+    """Name this version of casemate and of what it parses with: every file of it, as the file system has it.
+
+    The time of the last change of an inode is what a reproducible installation cannot set.
+    """
     states = [str(sys.version_info)]
-    for folder, _, names in sorted(os.walk(here)):
-        for name in sorted(names):
-            if name.endswith((".py", ".toml")):
-                state = os.stat(f"{folder}/{name}")  # noqa: PTH116 -- a name that was just listed
-                states.append(f"{folder}/{name} {state.st_size} {state.st_mtime_ns}")
-    for module in (tree_sitter, tree_sitter_python):
-        state = Path(module.__file__ or "").stat()
-        states.append(f"{module.__file__} {state.st_size} {state.st_mtime_ns}")
+    for package in (__file__, *(module.__file__ for module in (ahocorasick_rs, tree_sitter, tree_sitter_python))):
+        for folder, _, names in sorted(os.walk(Path(package or "").parent)):
+            for name in sorted(names):
+                if name.endswith(KINDS):
+                    state = os.stat(f"{folder}/{name}")  # noqa: PTH116 -- a name that was just listed
+                    states.append(f"{folder}/{name} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")
     return named(states)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from casemate.libraries import Library
 from casemate.model.finding import Finding, Skipped, Why
 from casemate.model.location import Location
-from casemate.model.plain import Plain, from_finding, from_skipped, items, one, to_finding, to_skipped
+from casemate.model.plain import Plain, from_finding, from_skipped, items, one, table, to_finding, to_skipped
 from casemate.model.rule import Hit, Rule
 from casemate.readers import files
 from casemate.readers.code import Code
@@ -41,19 +41,20 @@ class Result:
     @classmethod
     def of(cls, value: Plain) -> "Result":
         """Give what JSON values say. Raises ValueError where they say something else."""
-        fields = one(value, dict)
-        read = one(fields.get("read"), dict)
+        fields = table(value)
+        read = table(fields.get("read"))
         return cls(
             tuple(to_finding(item) for item in items(fields.get("findings"))),
             tuple(to_skipped(item) for item in items(fields.get("skipped"))),
-            {one(path, str): one(digest, str) for path, digest in read.items()},
+            {path: one(digest, str) for path, digest in read.items()},
         )
 
 
 def digest(data: bytes | Skipped) -> str:
     """Name the bytes of a file, or the reason why there are none."""
-    content = data if isinstance(data, bytes) else f"{data.why} {data.detail}".encode()
-    return hashlib.sha256(content).hexdigest()
+    if isinstance(data, Skipped):
+        return f"{data.why}: {data.detail}"
+    return hashlib.sha256(data).hexdigest()
 
 
 class Part:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casemate.model.finding import Confidence
-from casemate.rules.secret_shapes import by_format, by_name, entropy, names_a_secret
+from casemate.rules.secret_shapes import by_format, by_name, entropy, field, names_a_secret
 
 LETTERS = string.ascii_letters + string.digits
 
@@ -81,6 +81,20 @@ def test_a_popular_password_is_reported_with_little_confidence() -> None:
     assert shape is not None
     assert shape.confidence is Confidence.LOW
     assert names_a_secret("password") == "password"
+
+
+def test_a_name_for_a_secret_is_none() -> None:
+    assert by_name("DATA_JWT_SECRET", "oauth2_jwt_secret") is None
+    assert by_name("JWT_SECRET", "a8Kd03mZq7_secret") is not None
+
+
+def test_a_name_that_a_file_gives_many_words_is_a_field() -> None:
+    table = ["capacity", "voltage", "chargePower", "eChargeToday", "eChargeToday1", "bdc1ChargePower"]
+    assert by_name("api_key", table[-1]) is not None
+    assert field("api_key", table)
+    assert not field("api_key", table[3:])
+    assert not field("api_key", [noise(length) for length in range(20, 30)])
+    assert not field("api_key", ["", "your-key", *(noise(length) for length in range(20, 24))])
 
 
 @given(st.text(min_size=1))

@@ -5,7 +5,7 @@ The one invariant: every name has one model, and lookups follow aliases and base
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -137,6 +137,10 @@ class Library:
 class Keeper(Protocol):
     """Keeps bytes for later runs."""
 
+    def __hash__(self) -> int:
+        """Be one of its kind."""
+        ...
+
     def get(self, name: str) -> bytes | None:
         """Give what was kept under a name."""
         ...
@@ -146,13 +150,22 @@ class Keeper(Protocol):
         ...
 
 
-@cache
 def load(paths: tuple[Path, ...] = (), keeper: Keeper | None = None) -> Library:
     """Load the models that come with casemate, then those of the files. Raises InputError on the first mistake.
 
     `keeper` saves reading our own files as TOML in every run, which takes longer than small audits do.
     """
-    own = own_contents(keeper)
+    return library(own_contents(keeper), paths) if paths else ours(keeper)
+
+
+@lru_cache(maxsize=1)
+def ours(keeper: Keeper | None) -> Library:
+    """Load the models that come with casemate: one process reads them once, while a user may change the others."""
+    return library(own_contents(keeper))
+
+
+def library(own: Mapping[Path, Mapping[str, Toml]], paths: Iterable[Path] = ()) -> Library:
+    """Make the library of these tables and of those in files."""
     every = {**own, **{path: content(path) for path in paths}}
     return Library(said for path, tables in every.items() for said in read(path, tables))
 
@@ -160,7 +173,9 @@ def load(paths: tuple[Path, ...] = (), keeper: Keeper | None = None) -> Library:
 def own_contents(keeper: Keeper | None) -> dict[Path, Mapping[str, Toml]]:
     """Give the tables of our own files, by path."""
     files = sorted(HERE.glob("*.toml"))
-    states = [f"{path} {state.st_size} {state.st_mtime_ns}" for path in files for state in (path.stat(),)]
+    states = [
+        f"{path} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}" for path in files for state in (path.stat(),)
+    ]
     name = sha256("\n".join(states).encode("utf-8", "surrogateescape")).hexdigest()
     kept = keeper.get(name) if keeper is not None else None
     if kept is not None:

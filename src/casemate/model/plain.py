@@ -3,7 +3,7 @@
 What comes back was written by anybody: every value is checked, and what does not fit raises ValueError.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 from casemate.model.capability import Capability
@@ -49,10 +49,10 @@ def to_finding(plain: Plain) -> Finding:
         rule=one(rule, str),
         message=one(message, str),
         location=to_location(location),
-        severity=Severity(one(severity, int)),
-        confidence=Confidence(one(confidence, int)),
-        evidence=Evidence(one(evidence, int)),
-        cwe=tuple(one(number, int) for number in items(cwe)),
+        severity=Severity(number(severity)),
+        confidence=Confidence(number(confidence)),
+        evidence=Evidence(number(evidence)),
+        cwe=tuple(number(item) for item in items(cwe)),
         fingerprint=one(mark, str),
         capabilities=tuple(Capability(one(name, str)) for name in items(gains)),
         flow=None if steps is None else Flow(tuple(map(to_step, items(steps)))),
@@ -69,14 +69,14 @@ def to_step(plain: Plain) -> Step:
 def to_location(plain: Plain) -> Location:
     """Give the location that a list stands for."""
     path, *numbers = items(plain, 5)
-    line, column, end_line, end_column = (one(number, int) for number in numbers)
+    line, column, end_line, end_column = (number(item) for item in numbers)
     return Location(one(path, str), line, column, end_line, end_column)
 
 
 def to_skipped(plain: Plain) -> Skipped:
     """Give the skip that a list stands for."""
     path, line, why, detail = items(plain, 4)
-    return Skipped(one(path, str), one(line, int), Why(one(why, str)), one(detail, str))
+    return Skipped(one(path, str), number(line), Why(one(why, str)), one(detail, str))
 
 
 def items(plain: Plain, count: int | None = None) -> Sequence[Plain]:
@@ -86,8 +86,22 @@ def items(plain: Plain, count: int | None = None) -> Sequence[Plain]:
     return plain
 
 
+def table(plain: Plain) -> Mapping[str, Plain]:
+    """Give the entries of a table."""
+    if not isinstance(plain, dict):
+        raise ValueError("not a table")  # noqa: TRY004 -- what was written is wrong, not what was called
+    return plain
+
+
 def one(plain: Plain, kind: type[T]) -> T:
     """Give a value that must be of a type."""
-    if not isinstance(plain, kind) or (kind is int and isinstance(plain, bool)):
+    if not isinstance(plain, kind):
         raise ValueError(f"not {kind.__name__}")
     return plain
+
+
+def number(plain: Plain) -> int:
+    """Give a value that must be a number; true and false are none."""
+    if isinstance(plain, bool):
+        raise ValueError("not a number")  # noqa: TRY004 -- what was written is wrong, not what was called
+    return one(plain, int)

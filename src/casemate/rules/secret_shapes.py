@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from casemate.model.finding import Confidence, Severity
@@ -36,6 +37,7 @@ PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 IDENTIFIER = re.compile(r"[a-z]+://.*|[A-Za-z_]+([-./: ]+[A-Za-z_]+)*[-./:]?|[A-Z0-9_]+|/.*|.*\s.*", re.DOTALL)
+FEW = 4  # texts
 DIGIT, LETTER = re.compile(r"\d"), re.compile(r"[A-Za-z]")
 LONGEST = 10_000  # characters looked at: patterns are never given more
 POPULAR = frozenset(
@@ -45,11 +47,12 @@ POPULAR = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a text looks like, and how sure that is."""
+    """What a text looks like, how sure that is, and whether the name alone says so."""
 
     message: str
     severity: Severity
     confidence: Confidence
+    named: bool = False
 
 
 def entropy(text: str) -> float:
@@ -86,12 +89,18 @@ def names_a_secret(name: str) -> str:
 def by_name(name: str, text: str) -> Shape | None:
     """Judge a text by the name it is given: random enough to be a secret, or a popular password."""
     kind = names_a_secret(name)
-    if not kind or words(text) == words(name):
-        return None
+    if not kind or words(text) == words(name) or words(text)[-2:] == words(name)[-2:]:
+        return None  # a name of it: `DATA_JWT_SECRET = "oauth2_jwt_secret"`
     if kind == "password" and text.lower() in POPULAR:
         return Shape("a popular password stands in the source", Severity.LOW, Confidence.LOW)
     if kind != "password" and not (DIGIT.search(text) and LETTER.search(text)):
         return None  # `#bygroup`, a regular expression: nobody issues tokens without digits
     if not 8 <= len(text) <= 500 or PLACEHOLDER.search(text) or IDENTIFIER.fullmatch(text) or entropy(text) < 2.8:
         return None
-    return Shape(f"what `{name}` holds looks like a secret", Severity.HIGH, Confidence.MEDIUM)
+    return Shape(f"what `{name}` holds looks like a secret", Severity.HIGH, Confidence.MEDIUM, named=True)
+
+
+def field(name: str, texts: Collection[str]) -> bool:
+    """Tell by the texts that a file gives one name whether it is a field of a table: most of them are no secrets."""
+    plain = sum(len(text) > 2 and not PLACEHOLDER.search(text) and by_name(name, text) is None for text in texts)
+    return plain >= FEW and 2 * plain >= len(texts)

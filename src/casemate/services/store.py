@@ -37,23 +37,18 @@ class Store:
             seal, content = data[:SEAL], data[SEAL:]
             if not compare_digest(seal, self.seal(name, content)):
                 return None
-            os.utime(path, follow_symlinks=False)  # the order in which results are thrown away
         except OSError:
             return None
+        with suppress(OSError):  # in a home that is read-only
+            os.utime(path, follow_symlinks=False)  # the order in which results are thrown away
         return content
 
     def put(self, name: str, content: bytes) -> None:
         """Store something under a name. What cannot be written is made anew next time, and is no error."""
-        place = f"{self.folder}/{token_hex(16)}.part"
+        if len(content) > LARGEST - SEAL:
+            return
         with suppress(OSError):
-            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor
-                    file.write(self.seal(name, content) + content)
-                os.rename(place, f"{self.folder}/{name}")
-            except BaseException:
-                os.unlink(place)
-                raise
+            place_whole(f"{self.folder}/{name}", self.seal(name, content) + content)
             if self._puts % SWEEP == 0:
                 self.sweep()
         self._puts += 1
@@ -67,15 +62,16 @@ class Store:
         found: list[tuple[float, int, str]] = []
         with os.scandir(self.folder) as entries:
             for entry in entries:
-                state = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(state.st_mode):
-                    found.append((state.st_mtime, state.st_size, entry.path))
+                with suppress(FileNotFoundError):  # another run threw it away, or gave it its name
+                    state = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(state.st_mode):
+                        found.append((state.st_mtime, state.st_size, entry.path))
         found.sort()
         total = sum(size for _, size, _ in found)
         while found and (total > MOST_BYTES or len(found) > MOST_FILES):
             _, size, path = found.pop(0)
             total -= size
-            with suppress(FileNotFoundError):  # another run threw it away
+            with suppress(FileNotFoundError):
                 os.unlink(path)
 
 
@@ -92,6 +88,8 @@ def usual(environment: Mapping[str, str]) -> Store | None:
     keys = f"{state if state.startswith('/') else f'{home}/.local/state'}/casemate"
     try:
         for place in (folder, keys):
+            if not may_make(place, home):
+                return None
             os.makedirs(place, mode=0o700, exist_ok=True)
             ours = os.lstat(place)
             if not stat.S_ISDIR(ours.st_mode) or ours.st_uid != os.geteuid() or ours.st_mode & 0o022:
@@ -99,6 +97,18 @@ def usual(environment: Mapping[str, str]) -> Store | None:
         return Store(folder, own_key(f"{keys}/cache.key"))
     except OSError:
         return None  # no home that can be written to: results are for this run alone
+
+
+def may_make(place: str, home: str) -> bool:
+    """Tell whether a folder may be made here: not a home that does not exist, nor root's in somebody else's.
+
+    What root left in the home of a user, that user could not write to any more. Raises OSError.
+    """
+    if place.startswith(f"{home}/") and not os.path.isdir(home):  # noqa: PTH112 -- see above
+        return False
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)  # noqa: PTH120 -- see above
+    return os.geteuid() != 0 or os.stat(place).st_uid == 0  # noqa: PTH116 -- see above
 
 
 def small_file(path: str, largest: int, forbidden: int = 0o022) -> bytes:
@@ -122,10 +132,20 @@ def own_key(path: str) -> bytes:
         key = small_file(path, KEY, forbidden=0o077)
         if len(key) == KEY:
             return key
-    place = f"{path}.{token_hex(8)}.part"
-    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor
-        key = token_bytes(KEY)
-        file.write(key)
-    os.rename(place, path)
+    key = token_bytes(KEY)
+    place_whole(path, key)
     return key
+
+
+def place_whole(path: str, content: bytes) -> None:
+    """Write a file that only we can read, whole or not at all; nothing half-written stays behind. Raises OSError."""
+    part = f"{path}.{token_hex(8)}.part"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor
+            file.write(content)
+        os.rename(part, path)
+    except BaseException:
+        with suppress(OSError):  # it must not hide that somebody wants us to end
+            os.unlink(part)
+        raise

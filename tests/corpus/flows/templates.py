@@ -28,6 +28,7 @@ def template_from_outside():
     lookup.put_string("page", text)  # flag template-injection
     sandbox.from_string(text)
     sandbox.compile_expression(text)
+    sandbox.compile(text)
     return string.Template("Dear $x").substitute(x=escape(text))
 
 

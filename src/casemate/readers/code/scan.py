@@ -14,8 +14,11 @@ from casemate.readers.code.view import Code
 WORD = frozenset(b"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") | frozenset(range(0x80, 0x100))
 CALLED = re.compile(rb"[ \t]*\(")
 
+LONG = 2000  # bytes of a line before a word
 COMMON = 4  # functions of libraries that have a parameter of one name
 TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|conftest|[^/]*_test)\.py$")
+
+EVERYWHERE = frozenset(name for kind in (dict, list, str, set) for name in dir(kind))
 
 RUNS = frozenset({"code", "command", "deserialization"})
 
@@ -145,7 +148,10 @@ def imported(data: bytes, start: int, end: int) -> bool:
     """Tell whether a match is a word that is imported on its line."""
     if not whole(data, start, end):
         return False
-    before = data[data.rfind(b"\n", 0, start) + 1 : start]
+    begin = data.rfind(b"\n", max(start - LONG, 0), start) + 1
+    if begin == 0 and start > LONG:
+        return True  # perhaps: looking back to the start of a line of megabytes for each of its words takes hours
+    before = data[begin:start]
     return b"import" in before or b"from" in before
 
 
@@ -180,14 +186,15 @@ def telling(word: str, passed: Counter[str]) -> bool:
 def sources(library: Library, *, only_far: bool = False) -> dict[str, set[str]]:
     """Give, by the word under which it stands in a file, every name through which a source is reached.
 
-    A method of a type is reached through what gives objects of the type. An attribute whose name says what it is may
-    also be taken from an object of which nobody says what gives it: `self.cleaned_data`.
+    A method of a type is reached through what gives objects of the type, but for methods that every dict has too: they say
+    nothing, and whoever calls one has its object from elsewhere. An attribute whose name says what it is may also be
+    taken from an object of which nobody says what gives it: `self.cleaned_data`.
     """
     passed = Counter(name for model in library.models.values() for name in model.parameters or ())
     givers: dict[str, set[str]] = {}
     for name, model in library.models.items():
         for kind in (model.type, model.returns, model.items):
-            if "." in kind:
+            if "." in kind and name.rpartition(".")[2] not in EVERYWHERE:
                 for ancestor in library.lineage(kind):
                     givers.setdefault(ancestor, set()).add(name)
     found: dict[str, set[str]] = {}

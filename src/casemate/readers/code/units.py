@@ -15,7 +15,7 @@ def split(sizes: Mapping[str, int], largest: int = LARGEST) -> tuple[tuple[str, 
 
 
 def divided(paths: Sequence[str], depth: int, sizes: Mapping[str, int], largest: int) -> Iterator[list[str]]:
-    """Yield the files below one folder whole, or folder by folder where they are too many.
+    """Yield the files below one folder whole; where they are too many, folder by folder, and file by file at last.
 
     `depth` is the number of parts of a path that all of them have in common.
     """
@@ -30,8 +30,10 @@ def divided(paths: Sequence[str], depth: int, sizes: Mapping[str, int], largest:
             here.append(path)
         else:
             folders.setdefault(parts[depth], []).append(path)
-    if here:
-        yield here
+    if sum(sizes[path] for path in here) <= largest:
+        yield from [here] if here else []
+    else:
+        yield from ([path] for path in here)
     for name in sorted(folders):
         yield from divided(folders[name], depth + 1, sizes, largest)
 

@@ -109,7 +109,9 @@ def cleartext_transport(code: Code) -> Iterator[Hit]:
     """Flag passwords that are sent by FTP, Telnet, HTTP, or to a mail server without TLS."""
     test = Severity.INFO if in_tests(code.path) else None
     found = [call for call in code.calls("ftplib.FTP", "ftplib.FTP.login") if signs_in(call)]
-    found += [call for call in code.calls("telnetlib.Telnet") if call.positional or call.keywords]
+    for call in code.calls("telnetlib.Telnet"):
+        if call.positional or call.keywords:
+            yield Hit(call.location, "all that is said by Telnet travels in the clear", severity=test)
     found += [call for call in code.calls(*CLIENTS) if open_address(call)]
     for call in (*found, *mail(code)):
         yield Hit(call.location, "what signs in travels in the clear", severity=test)

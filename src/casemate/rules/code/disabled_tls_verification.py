@@ -62,6 +62,11 @@ def off_in_assignment(given: Assignment) -> bool:
     return given.value.name in {"ssl.CERT_NONE", "ssl._create_unverified_context"}
 
 
+def only_the_name(given: Assignment) -> bool:
+    """Tell whether certificates are still verified, and only the name in them is not looked at."""
+    return given.target == "check_hostname"
+
+
 @rule(
     severity=Severity.HIGH,
     confidence=Confidence.HIGH,
@@ -75,9 +80,13 @@ def off_in_assignment(given: Assignment) -> bool:
 )
 def disabled_tls_verification(code: Code) -> Iterator[Hit]:
     """Flag calls and attributes that switch the verification of certificates off."""
-    places = [call.location for call in code.calls(*CLIENTS) if off_in_call(call)]
+    found = {call.location: False for call in code.calls(*CLIENTS) if off_in_call(call)}
     if any(code.imports("ssl", "requests", "httpx", "urllib3", "aiohttp")):
-        places += [given.location for given in code.assignments() if off_in_assignment(given)]
-    severity = Severity.LOW if in_tests(code.path) else None
-    for place in sorted(set(places)):
-        yield Hit(place, "any certificate is believed from here on", severity=severity)
+        given_off = [given for given in code.assignments() if off_in_assignment(given)]
+        found |= {given.location: only_the_name(given) for given in given_off}
+    test = Severity.LOW if in_tests(code.path) else None
+    for place, name_only in sorted(found.items()):
+        if name_only:
+            yield Hit(place, "a certificate for any other name is believed too", severity=test or Severity.MEDIUM)
+        else:
+            yield Hit(place, "any certificate is believed from here on", severity=test)

@@ -12,7 +12,7 @@ Secrets that are put together or encoded; secrets in files that are not Python.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
@@ -20,7 +20,7 @@ from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Code
 from casemate.rules import rule
 from casemate.rules.naming import in_tests
-from casemate.rules.secret_shapes import Shape, by_format, by_name
+from casemate.rules.secret_shapes import Shape, by_format, by_name, field
 
 GIVEN = r"""\w*["'\])]*\s*(?::[^=\n]{0,80})?[=:]=?\s*\(?\s*[rRbBuU]{0,2}["']"""  # `…_key: str = "`, `"password": "`
 NAMES = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "_key", "Key")
@@ -65,6 +65,12 @@ def judged(given: Assignment) -> Shape | None:
     return by_format(text) or by_name(given.target, text)
 
 
+def texts(given: Assignment, every: Iterable[Assignment]) -> frozenset[str]:
+    """Give all texts that the file gives the same name in the same way."""
+    alike = (one.value.constant for one in every if (one.target, one.kind) == (given.target, given.kind))
+    return frozenset(text for text in alike if isinstance(text, str))
+
+
 @rule(
     severity=Severity.HIGH,
     confidence=Confidence.MEDIUM,
@@ -75,9 +81,10 @@ def judged(given: Assignment) -> Shape | None:
 )
 def hardcoded_secret(code: Code) -> Iterator[Hit]:
     """Flag constants with the format of a known secret, and constants with a secret's name and shape."""
-    for given in code.assignments(near=NEAR):
+    every = list(code.assignments(near=NEAR))
+    for given in every:
         shape = judged(given)
-        if shape is not None:
+        if shape is not None and not (shape.named and field(given.target, texts(given, every))):
             test = in_tests(code.path)
             severity = Severity.LOW if test else shape.severity
             confidence = Confidence.LOW if test else shape.confidence

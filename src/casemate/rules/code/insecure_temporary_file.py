@@ -51,13 +51,13 @@ def writes_fixed_name(call: Call) -> bool:
     severity=Severity.LOW,
     confidence=Confidence.HIGH,
     cwe=(377, 379),
-    needles=("mktemp", "/tmp/", "/dev/shm/"),  # noqa: S108 -- what the rule looks for
+    needles=("mktemp", "tempnam", "tmpnam", "/tmp/", "/dev/shm/"),  # noqa: S108 -- what the rule looks for
     capabilities=(Capability.FS_WRITE,),
     example=EXAMPLE,
 )
 def insecure_temporary_file(code: Code) -> Iterator[Hit]:
     """Flag `mktemp`, and fixed names in shared folders that are opened for writing."""
-    for call in code.calls("tempfile.mktemp"):
+    for call in code.calls("tempfile.mktemp", "os.tempnam", "os.tmpnam"):
         yield Hit(call.location, "the name is known before the file exists", severity=Severity.MEDIUM)
     for call in code.calls("open", "io.open"):
         if writes_fixed_name(call):

@@ -9,8 +9,9 @@ Log the representation: `logger.info("login of %r", name)`. Or take line breaks 
 a formatter that writes JSON, then this rule can be left out for the project.
 
 ## Known misses
-How the log is formatted is not looked at: with a formatter that escapes, findings are harmless. Loggers without a
-model. Ways through functions that are not modelled. Log files that a page shows without escaping.
+Headers and addresses of requests are notes of severity info: servers refuse line breaks in them. How the log is
+formatted is not looked at: with a formatter that escapes, findings are harmless. Loggers without a model. Ways through
+functions that are not modelled. Log files that a page shows without escaping.
 """
 
 import re
@@ -22,6 +23,7 @@ from casemate.model.rule import Hit
 from casemate.readers.code import Call, Code, Value
 from casemate.rules import judge, rule
 
+ONE_LINE = frozenset({"a header of a request", "the address of a request"})  # as it came: servers refuse line breaks
 CONVERSION = re.compile(r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?([a-zA-Z%])")
 QUOTED = frozenset({"bytes", "bytearray", "dict", "list", "tuple", "set", "frozenset"})  # str() of them is repr()
 
@@ -83,5 +85,9 @@ def log_injection(code: Code) -> Iterator[Hit]:
             continue
         calls = logged(code) if calls is None else calls
         call = calls.get(found.location)
-        if call is None or found.argument != "*args" or not quoted(call):
+        if call is not None and found.argument == "*args" and quoted(call):
+            continue
+        if found.source in ONE_LINE:
+            yield judge.hit(found, "{source} is logged by {sink} as it came", Severity.INFO)
+        else:
             yield judge.hit(found, "{source} is logged by {sink} with the line breaks it may hold", Severity.LOW)

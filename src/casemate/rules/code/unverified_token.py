@@ -10,9 +10,12 @@ Pass the key and the one algorithm you sign with: `jwt.decode(token, key, algori
 token, read `jwt.get_unverified_header(token)["kid"]`, and believe nothing else before the check.
 
 ## Known misses
-Options that come from a variable that is filled elsewhere. Tokens that are taken apart by hand.
+A client that reads the token which the issuer itself has handed over need not check it: `answer["access_token"]` and
+the like are notes of severity info in files that import no web framework. Options that come from a variable that is
+filled elsewhere. Tokens that are taken apart by hand.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from casemate.model.finding import Confidence, Severity
@@ -27,6 +30,11 @@ DECODES = (
 )  # fmt: skip
 ENCODES = ("jwt.encode", "jwt.PyJWT.encode", "jose.jwt.encode")
 CLAIMS = ("jose.jwt.get_unverified_claims", "jose.jws.get_unverified_claims")
+SERVERS = (
+    "flask", "quart", "django", "rest_framework", "fastapi", "starlette", "tornado", "sanic", "bottle", "falcon",
+    "pyramid", "werkzeug", "http.server", "aiohttp.web",
+)  # fmt: skip
+ISSUED = re.compile(r"""\[\s*["']?(?:\w+_)?(?:access|id)_?token["']?\s*\]""", re.IGNORECASE)
 PARTS = frozenset({"verify_signature", "verify"})
 
 EXAMPLE = """
@@ -36,6 +44,7 @@ EXAMPLE = """
     jwt.decode(token, key, verify=False)  # flag
     jwt.decode(token, key, algorithms=["HS256", "none"])  # flag
     jwt.encode(claims, None, algorithm="none")  # flag
+    jwt.decode(answer["access_token"], options={"verify_signature": False})  # flag
     jwt.decode(token, key, algorithms=["HS256"])
     jwt.decode(token, key, algorithms=["HS256"], options={"verify_exp": False})
     jwt.get_unverified_header(token)["kid"]
@@ -73,6 +82,12 @@ def checked_too(call: Call, calls: Sequence[Call]) -> bool:
     )
 
 
+def handed_over(code: Code, call: Call) -> bool:
+    """Tell whether a client reads a field of the answer in which an issuer gave it the token (RFC 6749, 5.1)."""
+    token = call.positional[0] if call.positional else None
+    return token is not None and ISSUED.search(token.text) is not None and not any(code.imports(*SERVERS))
+
+
 @rule(
     severity=Severity.HIGH,
     confidence=Confidence.HIGH,
@@ -96,4 +111,6 @@ def unverified_token(code: Code) -> Iterator[Hit]:
     for call in calls:
         if said := problem(call):
             severity = Severity.LOW if checked_too(call, calls) else test
+            if call.name in DECODES and handed_over(code, call):
+                said, severity = "the signature is not checked: right only if the issuer itself sent it", Severity.INFO
             yield Hit(call.location, said, severity=severity)

@@ -150,8 +150,12 @@ class Base(ABC):
         """Give `value[index]`."""
 
     @abstractmethod
-    def element(self, value: Value, frame: Frame) -> Value:
+    def element(self, value: Value, frame: Frame, at: ir.At = (0, 0)) -> Value:
         """Give any element of a value, as a loop does."""
+
+    @abstractmethod
+    def special(self, value: Value, name: str, given: tuple[Value, ...], frame: Frame, at: ir.At) -> Value | None:
+        """Call a method that the language calls, of a class of the program; None where the value has none."""
 
     @abstractmethod
     def truth(self, value: Value) -> bool | None:

@@ -161,12 +161,8 @@ class Calls(Texts):
                         else known
                     )
             return None
-        found = [
-            Value(references=frozenset({Closure(r.function, r.frame, Value(references=frozenset({owner})))}))
-            if isinstance(r, Closure) and r.function.kind == "classmethod"
-            else Value(references=frozenset({r}))
-            for r in ordered(value.references)
-        ]
+        itself = Value(references=frozenset({owner}))
+        found = [Value(references=frozenset({of_its_class(r, itself)})) for r in ordered(value.references)]
         return join_all(found) if found else self.adopt(value, owner.store, frame)
 
     def of_super(self, reference: Super, name: str) -> Value | None:
@@ -233,6 +229,7 @@ class Calls(Texts):
         if receiver.objects:
             result = self.container_method(receiver, name, arguments, frame)
             if result is not None:
+                self.tell_methods(receiver, name, frame)
                 return result
         if name == "update" and receiver.link is not None and receiver.link[0] == "attribute __dict__":
             names = [self.element(value, frame) for value in arguments.positional]
@@ -244,11 +241,22 @@ class Calls(Texts):
         ):
             result = self.text_method(receiver, name, arguments, frame)
             if result is not None:
+                self.tell_methods(receiver, name, frame)
                 return result
         callee = self.attribute(receiver, name, frame, node.at)
         if callee.references:
             return self.call(callee, arguments, frame, node)
+        self.tell_methods(receiver, name, frame)
         return self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
+
+    def tell_methods(self, receiver: Value, name: str, frame: Frame) -> None:
+        """Tell of a call of what nothing is known of but its type, or of a base in a library."""
+        told = self.told
+        if told is None:
+            return
+        for kind in receiver.types:
+            for owner in kind.ancestors_outside() if isinstance(kind, Class) else (kind,):
+                told(frame, f"{owner}.{name}")
 
     def unknown_method(self, receiver: Value, arguments: Arguments, frame: Frame, *, lookup: bool = False) -> Value:
         """Call what cannot be told: what goes in may come out."""
@@ -261,7 +269,8 @@ class Calls(Texts):
     def call(self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
         """Call whatever a value refers to."""
         results: list[Value] = []
-        for reference in ordered(callee.references):
+        references = ordered(callee.references)
+        for reference in self.undecorated(references) if len(references) > 1 else references:
             match reference:
                 case Outside():
                     results.append(self.apply_outside(reference.name, None, arguments, frame, node))
@@ -281,6 +290,18 @@ class Calls(Texts):
         if not results:
             return self.called_instance(callee, arguments, frame, node)
         return join_all(results)
+
+    def undecorated(self, references: list[Reference]) -> list[Reference]:
+        """Leave out the functions in whose place something is called that a decorator made of them."""
+        made = [r for r in references if isinstance(r, Deferred) and self.forced(r).references]
+        return [r for r in references if not any(one.replaces(r) for one in made)]
+
+    def special(self, value: Value, name: str, given: tuple[Value, ...], frame: Frame, at: ir.At) -> Value | None:
+        """Call a method that the language calls, of a class of the program; None where the value has none."""
+        if not any(isinstance(kind, Class) and kind.member(name) is not None for kind in value.types):
+            return None
+        node = ir.Call(at, ir.Opaque(at, ()), (), ())
+        return self.call_method(value, name, Arguments(given, (), None, None), frame, node)
 
     def called_instance(self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
         """Call an object: `__call__` of its class, or unknown."""
@@ -335,13 +356,34 @@ def bound(value: Value, receiver: Value) -> Value:
     """Bind functions taken from a class to an instance."""
     found: list[Value] = []
     for reference in ordered(value.references):
-        if isinstance(reference, Closure) and reference.function.kind != "staticmethod":
-            target = holder(receiver)
-            if reference.function.kind == "classmethod":
-                classes = frozenset(kind for kind in receiver.types if isinstance(kind, Class))
-                target = Value(references=classes)
-            reference = Closure(reference.function, reference.frame, target)  # noqa: PLW2901 -- the same, bound
-        elif isinstance(reference, Deferred):
+        kind = kind_of(reference)
+        if kind == "classmethod":
+            classes = frozenset(owner for owner in receiver.types if isinstance(owner, Class))
+            reference = of_its_class(reference, Value(references=classes))  # noqa: PLW2901 -- the same, bound
+        elif isinstance(reference, Closure) and kind != "staticmethod":
+            reference = Closure(reference.function, reference.frame, holder(receiver))  # noqa: PLW2901 -- the same, bound
+        elif isinstance(reference, Deferred) and kind != "staticmethod":
             reference = replace(reference, receiver=holder(receiver))  # noqa: PLW2901 -- the same, bound
         found.append(Value(references=frozenset({reference})))
     return join_all(found) if found else value
+
+
+def kind_of(reference: Reference) -> str:
+    """Give what a decorator of the language made of a function, "" where none did."""
+    match reference:
+        case Closure():
+            return reference.function.kind
+        case Deferred():
+            return reference.closure.function.kind
+        case _:
+            return ""
+
+
+def of_its_class(reference: Reference, owner: Value) -> Reference:
+    """Bind a class method to its class; everything else stays what it is."""
+    if kind_of(reference) == "classmethod":
+        if isinstance(reference, Closure):
+            return Closure(reference.function, reference.frame, owner)
+        if isinstance(reference, Deferred):
+            return replace(reference, receiver=owner)
+    return reference

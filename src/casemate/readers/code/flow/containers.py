@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, Base
+from casemate.readers.code.flow.program import Class
 from casemate.readers.code.flow.state import MOST_ITEMS, Cell, Frame
-from casemate.readers.code.flow.values import UNKNOWN_VALUE, Typed, Value, constant, join, join_all
+from casemate.readers.code.flow.values import NUMBER, UNKNOWN_VALUE, Typed, Value, constant, join, join_all
 from casemate.readers.code.view import Constant
 
 CONTAINERS = frozenset({"list", "dict", "set", "tuple", "object"})
@@ -39,8 +41,12 @@ class Containers(Base):
             found.append(Value(taints=taints, types=frozenset(kinds) or text_types(value)))
         return join_all(found)
 
-    def element(self, value: Value, frame: Frame) -> Value:
+    def element(self, value: Value, frame: Frame, at: ir.At = (0, 0)) -> Value:
         """Give any element of a value, as a loop does: keys of a dict, elements of everything else."""
+        if any(isinstance(kind, Class) for kind in value.types):
+            iterated = self.iterated(value, frame, at)
+            if iterated is not None:
+                return iterated
         found: list[Value] = []
         for key in sorted(value.objects):
             cell = frame.now.heap.get(key)
@@ -59,6 +65,19 @@ class Containers(Base):
         if value.taints or kinds or not value.objects:
             found.append(Value(taints=value.taints, types=kinds or text_types(value)))
         return join_all(found)
+
+    def iterated(self, value: Value, frame: Frame, at: ir.At) -> Value | None:
+        """Give what the methods of a class of the program give a loop, None where it has none."""
+        made = self.special(value, "__iter__", (), frame, at)
+        if made is None:
+            found = self.special(value, "__getitem__", (NUMBER,), frame, at)
+        elif frame.state is None or not any(isinstance(kind, Class) for kind in made.types):
+            found = self.element(made, frame)
+        else:
+            found = self.special(made, "__next__", (), frame, at)
+        if found is None or not value.taints:
+            return found
+        return join(found, Value(taints=value.taints))
 
     def store(self, value: Value, index: Value, item: Value, frame: Frame) -> None:
         """`value[index] = item`."""

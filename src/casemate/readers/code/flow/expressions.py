@@ -11,6 +11,7 @@ from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, Base
 from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.links import safer, textual
+from casemate.readers.code.flow.program import OPERATORS, Class
 from casemate.readers.code.flow.state import Cell, Frame, join_states
 from casemate.readers.code.flow.values import (
     BOOL,
@@ -183,6 +184,10 @@ class Expressions(Base):
                 call = ir.Call(node.at, node.value, (node.key,), ())
                 arguments = Arguments((index,), (), None, None)
                 return self.apply_outside(f"{kind}.__getitem__", value, arguments, frame, call)
+            if isinstance(kind, Class):
+                found = self.special(value, "__getitem__", (index,), frame, node.at)
+                if found is not None:
+                    return found
         return self.item(value, index, frame)
 
     def sliced(self, value: Value, index: ir.Slice, frame: Frame) -> Value:
@@ -287,6 +292,10 @@ class Expressions(Base):
         folded = fold(sign, left, right)
         if folded is not None:
             return folded
+        if any(isinstance(kind, Class) for kind in (*left.types, *right.types)):
+            made = self.overloaded(sign, left, right, frame, node.at)
+            if made is not None:
+                return made
         if sign == "+":
             first, second = self.exact_list(left, frame), self.exact_list(right, frame)
             if first is not None and second is not None:
@@ -306,6 +315,12 @@ class Expressions(Base):
         if sign == "|" and (left.objects or right.objects):
             return join(left, right)
         return Value(taints=merge_taints((left.taints, right.taints)))
+
+    def overloaded(self, sign: str, left: Value, right: Value, frame: Frame, at: ir.At) -> Value | None:
+        """Apply an operator that a class of the program defines; None where neither side does."""
+        name = OPERATORS.get(sign, "")
+        made = self.special(left, f"__{name}__", (right,), frame, at)
+        return self.special(right, f"__r{name}__", (left,), frame, at) if made is None else made
 
     def divided(self, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:
         """`/`: of paths a path; of anything else a number, or what some library makes of it."""
@@ -343,6 +358,8 @@ class Expressions(Base):
     def text(self, node: ir.Text, frame: Frame) -> Value:
         """Evaluate a text built of parts."""
         values = [self.evaluate(part, frame) for part in node.parts]
+        if not node.template:
+            values = [self.special(value, "__str__", (), frame, node.at) or value for value in values]
         taints = merge_taints(value.taints for value in values)
         if node.template:
             return Value(taints=taints, types=frozenset({"string.templatelib.Template"}))
@@ -365,6 +382,8 @@ class Expressions(Base):
         values = [self.evaluate(part, frame) for part in node.operands]
         if len(values) != 2 or len(node.operators) != 1:
             return BOOL
+        if node.operators[0] in {"in", "not in"} and values[1].types:
+            self.special(values[1], "__contains__", (values[0],), frame, node.at)
         known = self.compared(node.operators[0], values[0], values[1], frame)
         return BOOL if known is None else constant(known)
 
@@ -442,7 +461,7 @@ class Expressions(Base):
         saved = dict(frame.now.variables)
         for clause in node.clauses:
             items = self.evaluate(clause.items, frame)
-            self.assign(clause.target, self.element(items, frame), frame)
+            self.assign(clause.target, self.element(items, frame, clause.items.at), frame)
             for test in clause.conditions:
                 self.evaluate(test, frame)
                 self.refine(test, True, frame)  # noqa: FBT003 -- the branch taken

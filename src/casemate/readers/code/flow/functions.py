@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import DEEPEST_CALL, DEEPEST_PLAIN, Arguments
 from casemate.readers.code.flow.characters import ALL
 from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.guards import Guards
 from casemate.readers.code.flow.program import Function
-from casemate.readers.code.flow.state import Cell, Frame, Heap, State, join_states, reach
+from casemate.readers.code.flow.state import NUMBERS, Cell, Frame, Heap, State, join_cells, join_states, reach
 from casemate.readers.code.flow.summaries import Abstraction, Return, Summary
 from casemate.readers.code.flow.values import (
     UNKNOWN_VALUE,
     Closure,
+    Place,
     Typed,
     Value,
     constant,
@@ -58,14 +61,17 @@ class Functions(Guards):
                 return None
             self.shapes[key_of] = self.shapes.get(key_of, 0) + 1
             summary = self.run_rounds(closure, variables, enter, frame, key)
-            if not nested:
+            if not nested and not summary.changed:
                 self.summaries[key] = summary
         else:
             self.reads |= summary.reads
         tokens = dict(zip(summary.tokens, enter.tokens.values(), strict=False))
         places = dict(zip(summary.places, enter.heap, strict=False))
-        back = Return(tokens=tokens, places=places, caller=frame, at=at, name=function.name, allocate=self.next_place)
+        back = Return(summary, tokens=tokens, places=places, caller=frame, at=at, allocate=self.next_place)
+        back.name = function.name
         self.bring_back(summary, back, frame)
+        if summary.changed:
+            self.bring_back_captured(closure, summary, back, frame)
         self.last_return = back
         return summary
 
@@ -109,6 +115,7 @@ class Functions(Guards):
 
     def summary(self, closure: Closure, variables: dict[str, Value], enter: Abstraction, frame: Frame) -> Summary:
         """Run a body and say what it gave."""
+        youngest = self.fresh
         inner = self.activation(closure, variables, State({}, Heap(enter.heap)), frame.depth + 1)
         parameters = dict(variables)
         self.run_body(inner)
@@ -129,6 +136,9 @@ class Functions(Guards):
             common_verdicts(inner.refusals),
             checked,
             frozenset(self.reads),
+            youngest,
+            (inner.number, next(NUMBERS)),
+            tuple(captured(state, youngest, enter, (frame, *around(inner)))),
         )
 
     def activation(self, closure: Closure, variables: dict[str, Value], state: State, depth: int) -> Frame:
@@ -160,6 +170,7 @@ class Functions(Guards):
         if state is None and not inner.yields:
             return None, State({})
         state = state or State({})
+        inner.state, inner.ended = state, True
         if inner.yields:
             element = join_all(inner.yields)
             if inner.function is not None and inner.function.kind == "contextmanager":
@@ -181,6 +192,14 @@ class Functions(Guards):
             for taint in back.taint(hit.taint, ""):
                 if taint.dangerous(hit.kind):
                     self.hit(hit._replace(taint=taint), frame)
+
+    def bring_back_captured(self, closure: Closure, summary: Summary, back: Return, frame: Frame) -> None:
+        """Change objects that are not passed but of an enclosing body, where that still runs and where it has ended."""
+        for key in summary.changed:
+            cell = frame.now.heap[key] = back.cell(summary.state.heap[key], summary.state)
+            for outer in around(closure.frame):
+                if outer.ended and outer.now.heap.owns(key):
+                    outer.now.heap[key] = join_cells(outer.now.heap[key], cell)
 
     def call_closure(self, closure: Closure, arguments: Arguments, frame: Frame, at: ir.At) -> Value:
         """Call a function of the program through its summary."""
@@ -296,6 +315,22 @@ class Functions(Guards):
         if summary is None:
             return {}
         return summary.verdicts if outcome else summary.refusals
+
+
+def around(frame: Frame | None) -> Iterator[Frame]:
+    """Yield a frame and those that it is inside of."""
+    while frame is not None:
+        yield frame
+        frame = frame.outer
+
+
+def captured(state: State, youngest: int, enter: Abstraction, sources: tuple[Frame, ...]) -> Iterator[Place]:
+    """Yield the objects of enclosing bodies that a function changed: older than its run, and not passed to it."""
+    for key, cell in state.heap.items():
+        if key.number <= youngest and key.base is None and key not in enter.heap:
+            before = next((f.now.heap[key] for f in sources if f.now.heap.owns(key)), None)
+            if cell is not before:
+                yield key
 
 
 def common_verdicts(found: list[dict[str, frozenset[str]]]) -> dict[str, frozenset[str]]:

@@ -166,6 +166,8 @@ class Machine(Functions, Expressions, Statements):
                 call = ir.Call(target.at, target, (), ())
                 arguments = Arguments((index, value), (), None, None)
                 self.apply_outside(f"{kind}.__setitem__", owner, arguments, frame, call)
+            elif isinstance(kind, Class):
+                self.special(owner, "__setitem__", (index, value), frame, target.at)
 
     def unpack(self, target: ir.Sequence, value: Value, frame: Frame) -> None:
         """Store each part: `a, *b = value`."""
@@ -234,15 +236,24 @@ class Machine(Functions, Expressions, Statements):
         return bool(dot) and top not in self.library.tops and top not in NATIVE
 
     def decorated_now(self, decorator: ir.Expr, value: Value, frame: Frame) -> Value:
-        """Call a decorator with a function."""
+        """Call a decorator with a function; where its result is not known, the function may be what it was."""
         callee = self.evaluate(decorator, frame)
         if not callee.references:
             return value
         call = ir.Call(decorator.at, decorator, (), ())
         result = self.call(callee, Arguments((value,), (), None, None), frame, call)
         if all(isinstance(reference, Closure | Deferred) for reference in callee.references):
-            return join(value, result) if frame.state is not None else value
+            return self.replaced(decorator, value, result, frame) if frame.state is not None else value
         return result if any(isinstance(r, Closure | Class) for r in result.references) else value
+
+    def replaced(self, decorator: ir.Expr, value: Value, result: Value, frame: Frame) -> Value:
+        """Put what a decorator gave in the place of the function, if that is another function."""
+        functions = [reference for reference in value.references if isinstance(reference, Closure)]
+        same = any(isinstance(r, Closure) and r.function is f.function for r in result.references for f in functions)
+        if len(functions) != 1 or same or not any(isinstance(r, Closure | Class) for r in result.references):
+            return join(value, result)
+        later = Deferred(decorator, value, functions[0], frame, made=result)
+        return join(value, Value(references=frozenset({later}), types=result.types, objects=result.objects))
 
     def deferred(self, decorator: ir.Expr, makers: frozenset[Reference], value: Value, frame: Frame) -> Value:
         """Put off a decorator that was seen to change nothing else; an object made of a function is no sink."""
@@ -256,6 +267,8 @@ class Machine(Functions, Expressions, Statements):
 
     def forced(self, reference: Deferred) -> Value:
         """Give what a decorator makes of a function, worked out once."""
+        if reference.made is not None:
+            return reference.made if reference.receiver is None else bound(reference.made, reference.receiver)
         key = (
             reference.closure.function.module.path,
             reference.closure.function.definition.node,
@@ -358,6 +371,8 @@ class Machine(Functions, Expressions, Statements):
             if not any(self.library.member(base, name) for base in bases):  # else the library says what it is
                 self.set_field(value, name, item, frame)
         for base in bases:
+            if self.told is not None:
+                self.told(frame, f"{base}.__init__")
             if self.library.member(base, "__init__") is not None:
                 self.apply_outside(f"{base}.__init__", value, arguments, frame, node)
         return value

@@ -90,6 +90,9 @@ class Builtins(Calls):
                 return self.paired_up(name, arguments, frame)
             case "map" | "filter":
                 return self.mapped(name, arguments, frame, node)
+            case "next" if first is not None and first.types:
+                given = self.special(first, "__next__", (), frame, node.at)
+                return self.chosen(arguments, frame) if given is None else given
             case "next" | "max" | "min":
                 return self.chosen(arguments, frame)
             case "range":

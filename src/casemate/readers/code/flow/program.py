@@ -21,6 +21,23 @@ if TYPE_CHECKING:
     from casemate.readers.code.flow.values import Value
 
 
+OPERATORS = {  # and the methods of classes that they call, without underscores
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "@": "matmul",
+    "/": "truediv",
+    "//": "floordiv",
+    "%": "mod",
+    "**": "pow",
+    "<<": "lshift",
+    ">>": "rshift",
+    "&": "and",
+    "|": "or",
+    "^": "xor",
+}
+
+
 class Module:
     """One file of the program; parsed and lowered when first needed."""
 

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, Base
-from casemate.readers.code.flow.program import Class
+from casemate.readers.code.flow.program import OPERATORS, Class
 from casemate.readers.code.flow.state import Condition, Frame, State, join_states
 from casemate.readers.code.flow.values import UNKNOWN_VALUE, Member, Outside, Package, Value, outside, typed
 
@@ -16,6 +16,7 @@ NO_ARGUMENTS = Arguments((), (), None, None)
 CONDITIONS = (ir.Call, ir.Compare, ir.Boolean, ir.Not)
 VERDICTS = frozenset({"bool", "NoneType", "re.Match"})  # types of values that say whether something holds
 LEAVING = (ir.Raise, ir.Return)
+IN_PLACE = {sign: f"__i{name}__" for sign, name in OPERATORS.items()}
 
 
 class Statements(Base):
@@ -59,7 +60,7 @@ class Statements(Base):
                 self.manage(node, frame)
             case ir.Raise():
                 if node.value is not None:
-                    self.evaluate(node.value, frame)
+                    self.throw(node.value, frame)
                 frame.state = None
             case ir.Augmented():
                 self.augment(node, frame)
@@ -80,6 +81,13 @@ class Statements(Base):
                 frame.outer_names.update(dict.fromkeys(node.names, node.is_global))
             case _:
                 assert_never(node)
+
+    def throw(self, node: ir.Expr, frame: Frame) -> None:
+        """`raise Error` makes an object of the class."""
+        value = self.evaluate(node, frame)
+        classes = frozenset(reference for reference in value.references if isinstance(reference, Class))
+        if classes and frame.state is not None:
+            self.call(Value(references=classes), NO_ARGUMENTS, frame, ir.Call(node.at, node, (), ()))
 
     def remember(self, node: ir.Assign, frame: Frame) -> None:
         """`ok = check(x)`: whether `ok` is true says something of `x`, as long as both stay what they are."""
@@ -127,7 +135,7 @@ class Statements(Base):
         items = self.evaluate(node.items, frame)
 
         def body() -> None:
-            self.assign(node.target, self.element(items, frame), frame)
+            self.assign(node.target, self.element(items, frame, node.items.at), frame)
             self.execute(node.body, frame)
 
         self.rounds(frame, body)
@@ -247,14 +255,31 @@ class Statements(Base):
 
     def manage(self, node: ir.With, frame: Frame) -> None:
         """`with`: `__enter__` of a library type by its model, else the object itself."""
+        managers: list[tuple[Value, ir.At]] = []
         for item, target in node.items:
             value = self.evaluate(item, frame)
+            if any(isinstance(kind, Class) for kind in value.types):
+                managers.append((value, item.at))
             entered = self.entered(value, frame, item)
             if target is not None:
                 self.assign(target, entered, frame)
+        before = frame.now.copy() if managers else None
         self.execute(node.body, frame)
+        if before is not None:
+            self.exit(managers, before, frame)
         if frame.state is None and any(self.swallows(item) for item, _ in node.items):
             frame.state = State({})
+
+    def exit(self, managers: list[tuple[Value, ir.At]], before: State, frame: Frame) -> None:
+        """`__exit__` runs wherever the body was left; what it makes of an exception is not followed."""
+        left = frame.state
+        if left is None:
+            frame.state = before
+        for value, at in reversed(managers):
+            for name in ("__exit__", "__aexit__"):
+                self.special(value, name, (UNKNOWN_VALUE,) * 3, frame, at)
+        if left is None or frame.state is None:
+            frame.state = left
 
     def swallows(self, item: ir.Expr) -> bool:
         """Tell whether `with` goes on after an exception: contextlib.suppress."""
@@ -270,11 +295,9 @@ class Statements(Base):
             model = self.library.member(owner, "__enter__")
             if model is not None and model.returns and model.returns != "self":
                 return typed(model.returns).but(taints=value.taints)
-        for kind in sorted(value.types, key=str):
-            method = kind.member("__enter__") if isinstance(kind, Class) else None
-            if method is not None:
-                call = ir.Call(item.at, item, (), ())
-                result = self.call_method(value, "__enter__", NO_ARGUMENTS, frame, call)
+        for name in ("__enter__", "__aenter__"):
+            result = self.special(value, name, (), frame, item.at)
+            if result is not None:
                 return result if not result.same(UNKNOWN_VALUE) else value
         return value
 
@@ -285,7 +308,9 @@ class Statements(Base):
             call = ir.Call(node.at, ir.Attr(node.at, node.target, "extend"), (node.value,), ())
             self.call_method(current, "extend", NO_ARGUMENTS._replace(positional=(value,)), frame, call)
             return
-        result = self.operate(node.operator, current, value, frame, node.target)
+        result = self.special(current, IN_PLACE.get(node.operator, ""), (value,), frame, node.at)
+        if result is None:
+            result = self.operate(node.operator, current, value, frame, node.target)
         self.assign(node.target, result, frame)
 
     def operate(self, sign: str, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:

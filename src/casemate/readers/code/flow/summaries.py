@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from casemate.readers.code.flow.links import RESOLVING
 from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State
 from casemate.readers.code.flow.values import (
     Closure,
+    Deferred,
     Method,
     Place,
     Reference,
@@ -43,6 +44,9 @@ class Summary:
     refusals: dict[str, frozenset[str]]  # likewise where it is false
     checked: dict[str, frozenset[str]]  # parameter → harmless for these kinds wherever it returns
     reads: frozenset[tuple[Class, str]]  # fields of classes that it looks at, and those it calls
+    youngest: int  # the number of the last object that was there before
+    frames: tuple[int, int]  # the numbers of the first and the last frame that were made meanwhile
+    changed: tuple[Place, ...]  # objects of enclosing bodies that it changed
 
 
 class Abstraction:
@@ -122,7 +126,7 @@ class Abstraction:
 
     def enter_references(self, value: Value, depth: int) -> tuple[frozenset[Reference], object]:
         """Methods and bound functions hold a value themselves."""
-        if not any(isinstance(r, Closure | Method | Super) for r in value.references):
+        if not any(isinstance(r, Closure | Method | Super | Deferred) for r in value.references):
             return value.references, value.references
         found: set[Reference] = set()
         shapes: list[object] = []
@@ -131,18 +135,27 @@ class Abstraction:
                 case Closure() if reference.receiver is not None:
                     receiver, shape = self.enter(reference.receiver, depth + 1)
                     found.add(Closure(reference.function, reference.frame, receiver))
-                    shapes.append((id(reference.function), id(reference.frame), shape))
+                    shapes.append((id(reference.function), number(reference.frame), shape))
                 case Closure():
                     found.add(reference)
-                    shapes.append((id(reference.function), id(reference.frame)))
+                    shapes.append((id(reference.function), number(reference.frame)))
+                case Deferred() if reference.receiver is not None:
+                    receiver, shape = self.enter(reference.receiver, depth + 1)
+                    found.add(replace(reference, receiver=receiver))
+                    shapes.append((id(reference.decorator), id(reference.closure.function), shape))
                 case Method():
                     receiver, shape = self.enter(reference.receiver, depth + 1)
                     found.add(Method(reference.owner, reference.name, receiver))
                     shapes.append((reference.owner, reference.name, shape))
                 case _:
                     found.add(reference)
-                    shapes.append(id(reference))
+                    shapes.append(reference)
         return frozenset(found), frozenset(shapes)
+
+
+def number(frame: Frame | None) -> int:
+    """Give the number of a frame, 0 where there is none: what is at one place of memory may be another one later."""
+    return 0 if frame is None else frame.number
 
 
 class Return:
@@ -150,16 +163,17 @@ class Return:
 
     def __init__(
         self,
+        summary: Summary,
         *,
         tokens: dict[Token, tuple[Taint, ...]],
         places: dict[Place, Place],
         caller: Frame,
         at: At,
-        name: str,
         allocate: Callable[[], Place],
     ) -> None:
         """`places` leads from the callee's argument objects to those of the caller."""
-        self.tokens, self.places, self.caller, self.at, self.name = tokens, places, caller, at, name
+        self.tokens, self.places, self.caller, self.at, self.name = tokens, places, caller, at, ""
+        self.youngest, self.frames = summary.youngest, summary.frames
         self.allocate = allocate
         self._frames: dict[int, Frame] = {}
 
@@ -203,21 +217,26 @@ class Return:
             case Closure():
                 receiver = self.value(reference.receiver, state) if reference.receiver is not None else None
                 return Closure(reference.function, self.frame(reference.frame), receiver)
+            case Deferred() if reference.made is not None and self.tokens:
+                return replace(reference, made=self.value(reference.made, state))
             case _:
                 return reference
 
     def frame(self, frame: Frame | None) -> Frame | None:
-        """Give the frame of a nested function that leaves its definer."""
-        if frame is None or frame.function is None or frame.state is None or not self.tokens:
+        """Give the frame of a nested function that leaves its definer, of those that were made in the callee."""
+        if frame is None or frame.state is None or not self.frames[0] <= frame.number <= self.frames[1]:
             return frame
-        if id(frame) not in self._frames:
-            copy = Frame(frame.module, frame.function, frame.outer, frame.depth)
-            self._frames[id(frame)] = copy
-            copy.owner, copy.receiver = frame.owner, frame.receiver
-            state = frame.state
-            variables = {name: self.value(value, state) for name, value in state.variables.items()}
-            copy.state = State(variables, Heap(self.caller.now.heap))
-        return self._frames[id(frame)]
+        outer = self.frame(frame.outer)
+        if frame.number in self._frames:
+            return self._frames[frame.number]
+        if outer is frame.outer and not self.tokens and not frame.state.heap:
+            return frame
+        copy = self._frames[frame.number] = Frame(frame.module, frame.function, outer, frame.depth)
+        copy.owner, copy.receiver, copy.ended = frame.owner, frame.receiver, True
+        state = frame.state
+        variables = {name: self.value(value, state) for name, value in state.variables.items()}
+        copy.state = State(variables, Heap(self.caller.now.heap))
+        return copy
 
     def place(self, key: Place, state: State) -> Place:
         """Give the caller's place of an object; one that the callee made comes along."""
@@ -226,7 +245,10 @@ class Return:
         heap = self.caller.now.heap
         if key in heap:
             return key  # an object of a module, which both hold
-        self._allocate(key)
+        if key.number <= self.youngest:
+            self.places[key] = key  # an object of an enclosing body
+        else:
+            self._allocate(key)
         heap[self.places[key]] = state.heap[key]  # for one that holds itself
         heap[self.places[key]] = self.cell(state.heap[key], state)
         return self.places[key]

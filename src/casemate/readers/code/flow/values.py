@@ -141,13 +141,26 @@ class Decorating:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deferred:
-    """What a decorator of the program makes of a function: worked out when it is called, which most are never."""
+    """What a decorator of the program makes of a function; not `made` before it is called, which most are never.
+
+    It stands beside the function, at which frameworks look, and is called in its place.
+    """
 
     decorator: Expr
     function: Value
     closure: Closure
     frame: Frame
     receiver: Value | None = None
+    made: Value | None = None
+
+    def replaces(self, reference: Reference) -> bool:
+        """Tell whether this is made of what a reference refers to, whatever that is bound to."""
+        known = self.function.references
+        if isinstance(reference, Closure):
+            return any(isinstance(one, Closure) and one.function is reference.function for one in known)
+        return isinstance(reference, Deferred) and any(
+            isinstance(one, Deferred) and one.decorator is reference.decorator for one in known
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -372,7 +385,8 @@ def rank(reference: Reference) -> tuple[int, str, int, int]:  # noqa: PLR0911 --
         case Super():
             return (6, reference.owner.module.path, reference.owner.at[0], 0)
         case Deferred():
-            return (8, reference.closure.function.module.path, reference.closure.function.definition.node, 0)
+            place = f"{reference.closure.function.module.path} {reference.decorator.at[0]}"
+            return (8, place, reference.closure.function.definition.node, reference.frame.number)
         case _:  # a class of the program
             return (7, reference.module.path, reference.at[0], 0)
 
