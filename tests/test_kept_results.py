@@ -1,5 +1,6 @@
 """What is kept never changes what is said: however files change, a run with a store says what a run without says."""
 
+import os
 import random
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from casemate.audit import audit
+from casemate.model.finding import Skipped, Why
 from casemate.model.report import Report
+from casemate.part import Part, digest
 from casemate.readers.code import units
 from casemate.services.store import Store
 
@@ -110,3 +113,97 @@ def test_a_store_that_lies_is_not_believed(tmp_path: Path, harm: Callable[[Path]
     fresh = said(folder, store)
     harm(place)
     assert said(folder, store) == fresh
+
+
+class Between:
+    """A store in which something happens when the engine first asks it: after the files were measured."""
+
+    def __init__(self, store: Store, act: Callable[[], None]) -> None:
+        self.store, self.acts = store, [act]
+
+    def get(self, name: str) -> bytes | None:
+        while self.acts:
+            self.acts.pop()()
+        return self.store.get(name)
+
+
+def test_a_file_that_changes_while_it_runs_is_not_kept_under_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, file = tmp_path / "store", tmp_path / "file.py"
+    place.mkdir()
+    store = Store(str(place), b"k" * 32)
+    file.write_text(CONTENTS[5], encoding="utf-8")
+    assert said(tmp_path, None).findings
+    between = Between(store, lambda: void(file.write_text("", encoding="utf-8")))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "get", between.get)
+        patch.setattr(between, "store", Store(str(place), b"k" * 32))
+        said(tmp_path, store)
+    file.write_text(CONTENTS[5], encoding="utf-8")
+    assert said(tmp_path, store) == said(tmp_path, None)
+
+
+def void(_: object) -> None:
+    """Forget what a function gives."""
+
+
+MODEL = '[library]\nimport = ["mine"]\n\n["mine.{}"]\nparameters = ["text"]\nsinks = [{{kind = "code", argument = "text"}}]\n'
+
+
+def test_models_that_change_are_read_again(tmp_path: Path) -> None:
+    model, place = tmp_path / "mine.toml", tmp_path / "store"
+    place.mkdir()
+    store = Store(str(place), b"k" * 32)
+    (tmp_path / "file.py").write_text("import sys\nimport mine\n\nmine.run(sys.argv[1])\n", encoding="utf-8")
+    found: list[int] = []
+    for name in ("other", "run", "other"):
+        model.write_text(MODEL.format(name), encoding="utf-8")
+        found.append(len(audit([tmp_path], models=[model], store=store).findings))
+    assert found == [0, 1, 0]
+
+
+def test_nothing_is_kept_of_models_that_can_be_read_only_once(tmp_path: Path) -> None:
+    place, folder = tmp_path / "store", tmp_path / "program"
+    place.mkdir()
+    folder.mkdir()
+    store = Store(str(place), b"k" * 32)
+    (folder / "file.py").write_text("import sys\nimport mine\n\nmine.run(sys.argv[1])\n", encoding="utf-8")
+    found: list[int] = []
+    for name in ("other", "run"):
+        reading, writing = os.pipe()
+        os.write(writing, MODEL.format(name).encode())
+        os.close(writing)
+        pipe = Path(f"/proc/self/fd/{reading}")  # as `--models <(…)` gives it
+        found.append(len(audit([folder], models=[pipe], store=store).findings))
+        os.close(reading)
+    assert found == [0, 1]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyError("ours")], ids=["memory", "ours"])
+def test_what_failed_by_chance_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    place = tmp_path / "store"
+    place.mkdir()
+    store = Store(str(place), b"k" * 32)
+    (tmp_path / "file.py").write_text(CONTENTS[5], encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(Part, "run", fails)
+        assert [skip.why for skip in said(tmp_path, store).skipped] == [Why.INTERNAL]
+    assert said(tmp_path, store).findings
+
+
+def test_a_file_whose_text_is_a_reason_is_not_that_reason() -> None:
+    reason = Skipped("file.py", 0, Why.UNREADABLE, "Permission denied")
+    assert digest(reason) != digest(f"{reason.why} {reason.detail}".encode())
+
+
+def test_no_part_is_larger_than_a_part_may_be_unless_it_is_one_file() -> None:
+    sizes = {f"flat/file{number:03}.py": 30 for number in range(100)} | {"flat/deep/large.py": 500}
+    parts = units.split(sizes, 100)
+    assert sorted(path for part in parts for path in part) == sorted(sizes)
+    assert all(len(part) == 1 or sum(sizes[path] for path in part) <= 100 for part in parts)

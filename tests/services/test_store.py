@@ -1,5 +1,6 @@
 """What is kept between runs: given back as it was, or not at all."""
 
+import errno
 import os
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -115,6 +116,40 @@ def test_the_oldest_go_where_there_are_too_many(store: Store, tmp_path: Path, mo
     assert sorted(path.name[0] for path in tmp_path.iterdir()) == ["3", "4", "5"]
 
 
+def test_an_interrupt_while_it_is_put_in_place_is_not_lost(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.rename
+
+    def interrupted(old: str, new: str) -> None:
+        real(old, new)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.put(ONE, b"content")
+    assert [path.name for path in tmp_path.iterdir()] == [ONE]
+
+
+def test_what_is_too_large_to_be_read_is_not_written(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LARGEST", 100)
+    store.put(ONE, b"." * 69)
+    assert list(tmp_path.iterdir()) == []
+    store.put(ONE, b"." * 68)
+    assert store.get(ONE) == b"." * 68
+
+
+def test_a_store_that_is_read_only_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "of the system")
+
+    store.put(ONE, b"content")
+    monkeypatch.setattr(os, "utime", refuse)
+    assert store.get(ONE) == b"content"
+
+
 class TestTheUsualPlace:
     def homes(self, tmp_path: Path) -> dict[str, str]:
         return {"HOME": str(tmp_path)}
@@ -149,3 +184,22 @@ class TestTheUsualPlace:
         assert second is not None
         assert first.key != second.key
         assert key.stat().st_mode & 0o077 == 0
+
+    def test_is_not_made_in_a_home_that_does_not_exist(self, tmp_path: Path) -> None:
+        assert usual({"HOME": str(tmp_path / "nonexistent")}) is None
+        assert list(tmp_path.iterdir()) == []
+
+    def test_is_not_made_by_root_in_the_home_of_another(self, tmp_path: Path) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("only root may write everywhere")
+        os.chown(tmp_path, 65534, 65534)
+        assert usual(self.homes(tmp_path)) is None
+        assert list(tmp_path.iterdir()) == []
+
+    def test_leaves_nothing_half_written_on_a_full_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "of the system")
+
+        monkeypatch.setattr(os, "rename", full)
+        assert usual(self.homes(tmp_path)) is None
+        assert list((tmp_path / ".local/state/casemate").iterdir()) == []

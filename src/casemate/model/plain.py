@@ -96,7 +96,7 @@ def table(plain: Plain) -> Mapping[str, Plain]:
 def one(plain: Plain, kind: type[T]) -> T:
     """Give a value that must be of a type."""
     if not isinstance(plain, kind):
-        raise ValueError(f"not {kind.__name__}")
+        raise ValueError(f"not {kind.__name__}")  # noqa: TRY004 -- likewise
     return plain
 
 

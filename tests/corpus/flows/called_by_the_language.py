@@ -51,14 +51,11 @@ class Constant:
 
 
 class Indexed:
-    def __init__(self):
-        self.held = {}
-
     def __setitem__(self, key, value):
-        self.held[key] = value
+        self.last = value
 
     def __getitem__(self, key):
-        return self.held[key]
+        return self.last
 
 
 class Passing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -68,7 +67,7 @@ class Analysis:
         there = [
             convention
             for convention in self.library.conventions
-            if (imports(module.source.data, convention.tops) if convention.tops else stands(module, convention))
+            if (imports(module, convention.tops) if convention.tops else stands(module, convention))
             and not (convention.words and self.machine.faces_a_framework(module))
         ]
         if any(not convention.tops for convention in there):
@@ -185,13 +184,12 @@ class Analysis:
         if entry.result:
             for value, state, at in frame.results:
                 frame.state = state
-                if value.types == {"tuple"} and value.objects:
-                    value = self.machine.item(value, constant(0), frame)
-                objects = any(isinstance(kind, Class) or kind not in {"str", "bytes"} for kind in value.types)
-                if not objects and not value.objects:
-                    self.machine.arrive(
-                        entry.result, f"the result of {closure.function.name}", "return", value, frame, at
-                    )
+                paired = value.types == {"tuple"} and bool(value.objects)  # `return text, 404`
+                page = self.machine.item(value, constant(0), frame) if paired else value
+                objects = any(isinstance(kind, Class) or kind not in {"str", "bytes"} for kind in page.types)
+                if not objects and not page.objects:
+                    name = f"the result of {closure.function.name}"
+                    self.machine.arrive(entry.result, name, "return", page, frame, at)
 
     def given(self, point: EntryPoint) -> dict[str, Value]:
         """Give the parameters of an entry: chosen by somebody else, unless they are objects or numbers."""
@@ -350,10 +348,9 @@ def stands(module: Module, convention: Convention) -> bool:
     return called and all(name.encode() in data for name in convention.parameters)
 
 
-def imports(data: bytes, tops: tuple[str, ...]) -> bool:
+def imports(module: Module, tops: tuple[str, ...]) -> bool:
     """Tell whether a file imports one of these modules."""
-    names = b"|".join(re.escape(top.encode()) for top in tops)
-    return re.search(rb"^[ \t]*(?:from|import)[ \t][^\n]*\b(?:%b)\b" % names, data, re.MULTILINE) is not None
+    return any(top.encode() in module.import_words for top in tops)
 
 
 def fault(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """Expressions of the tree become expressions of the small language. What is nested too deeply is opaque."""
 
 from collections.abc import Callable, Sequence
+from itertools import islice, takewhile
 
 from tree_sitter import Node
 
@@ -210,16 +211,23 @@ class Expressions:
             spine.append(left)
             left = left.child_by_field_name("left")
         value = self.expression(left)
-        for count, part in enumerate(reversed(spine), 1):
-            operator = text_of(part.child_by_field_name("operator"))
-            right = self.expression(part.child_by_field_name("right"))
-            if operator == "+" and count > 2 and isinstance(value, ir.Text) and not value.template:
-                value = ir.Text(part.byte_range, (*value.parts, right), template=False)
-            elif count > DEEPEST:
-                value = ir.Opaque(part.byte_range, (value, right)) if count == DEEPEST + 1 else joined(value, right)
+        place, spine = 0, spine[::-1]
+        while place < len(spine):
+            part, operator = spine[place], operator_of(spine[place])
+            if operator == "+" and place > 1 and isinstance(value, ir.Text) and not value.template:
+                run = list(takewhile(lambda part: operator_of(part) == "+", islice(spine, place, None)))
+                value = ir.Text(run[-1].byte_range, (*value.parts, *map(self.right, run)), template=False)
+                place += len(run)
+            elif place >= DEEPEST:
+                return ir.Opaque(part.byte_range, (value, *map(self.right, spine[place:])))
             else:
-                value = ir.Binary(part.byte_range, operator, value, right)
+                value = ir.Binary(part.byte_range, operator, value, self.right(part))
+                place += 1
         return value
+
+    def right(self, node: Node) -> ir.Expr:
+        """Lower what stands to the right of an operator."""
+        return self.expression(node.child_by_field_name("right"))
 
     def unary(self, node: Node) -> ir.Expr:
         """`-value`."""
@@ -364,10 +372,9 @@ class Expressions:
         )
 
 
-def joined(value: ir.Expr, right: ir.Expr) -> ir.Expr:
-    """Add a part to an opaque."""
-    assert isinstance(value, ir.Opaque)  # noqa: S101 -- the caller made it one
-    return value._replace(parts=(*value.parts, right))
+def operator_of(node: Node) -> str:
+    """Give the operator of `a + b`."""
+    return text_of(node.child_by_field_name("operator"))
 
 
 def dotted_expression(at: ir.At, text: str) -> ir.Expr:

@@ -33,7 +33,7 @@ def divided(paths: Sequence[str], depth: int, sizes: Mapping[str, int], largest:
     if sum(sizes[path] for path in here) <= largest:
         yield from [here] if here else []
     else:
-        yield from ([path] for path in here)
+        yield from ([path] for path in sorted(here))
     for name in sorted(folders):
         yield from divided(folders[name], depth + 1, sizes, largest)
 

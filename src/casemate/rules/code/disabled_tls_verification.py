@@ -62,9 +62,13 @@ def off_in_assignment(given: Assignment) -> bool:
     return given.value.name in {"ssl.CERT_NONE", "ssl._create_unverified_context"}
 
 
-def only_the_name(given: Assignment) -> bool:
-    """Tell whether certificates are still verified, and only the name in them is not looked at."""
-    return given.target == "check_hostname"
+def severity(code: Code, given: Assignment) -> Severity:
+    """Say how bad it is: where only the name is not looked at, and less where the only authority is one's own."""
+    if given.target != "check_hostname":
+        return Severity.HIGH
+    own = any(call.function == given.function for call in code.calls("ssl.SSLContext.load_verify_locations"))
+    bare = any(call.function == given.function for call in code.calls("ssl.SSLContext"))
+    return Severity.INFO if own and bare else Severity.MEDIUM
 
 
 @rule(
@@ -80,13 +84,11 @@ def only_the_name(given: Assignment) -> bool:
 )
 def disabled_tls_verification(code: Code) -> Iterator[Hit]:
     """Flag calls and attributes that switch the verification of certificates off."""
-    found = {call.location: False for call in code.calls(*CLIENTS) if off_in_call(call)}
+    found = {call.location: Severity.HIGH for call in code.calls(*CLIENTS) if off_in_call(call)}
     if any(code.imports("ssl", "requests", "httpx", "urllib3", "aiohttp")):
         given_off = [given for given in code.assignments() if off_in_assignment(given)]
-        found |= {given.location: only_the_name(given) for given in given_off}
-    test = Severity.LOW if in_tests(code.path) else None
-    for place, name_only in sorted(found.items()):
-        if name_only:
-            yield Hit(place, "a certificate for any other name is believed too", severity=test or Severity.MEDIUM)
-        else:
-            yield Hit(place, "any certificate is believed from here on", severity=test)
+        found |= {given.location: severity(code, given) for given in given_off}
+    most = Severity.LOW if in_tests(code.path) else Severity.HIGH
+    for place, bad in sorted(found.items()):
+        what = "any certificate is" if bad is Severity.HIGH else "a certificate for any other name is"
+        yield Hit(place, f"{what} believed from here on", severity=min(bad, most))

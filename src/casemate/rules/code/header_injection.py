@@ -10,6 +10,7 @@ and Django refuse them by themselves; `http.server` writes what it is given. For
 which refuses them, in the place of `MIMEText` and `MIMEMultipart`.
 
 ## Known misses
+Ways through functions that are not modelled, where a server or framework checks headers itself.
 Answers that are put together as text and written to a socket. Names of headers in a dictionary that is passed whole.
 """
 
@@ -80,5 +81,5 @@ def header_injection(code: Code) -> Iterator[Hit]:
             yield judge.hit(found, message, Severity.LOW)
         elif found.sink.endswith(COOKIES):
             yield judge.hit(found, "{source} chooses which cookie {sink} sets", Severity.LOW)
-        else:
+        elif found.sure or served(found):  # other servers refuse line breaks: a guess is no finding
             yield judge.hit(found, "{source} becomes part of a header that {sink} writes", Severity.MEDIUM)

@@ -10,9 +10,9 @@ Pass the key and the one algorithm you sign with: `jwt.decode(token, key, algori
 token, read `jwt.get_unverified_header(token)["kid"]`, and believe nothing else before the check.
 
 ## Known misses
-A client that reads the token which the issuer itself has handed over need not check it: `answer["access_token"]` and
-the like are notes of severity info in files that import no web framework. Options that come from a variable that is
-filled elsewhere. Tokens that are taken apart by hand.
+A client that reads, without a key, a token that its issuer has handed over need not check it. In files that import no
+web framework such reading is of severity medium, and a note of severity info for `answer["access_token"]` and where a
+client of HTTP is imported. Options that come from a variable that is filled elsewhere. Tokens taken apart by hand.
 """
 
 import re
@@ -34,7 +34,8 @@ SERVERS = (
     "flask", "quart", "django", "rest_framework", "fastapi", "starlette", "tornado", "sanic", "bottle", "falcon",
     "pyramid", "werkzeug", "http.server", "aiohttp.web",
 )  # fmt: skip
-ISSUED = re.compile(r"""\[\s*["']?(?:\w+_)?(?:access|id)_?token["']?\s*\]""", re.IGNORECASE)
+CLIENTS = ("aiohttp", "requests", "httpx", "urllib3", "requests_oauthlib", "authlib", "botocore")
+ISSUED = re.compile(r"""\[\s*["']?(?:\w+_)?(?:access|id)_?token["']?\s*\]""", re.IGNORECASE)  # RFC 6749, 5.1
 PARTS = frozenset({"verify_signature", "verify"})
 
 EXAMPLE = """
@@ -82,10 +83,17 @@ def checked_too(call: Call, calls: Sequence[Call]) -> bool:
     )
 
 
+def only_read(code: Code, call: Call) -> bool:
+    """Tell whether a token is read without any key in a file that serves nobody: it may come from its issuer."""
+    key = call.argument("key", 1)
+    keyless = key is None or key.constant in {"", None}
+    return call.name in DECODES and off(call.argument("options", 3)) and keyless and not any(code.imports(*SERVERS))
+
+
 def handed_over(code: Code, call: Call) -> bool:
-    """Tell whether a client reads a field of the answer in which an issuer gave it the token (RFC 6749, 5.1)."""
+    """Tell whether a token is a field of an issuer's answer, or is read where a program is a client."""
     token = call.positional[0] if call.positional else None
-    return token is not None and ISSUED.search(token.text) is not None and not any(code.imports(*SERVERS))
+    return any(code.imports(*CLIENTS)) or (token is not None and ISSUED.search(token.text) is not None)
 
 
 @rule(
@@ -111,6 +119,8 @@ def unverified_token(code: Code) -> Iterator[Hit]:
     for call in calls:
         if said := problem(call):
             severity = Severity.LOW if checked_too(call, calls) else test
-            if call.name in DECODES and handed_over(code, call):
-                said, severity = "the signature is not checked: right only if the issuer itself sent it", Severity.INFO
+            if only_read(code, call):
+                said = "the signature is not checked: right only if the issuer itself sent this token"
+                most = Severity.INFO if handed_over(code, call) else Severity.MEDIUM
+                severity = most if severity is None else min(severity, most)
             yield Hit(call.location, said, severity=severity)

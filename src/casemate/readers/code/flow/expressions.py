@@ -292,10 +292,9 @@ class Expressions(Base):
         folded = fold(sign, left, right)
         if folded is not None:
             return folded
-        if any(isinstance(kind, Class) for kind in (*left.types, *right.types)):
-            made = self.overloaded(sign, left, right, frame, node.at)
-            if made is not None:
-                return made
+        made = self.overloaded(sign, left, right, frame, node.at)
+        if made is not None:
+            return made
         if sign == "+":
             first, second = self.exact_list(left, frame), self.exact_list(right, frame)
             if first is not None and second is not None:
@@ -318,6 +317,8 @@ class Expressions(Base):
 
     def overloaded(self, sign: str, left: Value, right: Value, frame: Frame, at: ir.At) -> Value | None:
         """Apply an operator that a class of the program defines; None where neither side does."""
+        if not any(isinstance(kind, Class) for kind in (*left.types, *right.types)):
+            return None
         name = OPERATORS.get(sign, "")
         made = self.special(left, f"__{name}__", (right,), frame, at)
         return self.special(right, f"__r{name}__", (left,), frame, at) if made is None else made

@@ -138,7 +138,7 @@ class Functions(Guards):
             frozenset(self.reads),
             youngest,
             (inner.number, next(NUMBERS)),
-            tuple(captured(state, youngest, enter, (frame, *around(inner)))),
+            tuple(captured(state, youngest, enter, (frame, *around(inner.outer)))),
         )
 
     def activation(self, closure: Closure, variables: dict[str, Value], state: State, depth: int) -> Frame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from casemate.libraries import Library
@@ -52,8 +51,7 @@ class Machine(Functions, Expressions, Statements):
         self.harmless: set[tuple[str, int]] = set()  # decorators of the program that were seen to change nothing else
         self.made_of: dict[object, Value] = {}
         self.facing: dict[str, bool] = {}
-        tops = "|".join(sorted(map(re.escape, library.frameworks)))
-        self.frameworks = re.compile(rf"^[ \t]*(?:from|import)[ \t][^\n]*\b(?:{tops})\b".encode(), re.MULTILINE)
+        self.frameworks = frozenset(top.encode() for top in library.frameworks)
 
     def lookup(self, name: str, frame: Frame) -> Value | None:
         """Give the value of a name, None where nothing is known of it."""
@@ -267,14 +265,12 @@ class Machine(Functions, Expressions, Statements):
 
     def forced(self, reference: Deferred) -> Value:
         """Give what a decorator makes of a function, worked out once."""
-        if reference.made is not None:
-            return reference.made if reference.receiver is None else bound(reference.made, reference.receiver)
         key = (
             reference.closure.function.module.path,
             reference.closure.function.definition.node,
             reference.decorator.at,
         )
-        made = self.made_of.get(key)
+        made = self.made_of.get(key) if reference.made is None else reference.made
         if made is None:
             self.made_of[key] = UNKNOWN_VALUE  # a decorator that calls what it decorates
             frame = reference.frame
@@ -319,7 +315,7 @@ class Machine(Functions, Expressions, Statements):
         """Tell whether a framework may call functions of a module: then its classes are run where they stand."""
         found = self.facing.get(module.path)
         if found is None:
-            found = self.facing[module.path] = self.frameworks.search(module.source.data) is not None
+            found = self.facing[module.path] = not module.import_words.isdisjoint(self.frameworks)
         return found
 
     def fill_class(self, owner: Class, node: ir.DefineClass, frame: Frame) -> None:

@@ -36,6 +36,8 @@ OPERATORS = {  # and the methods of classes that they call, without underscores
     "|": "or",
     "^": "xor",
 }
+IMPORT_LINE = re.compile(rb"^[ \t]*(?:from|import)[ \t][^\n]*", re.MULTILINE)
+WORD = re.compile(rb"[^\W\d]\w*")
 
 
 class Module:
@@ -60,6 +62,11 @@ class Module:
     def body(self) -> tuple[ir.Statement, ...]:
         """Its statements."""
         return self.lowering.block(self.source.tree.root_node)
+
+    @cached_property
+    def import_words(self) -> frozenset[bytes]:
+        """Every word on a line that imports something."""
+        return frozenset(word for line in IMPORT_LINE.findall(self.source.data) for word in WORD.findall(line))
 
     @cached_property
     def written_globals(self) -> frozenset[str]:
