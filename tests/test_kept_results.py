@@ -22,11 +22,12 @@ VIEW = (
     "from flask import Flask, request\nfrom {} import run\n\napp = Flask(__name__)\n\n\n"
     "@app.route('/')\ndef index():\n    run({})\n    return ''\n"
 )
+LOADS = "import yaml\nyaml.load(open('x'))\n"
 FILES = ("one/helper.py", "one/view.py", "two/helper.py", "two/view.py", "main.py")
 CONTENTS = (
     *(HELPER.format(what) for what in ("line", "'ls'", "'ls ' + line")),
     *(VIEW.format(place, what) for place in ("one.helper", "two.helper") for what in ("request.args['q']", "'x'")),
-    "import yaml\nyaml.load(open('x'))\n",
+    LOADS,
     "def broken(:\n    eval(x)\n",
     "",
 )
@@ -115,40 +116,37 @@ def test_a_store_that_lies_is_not_believed(tmp_path: Path, harm: Callable[[Path]
     assert said(folder, store) == fresh
 
 
-class Between:
+class Between(Store):
     """A store in which something happens when the engine first asks it: after the files were measured."""
 
-    def __init__(self, store: Store, act: Callable[[], None]) -> None:
-        self.store, self.acts = store, [act]
+    act: Callable[[], object] | None = None
 
     def get(self, name: str) -> bytes | None:
-        while self.acts:
-            self.acts.pop()()
-        return self.store.get(name)
+        act, self.act = self.act, None
+        if act is not None:
+            act()
+        return super().get(name)
 
 
-def test_a_file_that_changes_while_it_runs_is_not_kept_under_what_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_changes_while_it_runs_is_not_kept_under_what_it_was(tmp_path: Path) -> None:
     place, file = tmp_path / "store", tmp_path / "file.py"
     place.mkdir()
-    store = Store(str(place), b"k" * 32)
-    file.write_text(CONTENTS[5], encoding="utf-8")
-    assert said(tmp_path, None).findings
-    between = Between(store, lambda: void(file.write_text("", encoding="utf-8")))
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "get", between.get)
-        patch.setattr(between, "store", Store(str(place), b"k" * 32))
-        said(tmp_path, store)
-    file.write_text(CONTENTS[5], encoding="utf-8")
-    assert said(tmp_path, store) == said(tmp_path, None)
+    file.write_text(LOADS, encoding="utf-8")
+    between = Between(str(place), b"k" * 32)
+    between.act = lambda: file.write_text("", encoding="utf-8")
+    assert not said(tmp_path, between).findings
+    file.write_text(LOADS, encoding="utf-8")
+    assert said(tmp_path, between).findings
 
 
-def void(_: object) -> None:
-    """Forget what a function gives."""
+MODEL = """
+[library]
+import = ["mine"]
 
-
-MODEL = '[library]\nimport = ["mine"]\n\n["mine.{}"]\nparameters = ["text"]\nsinks = [{{kind = "code", argument = "text"}}]\n'
+["mine.{}"]
+parameters = ["text"]
+sinks = [{{kind = "code", argument = "text"}}]
+"""
 
 
 def test_models_that_change_are_read_again(tmp_path: Path) -> None:
@@ -190,7 +188,7 @@ def test_what_failed_by_chance_is_tried_again(
     place = tmp_path / "store"
     place.mkdir()
     store = Store(str(place), b"k" * 32)
-    (tmp_path / "file.py").write_text(CONTENTS[5], encoding="utf-8")
+    (tmp_path / "file.py").write_text(LOADS, encoding="utf-8")
     with monkeypatch.context() as patch:
         patch.setattr(Part, "run", fails)
         assert [skip.why for skip in said(tmp_path, store).skipped] == [Why.INTERNAL]
