@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from casemate.audit import audit
+from casemate.audit import examine
 from casemate.model.finding import Skipped, Why
 from casemate.model.report import Report
 from casemate.part import Part, digest
@@ -35,7 +35,7 @@ EDITS = st.lists(st.tuples(st.sampled_from(FILES), st.none() | st.sampled_from(C
 
 
 def said(folder: Path, store: Store | None, at_once: int | None = None) -> Report:
-    return audit([folder], store=store, at_once=at_once)
+    return examine([folder], store=store, at_once=at_once)
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_models_that_change_are_read_again(tmp_path: Path) -> None:
     found: list[int] = []
     for name in ("other", "run", "other"):
         model.write_text(MODEL.format(name), encoding="utf-8")
-        found.append(len(audit([tmp_path], models=[model], store=store).findings))
+        found.append(len(examine([tmp_path], models=[model], store=store).findings))
     assert found == [0, 1, 0]
 
 
@@ -173,7 +173,7 @@ def test_nothing_is_kept_of_models_that_can_be_read_only_once(tmp_path: Path) ->
         os.write(writing, MODEL.format(name).encode())
         os.close(writing)
         pipe = Path(f"/proc/self/fd/{reading}")  # as `--models <(…)` gives it
-        found.append(len(audit([folder], models=[pipe], store=store).findings))
+        found.append(len(examine([folder], models=[pipe], store=store).findings))
         os.close(reading)
     assert found == [0, 1]
 

@@ -38,7 +38,24 @@ BY_CHANCE = frozenset({Why.INTERNAL, Why.INTERRUPTED})  # memory that was short,
 DEEP = 8000  # frames: the interpreter of bodies recurses; its own limits come first
 
 
-def audit(  # noqa: PLR0913 -- what may be asked of an audit, nearly all by name
+def audit(
+    paths: Sequence[Path | str],
+    *,
+    scope: Scope | None = None,
+    models: Sequence[Path] = (),
+    select: Collection[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Report what is dangerous below these paths. Nothing is executed, nothing is changed, and nothing is kept.
+
+    `models` are further library models, `select` names rules (all by default), `progress` is called with how much is
+    done and how much there is. Everything happens in this process. Raises InputError for a missing path or a wrong
+    model, UsageError for an unknown rule.
+    """
+    return examine(paths, scope=scope, models=models, select=select, progress=progress)
+
+
+def examine(  # noqa: PLR0913 -- what may be asked of an audit, nearly all by name
     paths: Sequence[Path | str],
     *,
     scope: Scope | None = None,
@@ -48,11 +65,9 @@ def audit(  # noqa: PLR0913 -- what may be asked of an audit, nearly all by name
     store: Store | None = None,
     at_once: int | None = None,
 ) -> Report:
-    """Report what is dangerous below these paths. Nothing is executed, nothing is changed.
+    """Audit as the command does: `store` keeps results for the next run, `at_once` is the number of processes.
 
-    `models` are further library models, `select` names rules (all by default), `progress` is called with how much is
-    done and how much there is; `store` keeps results for the next run, `at_once` is the number of processes; without it
-    all happens in this one. Raises InputError for a missing path or a wrong model, UsageError for an unknown rule.
+    Without a number everything happens in this process, which may then have threads.
     """
     scope = scope or Scope(paths=tuple(str(path) for path in paths))
     chosen = files.choose(paths, scope.exclude)

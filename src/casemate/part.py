@@ -21,6 +21,8 @@ from casemate.readers.code.facts import FileView
 from casemate.readers.code.parse import Source, parsed
 from casemate.readers.code.scan import Scan
 
+LONGEST = 4000  # bytes of an excerpt
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -147,9 +149,10 @@ def finding(rule: Rule[Code], hit: Hit, source: Source) -> Finding:
 
 
 def source_line(source: Source, location: Location) -> str:
-    """Give the text of the lines of a location, at most ten."""
+    """Give the text of the lines of a location: at most ten, and of lines without end the beginning."""
     first, last = location.line - 1, min(location.end_line, location.line + 9)
     end = source.starts[last] if last < len(source.starts) else len(source.data)
+    end = min(end, source.starts[first] + LONGEST)  # a line of megabytes may have thousands of findings
     return source.data[source.starts[first] : end].decode("utf-8", "replace").rstrip("\n")
 
 

@@ -9,7 +9,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from casemate import rules
-from casemate.audit import audit
+from casemate.audit import examine
 from casemate.cli.choice import known
 from casemate.cli.folder import working_directory
 from casemate.cli.lines import Lines
@@ -100,7 +100,7 @@ def run(args: Namespace) -> int:
     progress = Progress()
     store = None if args.no_cache else _store()
     try:
-        report = audit(
+        report = examine(
             args.paths,
             scope=scope,
             models=args.models,

@@ -107,7 +107,7 @@ def registered(command):
 def captured():
     later(request.args["a"])()
     later_fixed(request.args["b"])()
-    later(("date"))()
+    later("date")()
     twice_later(request.args["c"])()
     prepared(request.args["d"])("")
     os.system(joined(request.args["e"])(""))  # flag command-injection

@@ -184,7 +184,7 @@ class Analysis:
         if entry.result:
             for value, state, at in frame.results:
                 frame.state = state
-                paired = value.types == {"tuple"} and bool(value.objects)  # `return text, 404`
+                paired = value.types == frozenset({"tuple"}) and bool(value.objects)  # `return text, 404`
                 page = self.machine.item(value, constant(0), frame) if paired else value
                 objects = any(isinstance(kind, Class) or kind not in {"str", "bytes"} for kind in page.types)
                 if not objects and not page.objects:

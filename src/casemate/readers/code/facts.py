@@ -23,6 +23,7 @@ from casemate.readers.code.flow.values import Closure, Method, Origin, Outside, 
 from casemate.readers.code.flow.values import Value as Abstract
 from casemate.readers.code.literals import number, plain_string
 from casemate.readers.code.parse import LANGUAGE, Source
+from casemate.readers.code.scan import imported
 from casemate.readers.code.view import UNKNOWN, Assignment, Call, Constant, FlowHit, Import, Value
 
 MOST_STEPS = 40
@@ -94,9 +95,8 @@ class FileView:
     def brings(self, top: str) -> bool:
         """Tell whether some line of the file imports a top module."""
         if top not in self._brought:
-            pattern = rb"\b(?:from|import)\b[^\n]*\b" + re.escape(top.encode()) + rb"\b"
-            word = top.encode()
-            self._brought[top] = word in self.source.data and re.search(pattern, self.source.data) is not None
+            uses = re.finditer(re.escape(top.encode()), self.source.data)
+            self._brought[top] = any(imported(self.source.data, *use.span()) for use in uses)
         return self._brought[top]
 
     def foreign(self, name: str) -> bool:

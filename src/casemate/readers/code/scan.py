@@ -187,7 +187,7 @@ def sources(library: Library, *, only_far: bool = False) -> dict[str, set[str]]:
     """Give, by the word under which it stands in a file, every name through which a source is reached.
 
     A method of a type is reached through what gives objects of the type, but for methods that every dict has too: they
-    say nothing, and whoever calls one has its object from elsewhere. An attribute whose name says what it is may also be
+    say nothing, and whoever calls one has its object from elsewhere. An attribute whose name says what it is may be
     taken from an object of which nobody says what gives it: `self.cleaned_data`.
     """
     passed = Counter(name for model in library.models.values() for name in model.parameters or ())

@@ -21,8 +21,10 @@ from casemate.model.rule import Hit
 from casemate.readers.code import Code, FlowHit
 from casemate.rules import judge, rule
 
-SHELLS = frozenset({"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "platform.popen"})
-SHELLS |= {f"{module}.popen{number}" for module in ("os", "popen2") for number in (2, 3, 4)}  # of Python 2
+OF_PYTHON_2 = {f"{module}.popen{number}" for module in ("os", "popen2") for number in (2, 3, 4)}
+SHELLS = OF_PYTHON_2.union(
+    ["os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "platform.popen"]
+)
 
 EXAMPLE = """
     import os

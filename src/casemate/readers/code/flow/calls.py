@@ -175,7 +175,7 @@ class Calls(Texts):
                 return Value(references=frozenset({Method(base, name, reference.receiver)}))
         return UNKNOWN_VALUE
 
-    def of_type(self, kind: str | Class, value: Value, name: str, frame: Frame, at: ir.At) -> Value | None:
+    def of_type(self, kind: str | Class, value: Value, name: str, frame: Frame, at: ir.At) -> Value | None:  # noqa: PLR0911 -- one line for each kind
         """Give an attribute of an instance."""
         if isinstance(kind, Class):
             return self.of_instance(kind, value, name, frame, at)

@@ -435,7 +435,7 @@ class Machine(Functions, Expressions, Statements):
             found[parameter.name] = kind if kind is not None else UNKNOWN_VALUE
         return found
 
-    def annotated_type(self, annotation: ir.Expr | None, frame: Frame) -> Value | None:
+    def annotated_type(self, annotation: ir.Expr | None, frame: Frame) -> Value | None:  # noqa: PLR0911 -- one line for each kind
         """Give an unknown value of the type that an annotation names, None where that says nothing."""
         if annotation is None or frame.state is None:
             return None

@@ -57,16 +57,12 @@ class Libraries(Commands):
         native = self.builtin(name, receiver, arguments, frame, node)
         if native is not None:
             return native
-        if model is not None and "calls" in model.tags:
-            through = self.called_through(model, receiver, arguments, frame, node)
-            if through is not None:
-                return through
         if model is None or model.parameters is None:
             return self.unmodelled(name, model, receiver, arguments, frame)
-        if model.entry is not None:
-            started = self.start(model, passed)
-            if started is not None:
-                return started
+        through = self.called_through(model, receiver, arguments, frame, node) if "calls" in model.tags else None
+        started = through or (self.start(model, passed) if model.entry is not None else None)
+        if started is not None:
+            return started
         result = paths.folded(name, receiver, arguments, self.result(model, passed, frame, node))
         if model.raises:
             frame.state = None
@@ -197,7 +193,7 @@ class Libraries(Commands):
             return
         if value.types and value.types <= {"int", "float", "bool"}:
             return
-        if kind == "sql" and value.types == {"string.templatelib.Template"}:
+        if kind == "sql" and value.types == frozenset({"string.templatelib.Template"}):
             return  # a driver binds the values of a template
         if kind in HOSTED and value.link is not None and value.link[0] in LED[kind]:
             return
