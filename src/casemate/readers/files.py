@@ -154,9 +154,10 @@ def read(path: str, largest: int = LARGEST) -> bytes | Skipped:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # `open` would refuse a directory and leave it open
+            os.close(descriptor)
+            return Skipped(path, 0, Why.NOT_A_FILE, "not a regular file")
         with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return Skipped(path, 0, Why.NOT_A_FILE, "not a regular file")
             data = file.read(largest + 1)
     except OSError as error:
         return Skipped(path, 0, Why.UNREADABLE, error.strerror or "cannot be read")
