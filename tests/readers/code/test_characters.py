@@ -2,7 +2,7 @@
 
 import pytest
 
-from casemate.readers.code.flow.characters import ALL, INSIDE, group, harmless_with, left_by, matched, settled
+from casemate.readers.code.flow.characters import ALL, INSIDE, LONGEST, group, harmless_with, left_by, matched, settled
 
 WHOLE = frozenset(ALL)
 
@@ -51,6 +51,36 @@ def test_what_a_replacement_leaves() -> None:
     for pattern in (r"^/", r"\.\./", r"(?<=a)/", r"[ \t]+"):
         assert not left_by(pattern, "") & (INSIDE | ALL), pattern
     assert left_by(r"(/)", r"\1") == frozenset()
+
+
+@pytest.mark.parametrize("pattern", [r"(/)", r"(?:[^\w])+", r"/|(?P<x>\\)|ab", r"[/\\]{1,3}", "/*", "(?i)[/]"])
+def test_a_group_or_a_repetition_around_one_character_changes_nothing(pattern: str) -> None:
+    kinds = left_by(pattern, "")
+    assert kinds == ALL or kinds >= INSIDE
+
+
+@pytest.mark.parametrize("pattern", [r"/{2}", r"/{2,}", r"(?:/x)", r"/(?=x)", r"(?<!a)/", r"(/{3})+"])
+def test_a_character_that_is_no_match_alone_remains(pattern: str) -> None:
+    assert not left_by(pattern, "") & (INSIDE | ALL)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(?:|a?)" * 32 + "[xz]",
+        "(?:(?:(?:a?){1000}){1000}){1000}[xz]",
+        "(?:|a*|)" * 22 + "(?:x|yy)",
+        "[" * 500_000,
+        "(" * 500_000,
+        "a" * 500_000 + "+" * 500_000,
+    ],
+    ids=["empty ways", "counted", "starred", "brackets", "groups", "repetitions"],
+)
+def test_a_pattern_that_would_take_years_is_only_read(pattern: str) -> None:
+    """No pattern of the target is run: reading must end, whatever stands there."""
+    assert left_by(pattern, "") == frozenset()
+    if len(pattern) > LONGEST:
+        assert matched(pattern, "fullmatch") == group(pattern, 1) == frozenset()
 
 
 def test_marks_count_together() -> None:

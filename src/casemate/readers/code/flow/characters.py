@@ -64,6 +64,11 @@ WRITTEN = {
 }
 
 
+LONGEST = 2000  # characters of a pattern that is looked at
+LOOKS = re.compile(r"\(\?<?[=!]")
+ONCE = re.compile(r"(?:[*+?]|\{1\}|\{[01]?,(?:[1-9]\d*)?\})[?+]?")  # repetitions that admit exactly one
+
+
 class Piece(NamedTuple):
     """A part of a regular expression: a set, one character, an opening bracket, an edge and so on."""
 
@@ -158,14 +163,31 @@ def group(pattern: str, index: int | str) -> frozenset[str]:
 def left_by(pattern: str, replacement: str) -> frozenset[str]:
     """Give the kinds for which a text is harmless in which every match of a pattern was replaced.
 
-    A character that the pattern matches alone, wherever it stands, does not remain.
+    A character that the pattern matches alone, wherever it stands, does not remain. The pattern is read, never run: it is
+    the target's, and a few nested groups take longer than anybody waits.
     """
-    if "\\" in replacement or any(piece.kind in {"edge", "look", "back"} for piece in read(pattern)):
+    pieces = read(pattern)
+    if "\\" in replacement or LOOKS.search(pattern) or any(piece.kind in {"edge", "back"} for piece in pieces):
         return frozenset()
-    gone = [letter for letter in PROBES if matches(pattern, letter)]
+    parts = alone(pieces)
+    gone = [letter for letter in PROBES if any(matches(part, letter) for part in parts)]
     if not gone:
         return frozenset()
     return harmless_with([letter for letter in PROBES if letter not in gone] + [stand_in(c) for c in replacement])
+
+
+def alone(pieces: tuple[Piece, ...]) -> list[str]:
+    """Give the sets and single parts of which one character is a whole match."""
+    found: list[str] = []
+    for part in alternatives(pieces):
+        once = part
+        if part and part[-1].kind == "times":
+            once = part[:-1] if ONCE.fullmatch(part[-1].text) else ()
+        if len(once) == 1 and once[0].kind == "atom":
+            found.append(once[0].text)
+        elif once and once[0].kind == "open" and closing(once, 0) == len(once) - 1:
+            found += alone(once[1:-1])
+    return found
 
 
 def stand_in(letter: str) -> str:
@@ -176,7 +198,12 @@ def stand_in(letter: str) -> str:
 
 
 def read(pattern: str) -> tuple[Piece, ...]:
-    """Take a regular expression apart; what looks around matches nothing itself and is left out."""
+    """Take a regular expression apart; what looks around matches nothing itself and is left out.
+
+    Of one that nobody would write by hand nothing is said: a part that may be anything.
+    """
+    if len(pattern) > LONGEST:
+        return (Piece("back", pattern),)
     pieces = [
         Piece("atom" if found.lastgroup == "one" else found.lastgroup or "", found[0])
         for found in READER.finditer(pattern)
@@ -270,11 +297,11 @@ def admits(atom: str, letter: str) -> bool:
 
 
 @lru_cache(maxsize=4000)
-def matches(pattern: str, text: str) -> bool:
-    """Tell whether a pattern matches a text; one that cannot be read counts as matching."""
+def matches(atom: str, letter: str) -> bool:
+    """Tell whether a set or a single part matches a character; one that cannot be read counts as matching."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return re.fullmatch(pattern, text) is not None
+            return re.fullmatch(atom, letter) is not None
     except (re.error, OverflowError, RecursionError):
         return True
