@@ -116,6 +116,15 @@ def test_the_oldest_go_where_there_are_too_many(store: Store, tmp_path: Path, mo
     assert sorted(path.name[0] for path in tmp_path.iterdir()) == ["3", "4", "5"]
 
 
+def test_what_a_killed_run_left_half_written_goes_and_what_is_being_written_stays(store: Store, tmp_path: Path) -> None:
+    for name, age in (("left", 7200), ("fresh", 0)):
+        part = tmp_path / f"{name}.0123.part"
+        part.write_bytes(b"half")
+        os.utime(part, (part.stat().st_mtime - age,) * 2)
+    store.put(ONE, b"content")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [ONE, "fresh.0123.part"]
+
+
 def test_an_interrupt_while_it_is_put_in_place_is_not_lost(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

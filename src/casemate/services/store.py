@@ -7,6 +7,7 @@ runs may write at once: a file appears whole or not at all.
 
 import os
 import stat
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import blake2b
@@ -18,6 +19,7 @@ from casemate.model.errors import InputError
 KEY, SEAL = 32, 32  # bytes
 LARGEST = 50_000_000  # bytes of one result
 MOST_BYTES, MOST_FILES = 500_000_000, 5000  # of the whole folder; the oldest go first
+PART, LONGEST_WRITE = ".part", 3600.0  # the end of a name, and seconds that nothing takes to be written
 SWEEP = 16  # puts between two looks at the whole folder
 
 
@@ -66,13 +68,14 @@ class Store:
                     state = entry.stat(follow_symlinks=False)
                     if stat.S_ISREG(state.st_mode):
                         found.append((state.st_mtime, state.st_size, entry.path))
-        found.sort()
-        total = sum(size for _, size, _ in found)
-        while found and (total > MOST_BYTES or len(found) > MOST_FILES):
-            _, size, path = found.pop(0)
-            total -= size
-            with suppress(FileNotFoundError):
-                os.unlink(path)
+        total, count = sum(size for _, size, _ in found), len(found)
+        begun = time.time() - LONGEST_WRITE
+        for changed, size, path in sorted(found):
+            half_written = path.endswith(PART) and changed < begun
+            if half_written or total > MOST_BYTES or count > MOST_FILES:
+                total, count = total - size, count - 1
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
 
 
 def usual(environment: Mapping[str, str]) -> Store | None:
@@ -139,7 +142,7 @@ def own_key(path: str) -> bytes:
 
 def place_whole(path: str, content: bytes) -> None:
     """Write a file that only we can read, whole or not at all; nothing half-written stays behind. Raises OSError."""
-    part = f"{path}.{token_hex(8)}.part"
+    part = f"{path}.{token_hex(8)}{PART}"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor
