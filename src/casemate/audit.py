@@ -73,7 +73,6 @@ def examine(  # noqa: PLR0913 -- what may be asked of an audit, nearly all by na
     chosen = files.choose(paths, scope.exclude)
     wanted = selected(select)
     before, collect = sys.getrecursionlimit(), gc.get_threshold()
-    sys.setrecursionlimit(max(before, DEEP))
     gc.set_threshold(*RARELY)  # nearly all objects stay until the end
     try:
         run = Run(chosen, wanted, models, store)
@@ -154,24 +153,27 @@ class Run:
         self.skipped += [skip for result in results for skip in result.skipped]
         return tuple(sorted(numbered(once(results)), key=lambda finding: finding.order))
 
-    def measure(self, path: str) -> None:
-        """Read one file, to know its size and its digest."""
+    def taken(self, path: str) -> bytes | None:
+        """Read one file and remember which bytes it has now; None where it cannot be read, which is listed."""
         data = files.read(path)
         self.digests[path] = digest(data)
         if isinstance(data, Skipped):
             self.skipped.append(data)
-            return
-        self.sizes[path] = len(data)
-        self.lines += data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
+            return None
+        return data
+
+    def measure(self, path: str) -> None:
+        """Read one file, to know its size and its digest."""
+        data = self.taken(path)
+        if data is not None:
+            self.sizes[path] = len(data)
+            self.lines += data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
 
     def look(self, part: Sequence[str]) -> None:
         """Scan the files of a part: what is kept of it will be for what stands in them now."""
         for path in part:
-            data = files.read(path)
-            self.digests[path] = digest(data)
-            if isinstance(data, Skipped):
-                self.skipped.append(data)
-            else:
+            data = self.taken(path)
+            if data is not None:
                 self.scan.look(path, data)
 
     def kept(self, part: Sequence[str]) -> Kept | None:

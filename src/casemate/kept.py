@@ -11,6 +11,7 @@ import ahocorasick_rs
 import tree_sitter
 import tree_sitter_python
 
+from casemate.libraries import state
 from casemate.model import plain
 from casemate.part import Result, packed, unpacked
 
@@ -55,15 +56,9 @@ def named(*parts: Iterable[str] | str) -> str:
 
 
 def tool() -> str:
-    """Name this version of casemate and of what it parses with: every file of it, as the file system has it.
-
-    The time of the last change of an inode is what a reproducible installation cannot set.
-    """
+    """Name this version of casemate and of what it parses with: every file of it, as the file system has it."""
     states = [str(sys.version_info)]
     for package in (__file__, *(module.__file__ for module in (ahocorasick_rs, tree_sitter, tree_sitter_python))):
         for folder, _, names in sorted(os.walk(Path(package or "").parent)):
-            for name in sorted(names):
-                if name.endswith(KINDS):
-                    state = os.stat(f"{folder}/{name}")  # noqa: PTH116 -- a name that was just listed
-                    states.append(f"{folder}/{name} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")
+            states += [state(f"{folder}/{name}") for name in sorted(names) if name.endswith(KINDS)]
     return named(states)

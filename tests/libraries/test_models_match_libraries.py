@@ -223,6 +223,12 @@ def test_every_row_speaks_of_arguments_and_types_that_exist(path: Path, model: M
     assert path.exists()
 
 
+def test_the_types_of_habits_exist() -> None:
+    library = load()
+    assert library.habits
+    assert all(library.is_class(kind) and kind in library.models for kind in library.habits.values())
+
+
 def test_the_walk_tells_existing_names_from_others() -> None:
     assert parent_and_member("subprocess.run", builtin=False)[1] is not None
     assert parent_and_member("subprocess.runn", builtin=False)[1] is None

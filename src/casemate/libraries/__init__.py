@@ -4,13 +4,26 @@ The one invariant: every name has one model, and lookups follow aliases and base
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from casemate.libraries.model import KINDS, Ability, Condition, Convention, Entry, Guard, Model, Origin, Sink, When
+from casemate.libraries.model import (
+    KINDS,
+    Ability,
+    Condition,
+    Convention,
+    Entry,
+    Guard,
+    Habit,
+    Model,
+    Origin,
+    Sink,
+    When,
+)
 from casemate.libraries.reader import Toml, content, read
 
 __all__ = [
@@ -20,6 +33,7 @@ __all__ = [
     "Convention",
     "Entry",
     "Guard",
+    "Habit",
     "Library",
     "Model",
     "Origin",
@@ -34,10 +48,11 @@ HERE = Path(__file__).parent
 class Library:
     """All models by qualified name."""
 
-    def __init__(self, said: Iterable[Model | Convention]) -> None:
+    def __init__(self, said: Iterable[Model | Convention | Habit]) -> None:
         """Index the models; a later one replaces an earlier one of the same name."""
         every = list(said)
         self.models: Mapping[str, Model] = {model.name: model for model in every if isinstance(model, Model)}
+        self.habits = {habit.attribute: habit.type for habit in every if isinstance(habit, Habit)}
         self.conventions = tuple(item for item in every if isinstance(item, Convention))
         self.tops = frozenset(name.partition(".")[0] for name in self.models if "." in name)
         entries = {name.partition(".")[0] for name, m in self.models.items() if m.entry is not None}
@@ -170,13 +185,19 @@ def library(own: Mapping[Path, Mapping[str, Toml]], paths: Iterable[Path] = ()) 
     return Library(said for path, tables in every.items() for said in read(path, tables))
 
 
+def state(path: Path | str) -> str:
+    """Say which file this is, as the file system has it.
+
+    The time of the last change of an inode is what a reproducible installation cannot set.
+    """
+    found = os.stat(path)  # noqa: PTH116 -- a name that was just listed
+    return f"{path} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+
+
 def own_contents(keeper: Keeper | None) -> dict[Path, Mapping[str, Toml]]:
     """Give the tables of our own files, by path."""
     files = sorted(HERE.glob("*.toml"))
-    states = [
-        f"{path} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}" for path in files for state in (path.stat(),)
-    ]
-    name = sha256("\n".join(states).encode("utf-8", "surrogateescape")).hexdigest()
+    name = sha256("\n".join(map(state, files)).encode("utf-8", "surrogateescape")).hexdigest()
     kept = keeper.get(name) if keeper is not None else None
     if kept is not None:
         return dict(zip(files, json.loads(kept), strict=True))

@@ -108,6 +108,14 @@ class Convention:
 
 
 @dataclass(frozen=True, slots=True)
+class Habit:
+    """An attribute that nobody else calls so: of an object of which nothing else tells, it is of this type."""
+
+    attribute: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One qualified name. `parameters` is None for what is not called.
 

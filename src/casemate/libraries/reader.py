@@ -12,6 +12,7 @@ from casemate.libraries.model import (
     Convention,
     Entry,
     Guard,
+    Habit,
     Model,
     Origin,
     Plain,
@@ -226,13 +227,17 @@ def content(path: Path) -> Mapping[str, Toml]:
         raise InputError(f"{path}: {error}") from None
 
 
-def read(path: Path, content: Mapping[str, Toml]) -> Iterator[Model | Convention]:
+def read(path: Path, content: Mapping[str, Toml]) -> Iterator[Model | Convention | Habit]:
     """Yield what the tables of a file say. Raises InputError with the file, the table and what is allowed there."""
     header = Table(
-        f"{path.name} [library]", content.get("library"), frozenset({"import", "distribution", "note", "conventions"})
+        f"{path.name} [library]",
+        content.get("library"),
+        frozenset({"import", "distribution", "note", "conventions", "habits"}),
     )
     if not header.texts("import"):
         raise InputError(f"{header.where}: import must name at least one module")
+    for row in header.tables("habits", "attribute type"):
+        yield Habit(row.text("attribute", None), row.text("type", None))
     for row in header.tables("conventions", "functions parameters words trust label types result"):
         yield convention(header.texts("import"), row)
     for name, raw in content.items():

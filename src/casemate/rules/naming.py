@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from casemate.model.location import Location
 from casemate.model.rule import Needle
+from casemate.readers.code.scan import TEST_FILE
 
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 PASSWORDS = frozenset({"password", "passwd", "passphrase", "passcode", "pwd"})
@@ -18,7 +19,7 @@ SESSIONS = frozenset(
 )
 
 
-TEST = re.compile(r"(^|/)(tests?|testing|examples?|docs?|fixtures?)/|(^|/)(test_[^/]*|conftest|[^/]*_test)\.py$")
+TEST = re.compile(rf"(?:^|/)(?:tests?|testing|examples?|docs?|fixtures?)/|{TEST_FILE}")
 
 
 def in_tests(path: str) -> bool:

@@ -12,6 +12,7 @@ from casemate.libraries import Convention, Library
 from casemate.model.finding import Skipped, Why
 from casemate.readers.code import ir, routes
 from casemate.readers.code.flow.base import Arguments, EntryPoint, OutOfBudget
+from casemate.readers.code.flow.guards import NUMERIC
 from casemate.readers.code.flow.machine import Machine, share
 from casemate.readers.code.flow.program import Class, Function, Module, Program
 from casemate.readers.code.flow.state import Frame
@@ -19,7 +20,6 @@ from casemate.readers.code.flow.values import Closure, Outside, Value, constant
 from casemate.readers.code.names import Names
 from casemate.readers.code.parse import Source
 
-HARMLESS_TYPES = frozenset({"int", "float", "bool", "complex", "uuid.UUID", "datetime.date", "datetime.datetime"})
 ENUMS = frozenset({"enum.Enum", "enum.StrEnum", "enum.IntEnum", "enum.Flag", "enum.IntFlag"})
 SCHEMED = frozenset({"assignment"})  # kinds for which an object is harmless whose class says which fields there are
 MOST_ROUNDS = 3  # of running everything again because a field was stored
@@ -215,7 +215,7 @@ class Analysis:
                 found[parameter.name] = Value(types=frozenset({kind}))
             elif annotated is not None and self.holds_numbers(parameter.annotation, home):
                 found[parameter.name] = annotated
-            elif "*" in routed.get(parameter.name, ()) or (annotated is not None and annotated.types & HARMLESS_TYPES):
+            elif "*" in routed.get(parameter.name, ()) or (annotated is not None and annotated.types & NUMERIC):
                 found[parameter.name] = annotated or Value(types=frozenset({"int"}))
             elif not entry.label:
                 found[parameter.name] = annotated or Value()
@@ -257,7 +257,7 @@ class Analysis:
         if isinstance(annotation.key, ir.Sequence):
             return bool(annotation.key.items) and self.holds_numbers(annotation.key.items[0], home)
         inner = self.machine.annotated_type(annotation.key, home)
-        return inner is not None and bool(inner.types) and inner.types <= HARMLESS_TYPES
+        return inner is not None and bool(inner.types) and inner.types <= NUMERIC
 
     def injected(self, parameter: ir.Parameter, home: Frame, point: EntryPoint) -> Value | None:
         """Give what `= Depends(function)` or `Annotated[…, Depends(function)]` makes a framework pass."""

@@ -16,7 +16,8 @@ CALLED = re.compile(rb"[ \t]*\(")
 
 LONG = 2000  # bytes of a line before a word
 COMMON = 4  # functions of libraries that have a parameter of one name
-TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|conftest|[^/]*_test)\.py$")
+TEST_FILE = r"(?:^|/)(?:test_[^/]*|conftest|[^/]*_test)\.py$"
+TESTS = re.compile(TEST_FILE)
 
 EVERYWHERE = frozenset(name for kind in (dict, list, str, set) for name in dir(kind))
 
@@ -33,7 +34,6 @@ class Scan:
         """Build the automaton. `paths` are all files of the program: they tell which folders are packages of tests."""
         self.sources = sources(library)
         self.far_sources = sources(library, only_far=True)
-        self.frameworks = library.frameworks
         checks: dict[str, list[tuple[Mark, Check]]] = {}
         for word, names in self.sources.items():
             models = [library.models.get(name) for name in names]
@@ -43,15 +43,15 @@ class Scan:
         for word in self.worst:
             checks.setdefault(word, []).append((f"call {word}", called))
         beside = {needle.beside for rule in rules for needle in map(as_needle, rule.needles) if needle.beside}
-        for top in library.tops | self.frameworks | beside:
+        for top in library.tops | library.frameworks | beside:
             checks.setdefault(top, []).append((f"import {top}", imported))
         called_by_name = {name for convention in library.conventions for name in convention.functions}
         there = [c for c in library.conventions if not c.tops and not c.functions]
         named = {word for c in there for word in c.words or c.parameters[-1:]}
         for name in called_by_name | named:
             checks.setdefault(name, []).append((f"function {name}", whole if name in named else defined))
-        called_by_name |= named
-        self.entrances = [f"import {top}" for top in self.frameworks] + [f"function {name}" for name in called_by_name]
+        self.entrances = [f"import {top}" for top in library.frameworks]
+        self.entrances += [f"function {name}" for name in called_by_name | named]
         self.needles = {rule.name: frozenset(map(as_needle, rule.needles)) for rule in rules}
         for needle in frozenset[Needle]().union(*self.needles.values()):
             checks.setdefault(needle.text, []).append((needle, followed(needle)))

@@ -11,7 +11,7 @@ from casemate.model.finding import Skipped
 from casemate.readers.code import ir
 from casemate.readers.code.flow.program import Class, Module, Program
 from casemate.readers.code.flow.state import Cell, Frame, SinkHit, State
-from casemate.readers.code.flow.values import Closure, Place, Step, Taint, Value
+from casemate.readers.code.flow.values import Closure, Deferred, Place, Step, Taint, Value
 
 DEEPEST_CALL = 14  # of calls that pass on a label
 DEEPEST_PLAIN = 2  # of all others
@@ -72,7 +72,6 @@ class Base(ABC):
         self.entries: list[EntryPoint] = []
         self.executing = ""  # the file whose body is executed
         self.skipped: list[Skipped] = []
-        self.carriers: set[str] = set()
         self.touched: set[tuple[Class, str]] = set()  # fields in which a label was stored
         self.reads: set[tuple[Class, str]] = set()  # fields that were looked at since analysis last started somewhere
         self.every_context = False  # keep each call as often as its arguments differ, and specialise for constants
@@ -200,3 +199,76 @@ class Base(ABC):
         self, kind: str, name: str, argument: str, value: Value, frame: Frame, at: ir.At, item: int | None = None
     ) -> None:
         """Let a value arrive in a sink; `item` is its place among the words of a command."""
+
+    @abstractmethod
+    def recalled(self, node: ir.Expr, value: Value, frame: Frame) -> Value:
+        """Give a value with what was learnt of the same expression before."""
+
+    @abstractmethod
+    def lookup(self, name: str, frame: Frame) -> Value | None:
+        """Give the value of a name, None where nothing is known of it."""
+
+    @abstractmethod
+    def of_characters(
+        self, target: ir.Name, value: Value, test: ir.Expr, frame: Frame, *, outcome: bool
+    ) -> frozenset[str]:
+        """Give the kinds for which a text is harmless whose characters all pass a test."""
+
+    @abstractmethod
+    def note_return(self, node: ir.Return, value: Value, frame: Frame) -> None:
+        """Remember what a true result, and what a false one, says of the parameters."""
+
+    @abstractmethod
+    def proven(self, node: ir.Expr, frame: Frame) -> None:
+        """Learn from a call that raises for what is not of some form."""
+
+    @abstractmethod
+    def quiet(self, node: ir.Expr, frame: Frame) -> Value:
+        """Evaluate what was evaluated before, without its effects on the state."""
+
+    @abstractmethod
+    def refine_for_each(
+        self,
+        target: ir.Name,
+        items: ir.Expr,
+        test: ir.Expr,
+        outcome: bool,  # noqa: FBT001 -- what holds for each
+        frame: Frame,
+    ) -> None:
+        """Learn from a test that came out one way for every element."""
+
+    @abstractmethod
+    def operate(self, sign: str, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:
+        """Apply an operator to two values."""
+
+    @abstractmethod
+    def define(self, node: ir.Define, frame: Frame) -> None:
+        """`def`: the decorators are applied from the last to the first."""
+
+    @abstractmethod
+    def define_class(self, node: ir.DefineClass, frame: Frame) -> None:
+        """`class`: run its body where it stands."""
+
+    @abstractmethod
+    def trust(self, node: ir.Expr, frame: Frame, kinds: frozenset[str]) -> None:
+        """Make what an expression gives harmless from here on."""
+
+    @abstractmethod
+    def inside(self, path: Value, frame: Frame) -> None:
+        """Trust a resolved path that lies inside a folder."""
+
+    @abstractmethod
+    def set_field(self, value: Value, name: str, item: Value, frame: Frame) -> None:
+        """Store an attribute."""
+
+    @abstractmethod
+    def field(self, owner: Class, name: str, frame: Frame) -> Value | None:
+        """Give what the methods of a class store in a field, None where none does."""
+
+    @abstractmethod
+    def forced(self, reference: Deferred) -> Value:
+        """Give what a decorator makes of a function."""
+
+    @abstractmethod
+    def verdicts(self, closure: Closure, node: ir.Call, outcome: bool, frame: Frame) -> dict[str, frozenset[str]]:  # noqa: FBT001 -- the result
+        """Give, by parameter, the kinds it is harmless for where the function returned something true, or false."""

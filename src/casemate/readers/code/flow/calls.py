@@ -44,7 +44,6 @@ LOOKUPS = frozenset(  # methods whose arguments choose among what is there
     {"get", "pop", "setdefault", "filter", "filter_by", "find", "find_one", "first", "get_or_404", "where"}
 )
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
-MANAGER = "django.db.models.Manager"
 FORMATS = frozenset({"format", "format_map"})
 NO_KINDS: frozenset[str] = frozenset()
 SCALARS = TEXTUAL | {"int", "float", "bool", "complex"}
@@ -74,8 +73,8 @@ class Calls(Texts):
             inner = self.of_type(kind, value, name, frame, at)
             if inner is not None:
                 found.append(inner)
-        if not found and name == "objects" and value.references and not value.taints:
-            return typed(MANAGER)  # of a class whose base cannot be told: nobody else calls it so
+        if not found and name in self.library.habits and value.references and not value.taints:
+            return typed(self.library.habits[name])  # of a class whose base cannot be told
         if not found:
             return Value(taints=value.taints, link=(f"attribute {name}", value))
         result = join_all(found)
@@ -220,10 +219,6 @@ class Calls(Texts):
                 return found
         return None
 
-    def field(self, owner: Class, name: str, frame: Frame) -> Value | None:
-        """Give what the methods of a class store in a field, None where none does."""
-        raise NotImplementedError
-
     def call_method(self, receiver: Value, name: str, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
         """Call a method by name: of a container, of a text, or what the attribute refers to."""
         if receiver.objects:
@@ -337,10 +332,6 @@ class Calls(Texts):
                 self.entries.append(EntryPoint(function, reference.entry, reference.route, self.executing))
             elif isinstance(function, Deferred):
                 self.enter(self.forced(function), reference)
-
-    def forced(self, reference: Deferred) -> Value:
-        """Give what a decorator makes of a function."""
-        raise NotImplementedError
 
 
 def reveals(arguments: Arguments) -> bool:

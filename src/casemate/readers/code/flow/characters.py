@@ -163,8 +163,8 @@ def group(pattern: str, index: int | str) -> frozenset[str]:
 def left_by(pattern: str, replacement: str) -> frozenset[str]:
     """Give the kinds for which a text is harmless in which every match of a pattern was replaced.
 
-    A character that the pattern matches alone, wherever it stands, does not remain. The pattern is read, never run: it is
-    the target's, and a few nested groups take longer than anybody waits.
+    A character that the pattern matches alone, wherever it stands, does not remain. The pattern is read, never run: it
+    is the target's, and a few nested groups take longer than anybody waits.
     """
     pieces = read(pattern)
     if "\\" in replacement or LOOKS.search(pattern) or any(piece.kind in {"edge", "back"} for piece in pieces):

@@ -149,10 +149,6 @@ class Expressions(Base):
             case _:
                 assert_never(node)
 
-    def recalled(self, node: ir.Expr, value: Value, frame: Frame) -> Value:
-        """Give a value with what was learnt of the same expression before."""
-        raise NotImplementedError
-
     def function_value(self, definition: ir.Definition, frame: Frame) -> Value:
         """Give the value of a definition in this frame."""
         outer = frame.function.qualified + "." if frame.function is not None else ""
@@ -168,10 +164,6 @@ class Expressions(Base):
         """Look a name up: here, in the enclosing functions, in the module, among the builtins."""
         found = self.lookup(node.id, frame)
         return UNKNOWN_VALUE if found is None else found
-
-    def lookup(self, name: str, frame: Frame) -> Value | None:
-        """Give the value of a name, None where nothing is known of it."""
-        raise NotImplementedError
 
     def evaluate_item(self, node: ir.Item, frame: Frame) -> Value:
         """`value[index]`."""
@@ -490,12 +482,6 @@ class Expressions(Base):
         if letter is not None and letter.taints:
             kinds = self.of_characters(target, items, test, frame, outcome=True)
             frame.now.variables[target.id] = letter.but(taints=safer(letter.taints, kinds))
-
-    def of_characters(
-        self, target: ir.Name, value: Value, test: ir.Expr, frame: Frame, *, outcome: bool
-    ) -> frozenset[str]:
-        """Give the kinds for which a text is harmless whose characters all pass a test."""
-        raise NotImplementedError
 
     def yielded(self, node: ir.Yield, frame: Frame) -> Value:
         """`yield`: what comes out is an element of what the function returns."""

@@ -494,10 +494,6 @@ class Guards(Libraries):
             for target in (*node.arguments, *(value for _, value in node.keywords)):
                 self.trust(target, frame, HOST_KINDS)
 
-    def verdicts(self, closure: Closure, node: ir.Call, outcome: bool, frame: Frame) -> dict[str, frozenset[str]]:  # noqa: FBT001 -- the result
-        """Give, by parameter, the kinds it is harmless for where the function returned something true, or false."""
-        raise NotImplementedError
-
     def trust(self, node: ir.Expr, frame: Frame, kinds: frozenset[str]) -> None:
         """Make what an expression gives harmless from here on, also where it is written again."""
         if not kinds or frame.state is None:

@@ -50,7 +50,6 @@ class Machine(Functions, Expressions, Statements):
         self.classes: dict[tuple[str, int], Class] = {}
         self.harmless: set[tuple[str, int]] = set()  # decorators of the program that were seen to change nothing else
         self.made_of: dict[object, Value] = {}
-        self.facing: dict[str, bool] = {}
         self.frameworks = frozenset(top.encode() for top in library.frameworks)
 
     def lookup(self, name: str, frame: Frame) -> Value | None:
@@ -313,10 +312,7 @@ class Machine(Functions, Expressions, Statements):
 
     def faces_a_framework(self, module: Module) -> bool:
         """Tell whether a framework may call functions of a module: then its classes are run where they stand."""
-        found = self.facing.get(module.path)
-        if found is None:
-            found = self.facing[module.path] = not module.import_words.isdisjoint(self.frameworks)
-        return found
+        return not module.import_words.isdisjoint(self.frameworks)
 
     def fill_class(self, owner: Class, node: ir.DefineClass, frame: Frame) -> None:
         """Run the body of a class."""

@@ -199,18 +199,6 @@ class Builtins(Calls):
                 kinds = PARSERS.get(self.library.canonical(reference.name), NO_KINDS)
                 self.trust(node.arguments[0], frame, kinds)
 
-    def quiet(self, node: ir.Expr, frame: Frame) -> Value:
-        """Evaluate what was evaluated before, without its effects on the state."""
-        raise NotImplementedError
-
-    def trust(self, node: ir.Expr, frame: Frame, kinds: frozenset[str]) -> None:
-        """Make what an expression gives harmless from here on."""
-        raise NotImplementedError
-
-    def inside(self, path: Value, frame: Frame) -> None:
-        """Trust a resolved path that lies inside a folder."""
-        raise NotImplementedError
-
     def lies_inside(self, path: Value | None, folder: Value | None, frame: Frame) -> None:
         """`path.resolve().relative_to(folder)` raises where the path does not lie inside."""
         if path is not None and folder is not None and resolved(path) and not foreign(folder):
@@ -340,10 +328,6 @@ class Builtins(Calls):
             self.arrive("assignment", "setattr", "name", name, frame, node.at)
             self.set_field(value, name.text or "<any>", item, frame)
         return constant(None)
-
-    def set_field(self, value: Value, name: str, item: Value, frame: Frame) -> None:
-        """Store an attribute."""
-        raise NotImplementedError
 
     def parent(self, arguments: Arguments, frame: Frame) -> Value:
         """`super()`, with and without arguments."""

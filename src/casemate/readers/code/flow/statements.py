@@ -110,10 +110,6 @@ class Statements(Base):
             frame.results.append((value, frame.state, node.value.at if node.value is not None else node.at))
         frame.state = None
 
-    def note_return(self, node: ir.Return, value: Value, frame: Frame) -> None:
-        """Remember what a true result says of the parameters."""
-        raise NotImplementedError
-
     def branch(self, node: ir.If, frame: Frame) -> None:
         """`if`: only the branch that can be taken."""
         known = self.truth(self.evaluate(node.test, frame))
@@ -158,25 +154,6 @@ class Statements(Base):
             models = [self.library.find(r.name) for r in callee.references if isinstance(r, Outside)]
             return bool(models) and all(model is not None and model.raises for model in models)
         return isinstance(last, LEAVING)
-
-    def proven(self, node: ir.Expr, frame: Frame) -> None:
-        """Learn from a call that raises for what is not of some form."""
-        raise NotImplementedError
-
-    def quiet(self, node: ir.Expr, frame: Frame) -> Value:
-        """Evaluate what was evaluated before, without its effects on the state."""
-        raise NotImplementedError
-
-    def refine_for_each(
-        self,
-        target: ir.Name,
-        items: ir.Expr,
-        test: ir.Expr,
-        outcome: bool,  # noqa: FBT001 -- what holds for each
-        frame: Frame,
-    ) -> None:
-        """Learn from a test that came out one way for every element."""
-        raise NotImplementedError
 
     def repeat(self, node: ir.While, frame: Frame) -> None:
         """`while`: an endless one is left by `break` only."""
@@ -313,10 +290,6 @@ class Statements(Base):
             result = self.operate(node.operator, current, value, frame, node.target)
         self.assign(node.target, result, frame)
 
-    def operate(self, sign: str, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:
-        """Apply an operator to two values."""
-        raise NotImplementedError
-
     def annotate(self, node: ir.Annotated, frame: Frame) -> None:
         """`target: annotation = value`."""
         if frame.function is None and frame.owner is not None and isinstance(node.target, ir.Name):
@@ -384,14 +357,6 @@ class Statements(Base):
         if case.guard is not None:
             self.evaluate(case.guard, frame)
             self.refine(case.guard, True, frame)  # noqa: FBT003 -- the branch taken
-
-    def define(self, node: ir.Define, frame: Frame) -> None:
-        """`def`: the decorators are applied from the last to the first."""
-        raise NotImplementedError
-
-    def define_class(self, node: ir.DefineClass, frame: Frame) -> None:
-        """`class`: run its body where it stands."""
-        raise NotImplementedError
 
     def bind_import(self, node: ir.Import, frame: Frame) -> None:
         """Bind what an import names: a module or member of the program, or something outside."""
