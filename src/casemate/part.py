@@ -18,7 +18,7 @@ from casemate.readers import files
 from casemate.readers.code import Code
 from casemate.readers.code.analysis import Analysis, fault
 from casemate.readers.code.facts import FileView
-from casemate.readers.code.parse import Source, parsed
+from casemate.readers.code.parse import Source, decoded
 from casemate.readers.code.scan import Scan
 
 LONGEST = 4000  # bytes of an excerpt
@@ -72,10 +72,10 @@ class Part:
         self.analysis = Analysis(library, chosen.paths, chosen.roots, self.source, frozenset(own))
 
     def source(self, path: str) -> Source:
-        """Read and parse one file; what is wrong with it is listed."""
+        """Read one file; what is wrong with it is listed."""
         data = files.read(path)
         self.read[path] = digest(data)
-        return parsed(path, data, self.skipped)
+        return decoded(path, data, self.skipped)
 
     def run(self, present: frozenset[str], each: Callable[[Sequence[str]], Iterator[str]]) -> Result:
         """Follow the flows and judge. `present` are the modules that some file of the program imports.
@@ -109,8 +109,8 @@ class Part:
         ends = any(hit.module.path == path for hit in self.analysis.machine.hits.values())
         due = [rule for rule in self.rules if (ends if rule.kinds else False) or self.scan.has(path, rule)]
         yield from self.apply(due, path)
-        if not due and self.scan.matters(path):
-            _ = self.analysis.program.module(path).source  # what cannot be read whole is listed
+        if self.scan.matters(path):
+            _ = self.analysis.program.module(path).source.tree  # what cannot be read whole is listed
 
     def judge_flows(self, path: str) -> Iterator[Finding]:
         """Apply the rules about flows to a file of another part, which judges all else."""

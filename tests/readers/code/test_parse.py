@@ -79,16 +79,23 @@ NEWEST = {
 }
 
 
+def parsed(data: bytes) -> Source:
+    """Give a file that was parsed: what is wrong with its syntax is known."""
+    source = Source("x.py", data, [])
+    assert source.tree is not None
+    return source
+
+
 @pytest.mark.parametrize("name", NEWEST)
 def test_newest_syntax_parses_whole(name: str) -> None:
-    source = Source("x.py", dedent(NEWEST[name]).encode())
+    source = parsed(dedent(NEWEST[name]).encode())
     assert source.skipped == []
     assert not source.tree.root_node.has_error
 
 
 def test_rewritten_syntax_keeps_every_place_and_the_text() -> None:
     text = "class Box[T = int]: pass\nlazy import json\nx = (y.\nz)\nx = 1\n"
-    source = Source("x.py", text.encode())
+    source = parsed(text.encode())
     assert source.data == text.encode()
     assert source.point(text.index("x = 1")) == (5, 1)
 
@@ -96,21 +103,21 @@ def test_rewritten_syntax_keeps_every_place_and_the_text() -> None:
 def test_a_rewrite_hides_no_code() -> None:
     """What follows a comment that ends in a dot stays code, also where a dot elsewhere makes the file be rewritten."""
     text = "def f():\n    (a.\nb)\n\n# Ends in a dot.\nos.system(x)\n"
-    source = Source("x.py", text.encode())
+    source = parsed(text.encode())
     assert source.skipped == []
     last = source.tree.root_node.named_children[-1]
     assert (last.type, source.text(last.byte_range)) == ("expression_statement", "os.system(x)")
 
 
 def test_an_error_is_listed_with_its_line_and_the_rest_is_read() -> None:
-    source = Source("x.py", b"a = 1\ndef f(:\n    pass\nb = 2\n")
+    source = parsed(b"a = 1\ndef f(:\n    pass\nb = 2\n")
     assert {skip.why for skip in source.skipped} == {Why.SYNTAX}
     assert source.skipped[0].line == 2
     assert "the rest was analysed" in source.skipped[0].detail
 
 
 def test_many_errors_are_cut() -> None:
-    source = Source("x.py", b"x = (\n" + b"def f(:\n  ?\n" * 3000)
+    source = parsed(b"x = (\n" + b"def f(:\n  ?\n" * 3000)
     assert 0 < len(source.skipped) <= 21
 
 
@@ -123,21 +130,21 @@ def test_many_errors_are_cut() -> None:
     ],
 )
 def test_declared_encodings_are_followed(data: bytes, text: bytes | None) -> None:
-    source = Source("x.py", data)
+    source = parsed(data)
     assert source.skipped == []
     assert text is None or source.data == text
 
 
 @pytest.mark.parametrize("name", ["no-such-codec", "rot13", "zlib", "base64", "punycode", "idna", "../../x", "os.path"])
 def test_other_encodings_are_listed_and_read_as_latin_1(name: str) -> None:
-    source = Source("x.py", f"# coding: {name}\nx = 1\n".encode())
+    source = parsed(f"# coding: {name}\nx = 1\n".encode())
     assert [skip.why for skip in source.skipped] == [Why.ENCODING]
     assert b"x = 1" in source.data
 
 
 def test_an_encoding_whose_decoder_is_quadratic_is_not_used() -> None:
     """Python's punycode decoder takes hours for some megabytes: this test would not end."""
-    source = Source("x.py", b"# coding: punycode\n#-" + b"9a" * 4_000_000)
+    source = parsed(b"# coding: punycode\n#-" + b"9a" * 4_000_000)
     assert [skip.why for skip in source.skipped] == [Why.ENCODING]
 
 
@@ -147,12 +154,12 @@ def test_an_encoding_whose_decoder_is_quadratic_is_not_used() -> None:
     ids=["open", "closed", "not", "nested f-strings", "NUL"],
 )
 def test_deep_input_neither_recurses_nor_raises(data: bytes) -> None:
-    Source("x.py", data)
+    parsed(data)
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_raise(data: bytes) -> None:
-    source = Source("x.py", data)
+    source = parsed(data)
     for offset in range(0, len(source.data), 7):
         line, column = source.point(offset)
         assert line >= 1
@@ -183,13 +190,13 @@ PIECES = [
 
 @given(st.lists(st.sampled_from(PIECES), max_size=60))
 def test_no_mixture_of_python_raises(pieces: list[str]) -> None:
-    Source("x.py", "".join(pieces).encode())
+    parsed("".join(pieces).encode())
 
 
 def test_a_megabyte_of_comments_ends() -> None:
     """The grammar's scanner is quadratic in comments that follow each other: this test would take hours."""
     text = b"import os\n" + b"# x\n\n" * 200_000 + b"os.system(x)\n"
-    source = Source("x.py", text)
+    source = parsed(text)
     assert source.data == text
     assert source.skipped == []
     assert source.text(source.tree.root_node.named_children[-1].byte_range) == "os.system(x)"

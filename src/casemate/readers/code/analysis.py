@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -46,7 +47,7 @@ class Analysis:
         self.skipped: list[Skipped] = []
         self.present: frozenset[str] = frozenset()  # top modules of libraries that some file names
         self._started: set[tuple[str, int]] = set()
-        self._visited: dict[tuple[str, str], set[str]] = {}
+        self._visited: dict[tuple[str, str, re.Pattern[bytes] | None], set[str]] = {}
         self._entered: dict[tuple[str, int], str] = {}
         self._entries_done = 0
         self._reads: dict[tuple[str, int], set[tuple[Class, str]]] = {}
@@ -88,14 +89,17 @@ class Analysis:
                     self.machine.entries.append(EntryPoint(closure, convention.entry, "", module.path))
         self.run_entries()
 
-    def visit(self, module: Module, wanted: Mapping[str, Collection[str]]) -> None:
+    def visit(
+        self, module: Module, wanted: Mapping[str, Collection[str]], having: re.Pattern[bytes] | None = None
+    ) -> None:
         """Run every function in which one of these identifiers may mean one of its qualified names.
 
-        Nothing is run, not even the module, where none of them stands outside of texts and comments.
+        Nothing is run, not even the module, where none of them stands outside of texts and comments. With `having`
+        only those count that are called, and this pattern stands in the text of the call.
         """
         standing: list[tuple[Node, set[str]]] = []
         for word, meanings in sorted(wanted.items()):
-            done = self._visited.setdefault((module.path, word), set())
+            done = self._visited.setdefault((module.path, word, having), set())
             new = set(meanings) - done
             done |= new
             if not new:
@@ -106,7 +110,7 @@ class Analysis:
                 self.skip(module, 0, Why.BUDGET, f"the word {word} stands too often to look at every place")
             elif len(uses) > MOST_USES:
                 self.skip(module, uses[-1].start_point.row + 1, Why.BUDGET, f"too many uses of {word} from here on")
-            standing += [(node, new) for node in uses[:MOST_USES]]
+            standing += [(node, new) for node in uses[:MOST_USES] if having is None or calls_with(node, having)]
         if not standing:
             return
         names = Names(self.machine, self.open(module.path))
@@ -374,6 +378,16 @@ def identifiers(source: Source, word: str) -> Iterator[Node]:
             if node is not None and node.type == "identifier":
                 yield node
         place = data.find(wanted, end)
+
+
+def calls_with(node: Node, having: re.Pattern[bytes]) -> bool:
+    """Tell whether a pattern stands in the call of an identifier, from its name on; of what is no call it may."""
+    called = node
+    while called.parent is not None and called.parent.type in {"attribute", "call"}:
+        called = called.parent
+        if called.type == "call":
+            return having.search((called.text or b"")[node.start_byte - called.start_byte :]) is not None
+    return True
 
 
 def word_byte(data: bytes, place: int) -> bool:

@@ -64,13 +64,16 @@ class FileView:
         """Its text and tree."""
         return self.module.source
 
-    def calls(self, *names: str, tag: str = "") -> Iterator[Call]:
-        """Yield, in order of place, the calls of these qualified names, or of models with this tag."""
+    def calls(self, *names: str, tag: str = "", having: re.Pattern[bytes] | None = None) -> Iterator[Call]:
+        """Yield, in order of place, the calls of these qualified names, or of models with this tag.
+
+        With `having` those need not be there in whose text the pattern is not.
+        """
         wanted = set(names)
         if tag:
             wanted |= {name for name, model in self.analysis.library.models.items() if tag in model.tags}
         below = tuple(name[:-1] for name in wanted if name.endswith(".*"))
-        self.analysis.visit(self.module, self.words(wanted))
+        self.analysis.visit(self.module, self.words(wanted), having)
         seen = self.analysis.machine.seen.get(self._path, {})
         for at in sorted(seen):
             for call in seen[at]:

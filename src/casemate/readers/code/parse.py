@@ -32,12 +32,11 @@ MOST_ERRORS = 20  # listed per file; the last one says that there are more
 class Source:
     """One file: its bytes as UTF-8, its tree, and the way from bytes to lines and columns."""
 
-    def __init__(self, path: str, data: bytes) -> None:
-        """Decode and parse."""
+    def __init__(self, path: str, data: bytes, skipped: list[Skipped]) -> None:
+        """Decode. What is wrong with the file is added to `skipped`, of its syntax once the tree is asked for."""
         self.path = path
-        self.skipped: list[Skipped] = []
+        self.skipped = skipped
         self.data = self._decoded(data)
-        self.tree = self._parsed()
 
     def _decoded(self, data: bytes) -> bytes:
         if data.startswith(codecs.BOM_UTF8):
@@ -68,7 +67,9 @@ class Source:
             text = data.decode("latin-1")
         return text.encode("utf-8", "replace")
 
-    def _parsed(self) -> Tree:
+    @cached_property
+    def tree(self) -> Tree:
+        """Its tree: most questions about a file are answered by its bytes."""
         tree = Parser(LANGUAGE).parse(without_long_comments(self.data))
         if tree.root_node.has_error:
             newer = without_newer_syntax(without_long_comments(self.data))
@@ -129,18 +130,16 @@ class Source:
 
 
 def read_source(path: str, skipped: list[Skipped], largest: int = LARGEST) -> Source:
-    """Read and parse one file; what is wrong with it is added to `skipped`, and an unreadable one is empty."""
-    return parsed(path, read(path, largest), skipped)
+    """Read one file to parse it; what is wrong with it is added to `skipped`, and an unreadable one is empty."""
+    return decoded(path, read(path, largest), skipped)
 
 
-def parsed(path: str, data: bytes | Skipped, skipped: list[Skipped]) -> Source:
-    """Parse what was read of a file; what is wrong with it is added to `skipped`, and an unreadable one is empty."""
+def decoded(path: str, data: bytes | Skipped, skipped: list[Skipped]) -> Source:
+    """Take what was read of a file; what is wrong with it is added to `skipped`, and an unreadable one is empty."""
     if isinstance(data, Skipped):
         skipped.append(data)
         data = b""
-    source = Source(path, data)
-    skipped += source.skipped
-    return source
+    return Source(path, data, skipped)
 
 
 def declared_encoding(data: bytes) -> str:

@@ -152,12 +152,12 @@ class Code(Protocol):
         """The file, as it appears in locations."""
         ...
 
-    def calls(self, *names: str, tag: str = "") -> Iterator[Call]:
+    def calls(self, *names: str, tag: str = "", having: re.Pattern[bytes] | None = None) -> Iterator[Call]:
         """Yield, in order of place, the calls of these qualified names, or of models with this tag.
 
         "yaml.load" also finds `from yaml import load as l; l(x)`; "sqlite3.Cursor.execute" finds the call by the
         inferred type of its receiver. A local definition that shadows the name is not found. "prefix.*" finds all
-        below.
+        below. `having` saves work: a call in whose text, from its name on, the pattern is not need not be found.
         """
         ...
 

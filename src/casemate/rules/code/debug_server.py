@@ -12,6 +12,7 @@ server made for it.
 Debug that is switched on by the environment or a configuration file.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
@@ -31,6 +32,7 @@ SWITCHES = {
     "sanic.Sanic.run": ("debug",),
     "aiohttp_debugtoolbar.setup": (),
 }
+TOLD = re.compile(rb"(?i)debug|true|\*")  # in a call that switches something on
 
 EXAMPLE = """
     from flask import Flask
@@ -69,7 +71,7 @@ def switched_on(given: Assignment, *, settings: bool) -> bool:
 def debug_server(code: Code) -> Iterator[Hit]:
     """Flag debug switches of web frameworks that are True in the text of the program."""
     test = Severity.LOW if in_tests(code.path) else None
-    for call in code.calls(*SWITCHES):
+    for call in code.calls(*SWITCHES, having=TOLD):
         for name in SWITCHES[call.name]:
             value = call.argument(name)
             if value is not None and value.constant is True:

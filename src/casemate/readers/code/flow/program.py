@@ -252,7 +252,7 @@ class Program:
     def __init__(self, paths: Iterable[str], roots: Iterable[str], load: Callable[[str], Source]) -> None:
         """`paths` are the files; `roots` the directories that were asked for."""
         self.paths = dict.fromkeys(paths)
-        self.directories = {directory for path in self.paths for directory in parents(path)}
+        self.directories = above(self.paths)
         self.roots = tuple(dict.fromkeys(roots))
         self.modules: dict[str, Module] = {}
         self._load = load
@@ -336,6 +336,17 @@ def folder_of(path: str) -> str:
 def below(folder: str, name: str) -> str:
     """Give the path of something in a directory, as a walk over it writes it."""
     return name if folder == os.curdir else f"{folder.rstrip(os.sep)}{os.sep}{name}"
+
+
+def above(paths: Iterable[str]) -> set[str]:
+    """Give every directory above one of these paths."""
+    found: set[str] = set()
+    for path in paths:
+        directory = folder_of(path)
+        while directory not in found:
+            found.add(directory)
+            directory = folder_of(directory)
+    return found
 
 
 def parents(path: str) -> list[str]:
