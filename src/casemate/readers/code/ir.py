@@ -3,6 +3,8 @@
 `at` is a range of bytes of the file. Every node is immutable and holds only nodes of this file.
 """
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from casemate.readers.code.view import Constant
@@ -202,15 +204,36 @@ class Parameter(NamedTuple):
     annotation: Expr | None
 
 
-class Definition(NamedTuple):
-    """A function or lambda as far as it can be told without its body. `node` is its key in the file."""
+Signature: TypeAlias = "tuple[tuple[Parameter, ...], Expr | None]"
 
-    at: At
-    name: str
-    parameters: tuple[Parameter, ...]
-    decorators: tuple[Expr, ...]
-    returns: Expr | None
-    node: int
+
+class Definition:
+    """A function or lambda as far as it can be told without its body. `node` is its key in the file.
+
+    Its signature is lowered when somebody first asks for it: most functions are never called.
+    """
+
+    def __init__(  # noqa: PLR0913 -- one for each fact
+        self, at: At, name: str, decorators: tuple[Expr, ...], node: int, lower: Callable[[int], Signature]
+    ) -> None:
+        """Remember where it is, and who lowers the rest."""
+        self.at, self.name, self.decorators, self.node = at, name, decorators, node
+        self._lower = lower
+
+    @cached_property
+    def signature(self) -> Signature:
+        """Its parameters, and the type that it is said to return."""
+        return self._lower(self.node)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its parameters, in order."""
+        return self.signature[0]
+
+    @property
+    def returns(self) -> Expr | None:
+        """The type that it is said to return."""
+        return self.signature[1]
 
 
 class Assign(NamedTuple):

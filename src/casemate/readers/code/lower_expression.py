@@ -14,8 +14,8 @@ NOISE = frozenset({"comment", "line_continuation"})
 
 
 def named(node: Node) -> list[Node]:
-    """Give the named children that are no comments."""
-    return [child for child in node.named_children if child.type not in NOISE]
+    """Give the named children that are no comments; what could not be parsed counts as one."""
+    return [child for child in node.named_children if not child.is_extra or child.type not in NOISE]
 
 
 def text_of(node: Node | None) -> str:
@@ -326,15 +326,15 @@ class Expressions:
         """Lower a function or lambda, without its body."""
         self.definitions[node.start_byte] = node
         name = node.child_by_field_name("name")
+        at = name.byte_range if name is not None else node.byte_range
+        return ir.Definition(at, text_of(name) or "<lambda>", decorators, node.start_byte, self.signature)
+
+    def signature(self, key: int) -> tuple[tuple[ir.Parameter, ...], ir.Expr | None]:
+        """Lower the parameters of a function, and the type that it is said to return."""
+        node = self.definitions[key]
         returns = node.child_by_field_name("return_type")
-        return ir.Definition(
-            name.byte_range if name is not None else node.byte_range,
-            text_of(name) or "<lambda>",
-            self.parameters(node.child_by_field_name("parameters")),
-            decorators,
-            self.annotation(returns) if returns is not None else None,
-            node.start_byte,
-        )
+        parameters = self.parameters(node.child_by_field_name("parameters"))
+        return parameters, self.annotation(returns) if returns is not None else None
 
     def parameters(self, node: Node | None) -> tuple[ir.Parameter, ...]:
         """Give the parameters in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from casemate.readers.code.flow.links import RESOLVING
 from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State
@@ -26,6 +26,8 @@ from casemate.readers.code.ir import At
 if TYPE_CHECKING:
     from casemate.readers.code.flow.program import Class
 
+BOUND = (Closure, Method, Super, Deferred)
+Name = TypeVar("Name")
 DEEPEST = 3  # levels of an argument that are followed
 MOST_OBJECTS = 40  # of all arguments of one call
 
@@ -65,6 +67,8 @@ class Abstraction:
 
     def enter(self, value: Value, depth: int = 0) -> tuple[Value, object]:
         """Give the callee's value, and its shape."""
+        if not (value.taints or value.objects or bound(value.references)):
+            return self.enter_simple(value)
         taints: tuple[Taint, ...] = ()
         if value.taints:
             token = Token(self.next)
@@ -75,6 +79,9 @@ class Abstraction:
         references, reference_shapes = self.enter_references(value, depth)
         constants = value.constants if self.keep else None
         prefix = value.prefix if self.keep else None
+        shape = (constants, bool(taints), value.types, reference_shapes, shapes, prefix)
+        if not taints and references is value.references and objects == value.objects and self.whole(value):
+            return value, shape
         entered = Value(
             constants=constants,
             taints=taints,
@@ -83,7 +90,19 @@ class Abstraction:
             objects=objects,
             prefix=prefix,
         )
-        return entered, (constants, bool(taints), value.types, reference_shapes, shapes, prefix)
+        return entered, shape
+
+    def whole(self, value: Value) -> bool:
+        """Tell whether the callee may see of a value all that the caller knows, labels and objects aside."""
+        return value.link is None and (self.keep or (value.constants is None and value.prefix is None))
+
+    def enter_simple(self, value: Value) -> tuple[Value, object]:
+        """Give what neither has a label nor leads to an object: most values."""
+        if self.whole(value):
+            return value, (value.constants, False, value.types, value.references, (), value.prefix)
+        constants, prefix = (value.constants, value.prefix) if self.keep else (None, None)
+        entered = Value(constants=constants, types=value.types, references=value.references, prefix=prefix)
+        return entered, (constants, False, value.types, value.references, (), prefix)
 
     def enter_objects(self, value: Value, depth: int) -> tuple[frozenset[Place], object]:
         """Copy what the value holds."""
@@ -110,23 +129,28 @@ class Abstraction:
 
     def enter_cell(self, key: Place, cell: Cell, depth: int) -> object:
         """Copy one object."""
-        items = {name: self.enter(item, depth + 1) for name, item in cell.items.items()}
-        attributes = {name: self.enter(item, depth + 1) for name, item in cell.attributes.items()}
-        rest = self.enter(cell.rest, depth + 1) if cell.rest is not None else None
-        self.heap[key] = Cell(
-            cell.kind,
-            {name: item[0] for name, item in items.items()},
-            rest[0] if rest is not None else None,
-            {name: item[0] for name, item in attributes.items()},
-            cell.exact,
-        )
-        inner = tuple((name, item[1]) for name, item in items.items())
-        fields = tuple((name, item[1]) for name, item in attributes.items())
-        return (cell.kind, cell.exact, inner, rest[1] if rest is not None else None, fields)
+        items, item_shapes = self.enter_each(cell.items, depth)
+        attributes, attribute_shapes = self.enter_each(cell.attributes, depth)
+        rest, rest_shape = self.enter(cell.rest, depth + 1) if cell.rest is not None else (None, None)
+        same = items is cell.items and attributes is cell.attributes and rest is cell.rest
+        self.heap[key] = cell if same else Cell(cell.kind, items, rest, attributes, cell.exact)
+        return (cell.kind, cell.exact, item_shapes, rest_shape, attribute_shapes)
+
+    def enter_each(self, values: dict[Name, Value], depth: int) -> tuple[dict[Name, Value], object]:
+        """Copy what stands under each name, where anything is not what it was."""
+        found: dict[Name, Value] = {}
+        shapes: list[object] = []
+        same = True
+        for name, value in values.items():
+            entered, shape = self.enter(value, depth + 1)
+            same = same and entered is value
+            found[name] = entered
+            shapes.append((name, shape))
+        return (values if same else found), tuple(shapes)
 
     def enter_references(self, value: Value, depth: int) -> tuple[frozenset[Reference], object]:
         """Methods and bound functions hold a value themselves."""
-        if not any(isinstance(r, Closure | Method | Super | Deferred) for r in value.references):
+        if not bound(value.references):
             return value.references, value.references
         found: set[Reference] = set()
         shapes: list[object] = []
@@ -151,6 +175,13 @@ class Abstraction:
                     found.add(reference)
                     shapes.append(reference)
         return frozenset(found), frozenset(shapes)
+
+
+def bound(references: frozenset[Reference]) -> bool:
+    """Tell whether one of these references is to something that holds a value itself."""
+    if not references:
+        return False
+    return any(isinstance(reference, BOUND) for reference in references)
 
 
 def number(frame: Frame | None) -> int:
@@ -190,6 +221,8 @@ class Return:
 
     def value(self, value: Value, state: State, message: str = "") -> Value:
         """Give a value of the callee as one of the caller."""
+        if not (value.taints or value.objects or bound(value.references)) and value.link is None:
+            return value
         taints = merge_taints(self.taint(taint, message) for taint in value.taints)
         references = frozenset(self.reference(reference, state) for reference in value.references)
         places = frozenset(self.place(key, state) for key in value.objects if key in state.heap)
@@ -258,10 +291,7 @@ class Return:
 
     def cell(self, cell: Cell, state: State) -> Cell:
         """Give a content of the callee as one of the caller."""
-        return Cell(
-            cell.kind,
-            {name: self.value(item, state) for name, item in cell.items.items()},
-            self.value(cell.rest, state) if cell.rest is not None else None,
-            {name: self.value(item, state) for name, item in cell.attributes.items()},
-            cell.exact,
-        )
+        items = {name: self.value(item, state) for name, item in cell.items.items()}
+        attributes = {name: self.value(item, state) for name, item in cell.attributes.items()}
+        rest = self.value(cell.rest, state) if cell.rest is not None else None
+        return Cell(cell.kind, items, rest, attributes, cell.exact)
