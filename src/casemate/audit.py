@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from traceback import walk_stack
+from typing import TypeVar
 
 from casemate import rules
 from casemate.kept import Kept, named, tool
@@ -35,6 +36,8 @@ from casemate.services.store import Store
 RARELY = (200_000, 20, 100)
 STRIDE = 16  # files between two words about the progress
 BY_CHANCE = frozenset({Why.INTERNAL, Why.INTERRUPTED})  # memory that was short, say
+Made = TypeVar("Made")
+ROOM = 1 << 18  # words: for as many frames as DEEP lets there be
 DEEP = 8000  # frames: the interpreter of bodies recurses; its own limits come first
 
 
@@ -237,7 +240,8 @@ class Run:
         """Analyse one part, as deep as ever, whoever calls us; a fault of ours does not hide the rest."""
         sys.setrecursionlimit(sum(1 for _ in walk_stack(None)) + DEEP)
         try:
-            result = Part(part, self.chosen, self.library, self.scan, self.rules).run(present, each)
+            job = Part(part, self.chosen, self.library, self.scan, self.rules)
+            result = with_room(lambda: job.run(present, each))
         except Exception as error:  # noqa: BLE001 -- listed, and the other parts go on
             result = failed(part, Why.INTERNAL, fault(error))
         return packed(result.plain())
@@ -245,6 +249,18 @@ class Run:
     def as_read(self, result: Result) -> bool:
         """Tell whether a part read what was measured: one that changed meanwhile makes a result of its own."""
         return all(self.digests.get(path) == seen for path, seen in result.read.items())
+
+
+def with_room(work: Callable[[], Made]) -> Made:
+    """Do something below a frame so large that one piece of memory holds it and all that are called from here.
+
+    CPython keeps frames in pieces of 16 KiB, and maps and unmaps one whenever calls go to and fro over its end
+    (`push_chunk` in pystate.c): a recursive interpreter does that all day. Of the room only what is used is touched.
+    """
+    return work()
+
+
+with_room.__code__ = with_room.__code__.replace(co_stacksize=ROOM)
 
 
 def watched(paths: Sequence[str], *, progress: Callable[[int, int], None] | None, parts: int) -> Iterator[str]:

@@ -109,6 +109,7 @@ def work(job: Job, writing: int, begin: Callable[[], None], mask: set[int]) -> N
     """Be the child, which ends by every signal that its parent does not ignore. Never returns."""
     status = 1
     try:
+        gc.disable()  # all of it goes when this process ends, which is soon
         begin()
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:

@@ -213,7 +213,7 @@ class Definition:
     Its signature is lowered when somebody first asks for it: most functions are never called.
     """
 
-    def __init__(  # noqa: PLR0913 -- one for each fact
+    def __init__(
         self, at: At, name: str, decorators: tuple[Expr, ...], node: int, lower: Callable[[int], Signature]
     ) -> None:
         """Remember where it is, and who lowers the rest."""

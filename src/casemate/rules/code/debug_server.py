@@ -32,7 +32,7 @@ SWITCHES = {
     "sanic.Sanic.run": ("debug",),
     "aiohttp_debugtoolbar.setup": (),
 }
-TOLD = re.compile(rb"(?i)debug|true|\*")  # in a call that switches something on
+TOLD = re.compile(rb"(?i)debug|true|\*\*")  # in a call that switches something on
 
 EXAMPLE = """
     from flask import Flask

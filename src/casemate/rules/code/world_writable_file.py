@@ -29,6 +29,7 @@ OTHERS_WRITE, STICKY = 0o002, 0o1000
 NAMED = re.compile(r"\bS_I(?:WOTH|RWXO)\b")
 DECIMAL = re.compile(r"[1-7][0-7]{2}")
 FOR_ALL = re.compile(r"[0-7]?[0-7]{2}[2367]|[ugo]*[ao][ugo]*\+[rxX]*w[rxX]*|\+[rxX]*w[rxX]*")
+PERHAPS = re.compile(rb"\A(?!.*\b0o[0-7]*[0145]\s*\)\Z)", re.DOTALL)  # a call that ends in no harmless literal
 
 EXAMPLE = """
     import os
@@ -90,7 +91,7 @@ def runs_chmod(call: Call) -> bool:
 def world_writable_file(code: Code) -> Iterator[Hit]:
     """Flag constant modes that let everybody write, and a umask that lets every new file be so."""
     test = Severity.INFO if in_tests(code.path) else None
-    for call in code.calls(*MODES):
+    for call in code.calls(*MODES, having=PERHAPS):
         if lets_all_write(call.argument("mode", MODES[call.name])):
             yield Hit(call.location, "every user of the machine may change this", severity=test)
     for call in code.calls("os.system", *RUNNERS):

@@ -34,6 +34,7 @@ from casemate.readers.code.flow.values import (
     constant,
     holder,
     join_all,
+    kinds_in_order,
     merge_taints,
     ordered,
     outside,
@@ -69,7 +70,7 @@ class Calls(Texts):
         if own and len(own) == len(value.objects):
             return join_all([*found, *own])
         found += own
-        for kind in sorted(value.types, key=str):
+        for kind in kinds_in_order(value.types):
             inner = self.of_type(kind, value, name, frame, at)
             if inner is not None:
                 found.append(inner)
@@ -249,7 +250,7 @@ class Calls(Texts):
         told = self.told
         if told is None:
             return
-        for kind in receiver.types:
+        for kind in kinds_in_order(receiver.types):
             for owner in kind.ancestors_outside() if isinstance(kind, Class) else (kind,):
                 told(frame, f"{owner}.{name}")
 
@@ -300,7 +301,7 @@ class Calls(Texts):
 
     def called_instance(self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
         """Call an object: `__call__` of its class, or unknown."""
-        for kind in sorted(callee.types, key=str):
+        for kind in kinds_in_order(callee.types):
             method = kind.member("__call__") if isinstance(kind, Class) else None
             if method is not None:
                 return self.call(bound(method, callee), arguments, frame, node)

@@ -25,6 +25,7 @@ from casemate.readers.code.flow.values import (
     constant,
     join,
     join_all,
+    kinds_in_order,
     merge_taints,
 )
 from casemate.readers.code.view import UNKNOWN, Constant
@@ -171,7 +172,7 @@ class Expressions(Base):
         if isinstance(node.key, ir.Slice):
             return self.sliced(value, node.key, frame)
         index = self.evaluate(node.key, frame)
-        for kind in sorted(value.types, key=str):
+        for kind in kinds_in_order(value.types):
             if isinstance(kind, str) and self.library.member(kind, "__getitem__") is not None:
                 call = ir.Call(node.at, node.value, (node.key,), ())
                 arguments = Arguments((index,), (), None, None)
@@ -327,7 +328,7 @@ class Expressions(Base):
 
     def formatted(self, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:
         """`text % values`; of a text of a library what that makes of it."""
-        for owner in left.types:
+        for owner in kinds_in_order(left.types):
             model = self.library.member(owner, "__mod__") if isinstance(owner, str) else None
             if model is not None:
                 call = ir.Call(node.at, ir.Opaque(node.at, ()), (), ())

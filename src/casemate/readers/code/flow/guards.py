@@ -31,6 +31,7 @@ from casemate.readers.code.flow.values import (
     Token,
     Value,
     constant,
+    ordered,
 )
 
 MOST_TRIED = 40  # constants of a collection that a check is tried with one by one
@@ -294,7 +295,7 @@ class Guards(Libraries):
             callee = self.attribute(receiver, node.function.name, frame, node.at)
         else:
             callee = self.quiet(node.function, frame)
-        for reference in callee.references:
+        for reference in ordered(callee.references):
             if isinstance(reference, Outside):
                 self.refine_outside(reference.name, node, outcome, frame)
             elif isinstance(reference, Method):

@@ -26,6 +26,8 @@ from casemate.readers.code.flow.values import (
     constant,
     join,
     join_all,
+    kinds_in_order,
+    ordered,
     outside,
     typed,
 )
@@ -158,7 +160,7 @@ class Machine(Functions, Expressions, Statements):
 
     def set_item_of_library(self, owner: Value, index: Value, value: Value, frame: Frame, target: ir.Item) -> None:
         """`response.headers["X"] = value` is a call of `__setitem__`."""
-        for kind in sorted(owner.types, key=str):
+        for kind in kinds_in_order(owner.types):
             if isinstance(kind, str) and self.library.member(kind, "__setitem__") is not None:
                 call = ir.Call(target.at, target, (), ())
                 arguments = Arguments((index, value), (), None, None)
@@ -190,13 +192,13 @@ class Machine(Functions, Expressions, Statements):
     def set_field(self, value: Value, name: str, item: Value, frame: Frame, at: ir.At = (0, 0)) -> None:
         """Store an attribute: in the object, or in what is known of all objects of the class."""
         self.mutate(value, frame, lambda cell: cell._replace(attributes={**cell.attributes, name: item}))
-        for kind in sorted(value.types, key=str):
+        for kind in kinds_in_order(value.types):
             if isinstance(kind, str) and self.library.member(kind, name) is not None:
                 model = self.library.member(kind, name)
                 for sink in model.sinks if model is not None and model.parameters is None else ():
                     self.arrive(sink.kind, f"{kind}.{name}", name, item, frame, at)
         if not value.objects:
-            for reference in value.references:
+            for reference in ordered(value.references):
                 if isinstance(reference, Class):
                     self.stores += 1
                     old = reference.members.get(name)
@@ -319,7 +321,7 @@ class Machine(Functions, Expressions, Statements):
         if frame.state is None:
             return
         bases = [self.evaluate(base, frame) for base in node.bases]
-        references = [reference for base in bases for reference in base.references]
+        references = [reference for base in bases for reference in ordered(base.references)]
         owner.derive(
             tuple(reference for reference in references if isinstance(reference, Class)),
             tuple(self.library.canonical(r.name) for r in references if isinstance(r, Outside)),
@@ -343,7 +345,7 @@ class Machine(Functions, Expressions, Statements):
                 model = self.library.member(base, name) or self.library.family(base, name)
                 if model is not None and model.entry is not None and model.entry.of == "override":
                     receiver = typed(owner)
-                    for reference in value.references:
+                    for reference in ordered(value.references):
                         if isinstance(reference, Closure):
                             closure = Closure(reference.function, reference.frame, receiver)
                             self.entries.append(EntryPoint(closure, model.entry, "", owner.module.path))
@@ -353,7 +355,7 @@ class Machine(Functions, Expressions, Statements):
         place = self.allocate(frame.now, Cell("object", {}, None, {}, exact=False))
         value = Value(types=frozenset({owner}), objects=frozenset({place}))
         method = owner.member("__init__")
-        for reference in method.references if method is not None else ():
+        for reference in ordered(method.references) if method is not None else ():
             if isinstance(reference, Closure):
                 self.call_closure(Closure(reference.function, reference.frame, value), arguments, frame, node.at)
                 return value
@@ -385,7 +387,7 @@ class Machine(Functions, Expressions, Statements):
             return
         owner.filled = True
         method = owner.members.get("__init__")
-        for reference in method.references if method is not None else ():
+        for reference in ordered(method.references) if method is not None else ():
             if isinstance(reference, Closure):
                 self.start_method(reference, owner, {})
 
@@ -506,7 +508,7 @@ def share(state: State) -> None:
 def instance_of(references: frozenset[Reference], library: Library) -> Value | None:
     """Give an unknown instance of what is named."""
     found: list[Value] = []
-    for reference in references:
+    for reference in ordered(references):
         if isinstance(reference, Class):
             found.append(typed(reference))
         elif isinstance(reference, Outside) and reference.name not in IGNORED:

@@ -29,6 +29,7 @@ from casemate.readers.code.flow.values import (
     holder,
     join,
     join_all,
+    kinds_in_order,
     merge_taints,
     typed,
 )
@@ -238,7 +239,7 @@ class Builtins(Calls):
         if name == "str" and first.constants is not None and not first.taints:
             return join_all(constant(str(item[1])) for item in sorted(first.constants, key=repr))
         taints = reach(first, frame.now)
-        for kind in sorted(first.types, key=str):
+        for kind in kinds_in_order(first.types):
             method = kind.member("__str__") if isinstance(kind, Class) else None
             if method is not None:
                 call = ir.Call((0, 0), ir.Opaque((0, 0), ()), (), ())

@@ -26,6 +26,7 @@ from casemate.readers.code.flow.values import (
     cleared,
     constant,
     merge_taints,
+    ordered,
     typed,
 )
 
@@ -107,7 +108,7 @@ class Libraries(Commands):
     def call_task(self, function: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> None:
         """Call a function of the program somewhere else: nothing comes back, and what it raises is not seen here."""
         before = frame.state
-        for reference in function.references:
+        for reference in ordered(function.references):
             if isinstance(reference, Closure):
                 parameters = reference.function.definition.parameters
                 itself = reference.receiver is None and bool(parameters) and parameters[0].name == "self"

@@ -20,6 +20,7 @@ from casemate.readers.code.flow.values import (
     Token,
     Value,
     merge_taints,
+    ordered,
 )
 from casemate.readers.code.ir import At
 
@@ -154,7 +155,7 @@ class Abstraction:
             return value.references, value.references
         found: set[Reference] = set()
         shapes: list[object] = []
-        for reference in value.references:
+        for reference in ordered(value.references):
             match reference:
                 case Closure() if reference.receiver is not None:
                     receiver, shape = self.enter(reference.receiver, depth + 1)
@@ -224,8 +225,8 @@ class Return:
         if not (value.taints or value.objects or bound(value.references)) and value.link is None:
             return value
         taints = merge_taints(self.taint(taint, message) for taint in value.taints)
-        references = frozenset(self.reference(reference, state) for reference in value.references)
-        places = frozenset(self.place(key, state) for key in value.objects if key in state.heap)
+        references = frozenset(self.reference(reference, state) for reference in ordered(value.references))
+        places = frozenset(self.place(key, state) for key in sorted(value.objects) if key in state.heap)
         return Value(
             constants=value.constants,
             taints=taints,

@@ -366,6 +366,11 @@ def ordered(references: frozenset[Reference]) -> list[Reference]:
     return sorted(references, key=rank) if len(references) > 1 else list(references)
 
 
+def kinds_in_order(types: frozenset[str | Class]) -> list[str | Class]:
+    """Give types in an order that is the same in every run."""
+    return sorted(types, key=str) if len(types) > 1 else list(types)
+
+
 def rank(reference: Reference) -> tuple[int, str, int, int]:  # noqa: PLR0911 -- one line for each kind
     """Give what references are ordered by: kind, name or file, place, and when it was made."""
     match reference:
