@@ -8,7 +8,7 @@ from casemate.libraries import Model
 from casemate.libraries import Origin as Source
 from casemate.model.finding import Trust
 from casemate.readers.code import ir
-from casemate.readers.code.flow import paths
+from casemate.readers.code.flow import paths, sql
 from casemate.readers.code.flow.base import Arguments, EntryPoint
 from casemate.readers.code.flow.characters import WRITTEN
 from casemate.readers.code.flow.program import Class
@@ -242,6 +242,7 @@ class Calls(Texts):
         if callee.references:
             return self.call(callee, arguments, frame, node)
         self.tell_methods(receiver, name, frame)
+        self.receive_statement(name, name, arguments, frame, node)
         return self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
 
     def tell_methods(self, receiver: Value, name: str, frame: Frame) -> None:
@@ -252,6 +253,12 @@ class Calls(Texts):
         for kind in receiver.types:
             for owner in kind.ancestors_outside() if isinstance(kind, Class) else (kind,):
                 told(frame, f"{owner}.{name}")
+
+    def receive_statement(self, name: str, told: str, arguments: Arguments, frame: Frame, node: ir.Call) -> None:
+        """Let a text that begins as SQL arrive in what nobody knows but by the name of the method."""
+        found = sql.statement(name, arguments)
+        if found is not None:
+            self.arrive("sql", told, "statement", found, frame, node.at)
 
     def unknown_method(self, receiver: Value, arguments: Arguments, frame: Frame, *, lookup: bool = False) -> Value:
         """Call what cannot be told: what goes in may come out."""

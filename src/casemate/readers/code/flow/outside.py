@@ -58,6 +58,7 @@ class Libraries(Commands):
         if native is not None:
             return native
         if model is None or model.parameters is None:
+            self.receive_statement(name.rpartition(".")[2], name, arguments, frame, node)
             return self.unmodelled(name, model, receiver, arguments, frame)
         through = self.called_through(model, receiver, arguments, frame, node) if "calls" in model.tags else None
         started = through or (self.start(model, passed) if model.entry is not None else None)
