@@ -115,6 +115,7 @@ class Machine(Functions, Expressions, Statements):
                 self.assign_name(target, value, frame)
             case ir.Attr():
                 owner = self.evaluate(target.value, frame)
+                self.keep_attribute(target, owner, value, frame)
                 self.set_field(
                     owner,
                     target.name,
@@ -133,6 +134,20 @@ class Machine(Functions, Expressions, Statements):
                 self.assign(target.value, self.listed([value], frame), frame)
             case _:
                 return
+
+    def keep_attribute(self, target: ir.Attr, owner: Value, value: Value, frame: Frame) -> None:
+        """Remember what object an instance holds from here on of which only the class was passed: `self.db = connect()`.
+
+        It stands among the variables, under a name that none has.
+        """
+        if owner.objects or frame.function is None or not isinstance(target.value, ir.Name):
+            return
+        name = f"{target.value.id}.{target.name}"
+        frame.now.variables.pop(name, None)
+        objects = any(isinstance(kind, Class) or "." in kind for kind in value.types)
+        if objects and any(isinstance(kind, Class) for kind in owner.types):
+            frame.now.variables[name] = value
+            frame.keeps = True
 
     def assign_name(self, target: ir.Name, value: Value, frame: Frame) -> None:
         """Store in a variable of this frame, of an enclosing one, or of the module."""
