@@ -45,6 +45,7 @@ LOOKUPS = frozenset(  # methods whose arguments choose among what is there
 )
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
 FORMATS = frozenset({"format", "format_map"})
+NATIVE = frozenset({"functools", "contextlib", "abc", "copy", "asyncio", "importlib"})  # known without models
 NO_KINDS: frozenset[str] = frozenset()
 SCALARS = TEXTUAL | {"int", "float", "bool", "complex"}
 
@@ -62,6 +63,8 @@ class Calls(Texts):
                 told = not (isinstance(reference, Method) and value.taints)
             if not told:
                 continue  # an object of a known type: the type tells
+            if name in self.library.habits and isinstance(reference, Outside) and self.unheard_of(reference.name):
+                continue  # `from shop.models import Person`: its files are not here
             inner = self.of_reference(reference, name, frame, at)
             if inner is not None:
                 found.append(inner)
@@ -79,6 +82,11 @@ class Calls(Texts):
             return Value(taints=value.taints, link=(f"attribute {name}", value))
         result = join_all(found)
         return result.but(link=(f"attribute {name}", value)) if result.link is None else result
+
+    def unheard_of(self, name: str) -> bool:
+        """Tell whether a name is of a library without any model: what it decorates stays what it is."""
+        top, dot, _ = name.partition(".")
+        return bool(dot) and top not in self.library.tops and top not in NATIVE
 
     def of_reference(self, reference: Reference, name: str, frame: Frame, at: ir.At) -> Value | None:
         """Give an attribute of what a reference refers to."""

@@ -32,7 +32,6 @@ from casemate.readers.code.flow.values import (
 
 NO_ARGUMENTS = Arguments((), (), None, None)
 WRAPPERS = frozenset({"Optional", "Annotated", "Final", "ClassVar", "Union", "Awaitable", "Required", "NotRequired"})
-NATIVE = frozenset({"functools", "contextlib", "abc", "copy", "asyncio", "importlib"})  # known without models
 IGNORED = frozenset({"typing.Any", "object", "None"})
 
 
@@ -241,11 +240,6 @@ class Machine(Functions, Expressions, Statements):
         if frame.state is not None and self.effects(frame, youngest) == before:
             self.harmless |= own
         return result
-
-    def unheard_of(self, name: str) -> bool:
-        """Tell whether a name is of a library without any model: what it decorates stays what it is."""
-        top, dot, _ = name.partition(".")
-        return bool(dot) and top not in self.library.tops and top not in NATIVE
 
     def decorated_now(self, decorator: ir.Expr, value: Value, frame: Frame) -> Value:
         """Call a decorator with a function; where its result is not known, the function may be what it was."""
