@@ -11,6 +11,7 @@ from tree_sitter import Node
 from casemate.libraries import Convention, Library
 from casemate.model.finding import Skipped, Why
 from casemate.readers.code import ir, routes
+from casemate.readers.code.flow import pages
 from casemate.readers.code.flow.base import Arguments, EntryPoint, OutOfBudget
 from casemate.readers.code.flow.guards import NUMERIC
 from casemate.readers.code.flow.machine import Machine, share
@@ -186,6 +187,11 @@ class Analysis:
                 frame.state = state
                 paired = value.types == frozenset({"tuple"}) and bool(value.objects)  # `return text, 404`
                 page = self.machine.item(value, constant(0), frame) if paired else value
+                if paired and any(
+                    pages.of_headers(self.machine.item(value, constant(place), frame), frame) is False
+                    for place in (1, 2)
+                ):
+                    continue  # `return text, 200, {"Content-Type": "text/plain"}`
                 objects = any(isinstance(kind, Class) or kind not in {"str", "bytes"} for kind in page.types)
                 if not objects and not page.objects:
                     name = f"the result of {closure.function.name}"
