@@ -105,6 +105,17 @@ def scripts():
     return ""
 
 
+@app.post("/lists")
+async def lists():
+    words = request.get_json()["words"]
+    subprocess.run([*words])  # flag command-injection
+    subprocess.run(["ls", *words])
+    subprocess.run(["git", *words])  # flag argument-injection
+    await asyncio.get_running_loop().subprocess_exec(asyncio.SubprocessProtocol, *words)  # flag command-injection
+    await asyncio.get_running_loop().subprocess_exec(asyncio.SubprocessProtocol, "ls", *words)
+    return ""
+
+
 def started():
     by = sys.argv[1]
     os.execl("/bin/sh", "sh", "-c", "ls " + by)  # flag command-injection

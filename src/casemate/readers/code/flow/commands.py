@@ -41,8 +41,11 @@ class Commands(Builtins):
         if model is None or not spreads_words(model) or len(spread) != 1 or spread[0] is not node.arguments[-1]:
             return arguments
         saved, frame.state = frame.state, frame.now.copy()
-        contents = cells(self.evaluate(spread[0].value, frame), frame.now)
+        words = self.evaluate(spread[0].value, frame)
+        contents = cells(words, frame.now)
         frame.state = saved
+        if words.taints and not words.objects:  # whoever chose all words chose the first
+            return arguments._replace(positional=(*arguments.positional, arguments.rest or words))
         if len(contents) != 1 or contents[0].kind not in {"list", "tuple"}:
             return arguments
         return arguments._replace(

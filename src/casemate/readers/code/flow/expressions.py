@@ -234,7 +234,10 @@ class Expressions(Base):
                 if spread is not None:
                     items.extend(spread)
                     continue
+                whole = bool(value.taints) and not value.objects
                 value = self.element(value, frame)
+                if whole and rest is None:
+                    items.append(value)  # whoever chose all of it chose the first of it
                 rest = value if rest is None else join(rest, value)
             elif rest is None and len(items) < 256:
                 items.append(value)
