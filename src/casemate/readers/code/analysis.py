@@ -182,6 +182,8 @@ class Analysis:
         """Run one entry."""
         closure, entry = point.closure, point.entry
         frame = self.run(closure, self.given(point))
+        if entry.page:
+            self.enter_page(point, frame)
         if entry.result:
             for value, state, at in frame.results:
                 frame.state = state
@@ -196,6 +198,15 @@ class Analysis:
                 if not objects and not page.objects:
                     name = f"the result of {closure.function.name}"
                     self.machine.arrive(entry.result, name, "return", page, frame, at)
+
+    def enter_page(self, point: EntryPoint, frame: Frame) -> None:
+        """Let what is under one key of a returned dict arrive as a page, where the headers beside it say so."""
+        for value, state, at in frame.results:
+            frame.state = state
+            parts = {name: self.machine.item(value, constant(name), frame) for name in (point.entry.page, "headers")}
+            if pages.shown(parts, frame):
+                name = f"the result of {point.closure.function.name}"
+                self.machine.arrive("html", name, "return", parts[point.entry.page], frame, at)
 
     def given(self, point: EntryPoint) -> dict[str, Value]:
         """Give the parameters of an entry: chosen by somebody else, unless they are objects or numbers."""
