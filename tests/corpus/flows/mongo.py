@@ -93,3 +93,15 @@ def cleaned():
     exec(query["code"])  # flag code-injection
     users.find(request.get_json())  # flag nosql-injection
     return ""
+
+
+@app.route("/grouped")
+def grouped():
+    name = request.args["name"]
+    sums = {"init": "function() { return 0 }", "accumulate": "function(s) { return s + '" + name + "' }"}
+    group = {"_id": None, "total": {"$accumulator": sums}}
+    users.aggregate([{"$match": {"age": 7}}, {"$group": group}])  # flag nosql-injection
+    users.aggregate(pipeline=[{"$facet": {"a": [{"$match": {"$where": name}}]}}])  # flag nosql-injection
+    users.aggregate([{"$group": {"_id": None, "total": {"$accumulator": {"init": "f", "initArgs": [1]}}}}])
+    users.aggregate([{"$facet": {"a": [{"$match": {"name": name}}]}}])
+    return ""

@@ -357,7 +357,7 @@ class Libraries(Commands):
         return None
 
 
-def held(value: Value, state: State, heap: Heap, depth: int = 3) -> None:
+def held(value: Value, state: State, heap: Heap, depth: int = 6) -> None:
     """Keep what a value holds, as it is now."""
     for key in value.objects if depth else ():
         cell = state.heap.get(key)

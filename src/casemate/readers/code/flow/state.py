@@ -15,7 +15,7 @@ NUMBERS = count(1)  # of frames, in the order in which they were made
 Facts: TypeAlias = "dict[str, tuple[frozenset[str], Value | None]]"
 NO_FACTS: Facts = {}
 MOST_ITEMS = 64
-DEEPEST_OBJECT = 4
+DEEPEST_OBJECT = 6
 MOST_OBJECTS = 64  # that are looked into for labels
 
 
