@@ -63,8 +63,6 @@ class Calls(Texts):
                 told = not (isinstance(reference, Method) and value.taints)
             if not told:
                 continue  # an object of a known type: the type tells
-            if name in self.library.habits and isinstance(reference, Outside) and self.unheard_of(reference.name):
-                continue  # `from shop.models import Person`: its files are not here
             inner = self.of_reference(reference, name, frame, at)
             if inner is not None:
                 found.append(inner)
@@ -88,10 +86,12 @@ class Calls(Texts):
         top, dot, _ = name.partition(".")
         return bool(dot) and top not in self.library.tops and top not in NATIVE
 
-    def of_reference(self, reference: Reference, name: str, frame: Frame, at: ir.At) -> Value | None:
+    def of_reference(self, reference: Reference, name: str, frame: Frame, at: ir.At) -> Value | None:  # noqa: PLR0911 -- one line for each kind
         """Give an attribute of what a reference refers to."""
         match reference:
             case Outside():
+                if name in self.library.habits and self.unheard_of(reference.name):
+                    return None  # `from shop.models import Person`: its file is not here
                 return self.outside_value(f"{reference.name}.{name}", frame, at)
             case Package():
                 return self.of_module(reference, name, frame)

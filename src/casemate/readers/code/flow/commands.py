@@ -63,7 +63,7 @@ class Commands(Builtins):
                 self.arrive("argument", model.name, sink.argument, rest, frame, node.at)
             self.receive_scripts(sink, model, passed, known, frame, node)
 
-    def receive_scripts(  # noqa: PLR0913, PLR0917 -- what a finding says, and the words
+    def receive_scripts(
         self, sink: Sink, model: Model, passed: dict[str, Value], known: list[Value], frame: Frame, node: ir.Call
     ) -> None:
         """Let what an interpreter runs arrive as a command or as code: the text behind `-c`, or the file that is named.
@@ -74,10 +74,10 @@ class Commands(Builtins):
         words = [*before, *known]
         for place, kind in scripts(words):
             self.arrive(kind, model.name, sink.argument, words[place], frame, node.at, place - len(before))
-        place = script_file(words)
-        if place is not None:
-            taints = tuple(taint for taint in words[place].taints if taint.dangerous("path"))
-            self.arrive("command", model.name, sink.argument, words[place].but(taints=taints), frame, node.at)
+        operand = script_file(words)
+        if operand is not None:
+            taints = tuple(taint for taint in operand.taints if taint.dangerous("path"))
+            self.arrive("command", model.name, sink.argument, operand.but(taints=taints), frame, node.at)
 
     def commands(self, sink: Sink, passed: dict[str, Value], frame: Frame) -> Iterator[Words]:
         """Yield the commands that an argument may be."""
@@ -125,15 +125,15 @@ def scripts(words: list[Value]) -> Iterator[tuple[int, str]]:
                 break
 
 
-def script_file(words: list[Value]) -> int | None:
-    """Give the place of the file that an interpreter is told to run where the program did not write it, else None."""
+def script_file(words: list[Value]) -> Value | None:
+    """Give the file that an interpreter is told to run where the program did not write its name, else None."""
     if not words or not interprets(words[0]):
         return None
-    for place, word in enumerate(words[1:], 1):
+    for word in words[1:]:
         text = word.text
         if text is None:
             begins = word.prefix or ""
-            return None if begins.startswith("-") or "\n" in begins else place
+            return None if begins.startswith("-") or "\n" in begins else word
         if text in ELSEWHERE or introduces(text) or not (text.startswith("-") or interprets(word)):
             return None
     return None

@@ -135,7 +135,7 @@ class Machine(Functions, Expressions, Statements):
                 return
 
     def keep_attribute(self, target: ir.Attr, owner: Value, value: Value, frame: Frame) -> None:
-        """Remember what object an instance holds from here on of which only the class was passed: `self.db = connect()`.
+        """Remember the object in an attribute, `self.db = connect()`, of an instance that only its class is known of.
 
         It stands among the variables, under a name that none has.
         """

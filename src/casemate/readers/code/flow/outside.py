@@ -308,9 +308,7 @@ class Libraries(Commands):
             prefix = origin.prefix if "url" in model.tags else None
         return Value(taints=taints, types=types, link=link, prefix=prefix)
 
-    def carried(
-        self, way: tuple[str, str], said: Model, passed: dict[str, Value], frame: Frame
-    ) -> tuple[Taint, ...]:
+    def carried(self, way: tuple[str, str], said: Model, passed: dict[str, Value], frame: Frame) -> tuple[Taint, ...]:
         """Carry labels along one way of a model: to the result, or into an object, which may be cleaned by it."""
         start, end = way
         values = list(passed.values()) if start == "*" else [passed[start]] if start in passed else []

@@ -174,8 +174,8 @@ class Frame:
     """One activation of a function or of a module body: its state now, and what is collected for its summary."""
 
     __slots__ = (
-        "conditions", "depth", "ended", "function", "hits", "jumps", "keeps", "module", "number", "outer", "outer_names",
-        "owner", "receiver", "refusals", "results", "root", "started", "state", "verdicts", "yields",
+        "conditions", "depth", "ended", "function", "hits", "jumps", "keeps", "module", "number", "outer",
+        "outer_names", "owner", "receiver", "refusals", "results", "root", "started", "state", "verdicts", "yields",
     )  # fmt: skip
 
     def __init__(self, module: Module, function: Function | None, outer: Frame | None, depth: int) -> None:
