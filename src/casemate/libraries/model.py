@@ -90,6 +90,7 @@ class Entry:
     methods: tuple[str, ...] = ()  # of an object that is passed: what is called is these, `on_get_*` any of these names
     when: When = ()  # for `result` to hold
     sanitizes: frozenset[str] = frozenset()  # kinds for which what is given is harmless by its form
+    page: str = ""  # the key of a returned dict under which a page is, where the `headers` beside it say so
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ KEYS = frozenset(
         "propagates", "guards", "entry", "raises", "gone", "tags", "note",
     ]
 )  # fmt: skip
-ENTRY_KEYS = frozenset({"of", "trust", "label", "types", "result", "methods", "when", "sanitizes"})
+ENTRY_KEYS = frozenset({"of", "trust", "label", "types", "result", "methods", "when", "sanitizes", "page"})
 
 
 class Table:
@@ -171,7 +171,7 @@ def entry(table: Table) -> Entry:
         raise InputError(f"{table.where}: unknown kind {result!r}")
     methods = table.texts("methods")
     of, label, harmless = table.text("of", None), table.text("label"), table.kinds("sanitizes")
-    return Entry(of, trust(table), label, pairs, result, methods, when(table), harmless)
+    return Entry(of, trust(table), label, pairs, result, methods, when(table), harmless, table.text("page"))
 
 
 def convention(tops: tuple[str, ...], table: Table) -> Convention:
@@ -238,7 +238,7 @@ def read(path: Path, content: Mapping[str, Toml]) -> Iterator[Model | Convention
         raise InputError(f"{header.where}: import must name at least one module")
     for row in header.tables("habits", "attribute type"):
         yield Habit(row.text("attribute", None), row.text("type", None))
-    for row in header.tables("conventions", "functions parameters words trust label types result"):
+    for row in header.tables("conventions", "functions parameters words trust label types result page"):
         yield convention(header.texts("import"), row)
     for name, raw in content.items():
         if name != "library":

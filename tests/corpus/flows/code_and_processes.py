@@ -1,10 +1,13 @@
 """Code that is compiled first, consoles, and processes of an event loop."""
 
+import _testcapi
+import _xxsubinterpreters
 import asyncio
 import code
 import os
 
 from flask import Flask, request
+from test import support
 
 app = Flask(__name__)
 
@@ -33,4 +36,14 @@ def run_processes():
     os.spawnlp(os.P_WAIT, name, name)  # flag command-injection
     os.spawnl(os.P_WAIT, "/bin/sh", "sh", "-c", name)  # flag command-injection
     os.spawnl(os.P_WAIT, "/bin/echo", "echo", name)
+    return ""
+
+
+@app.route("/interpreters")
+def run_interpreters():
+    text = request.args["text"]
+    _xxsubinterpreters.run_string(_xxsubinterpreters.create(), text)  # flag code-injection
+    _testcapi.run_in_subinterp("name = " + text)  # flag code-injection
+    support.run_in_subinterp(text)  # flag code-injection
+    support.run_in_subinterp("print(1)")
     return ""

@@ -4,6 +4,7 @@ import json
 
 from bson import Code, ObjectId
 from flask import Flask, request
+from mongosanitizer.sanitizer import sanitize
 from pymongo import AsyncMongoClient, DeleteOne, MongoClient
 
 app = Flask(__name__)
@@ -79,4 +80,28 @@ async def asynchronous():
     people = AsyncMongoClient()["shop"]["people"]
     await people.find_one({"name": request.json["name"]})  # flag nosql-injection
     await people.find_one({"name": request.args["name"]})
+    return ""
+
+
+@app.route("/cleaned", methods=["POST"])
+def cleaned():
+    query = request.get_json()
+    users.find(sanitize(request.get_json()))
+    users.find(query)  # flag nosql-injection
+    sanitize(query)
+    users.find(query)
+    exec(query["code"])  # flag code-injection
+    users.find(request.get_json())  # flag nosql-injection
+    return ""
+
+
+@app.route("/grouped")
+def grouped():
+    name = request.args["name"]
+    sums = {"init": "function() { return 0 }", "accumulate": "function(s) { return s + '" + name + "' }"}
+    group = {"_id": None, "total": {"$accumulator": sums}}
+    users.aggregate([{"$match": {"age": 7}}, {"$group": group}])  # flag nosql-injection
+    users.aggregate(pipeline=[{"$facet": {"a": [{"$match": {"$where": name}}]}}])  # flag nosql-injection
+    users.aggregate([{"$group": {"_id": None, "total": {"$accumulator": {"init": "f", "initArgs": [1]}}}}])
+    users.aggregate([{"$facet": {"a": [{"$match": {"name": name}}]}}])
     return ""

@@ -5,6 +5,7 @@ import os
 import pty
 import shlex
 import subprocess
+import sys
 
 from flask import Flask, request
 
@@ -72,3 +73,51 @@ def split():
     os.popen("sort " + line)  # flag command-injection
     subprocess.getoutput(f"sort {line}")  # flag command-injection
     return ""
+
+
+@app.get("/shells")
+def shells():
+    line = request.args["line"]
+    os.execl("/bin/sh", "sh", "-c", line)  # flag command-injection
+    os.execv("/bin/bash", ["bash", "-lc", "ls " + line])  # flag command-injection
+    os.spawnl(os.P_WAIT, "/bin/bash", "-c", line)  # flag command-injection
+    os.spawnve(os.P_WAIT, "/bin/sh", ["-c", f"ls {line}"], os.environ)  # flag command-injection
+    os.posix_spawn("/bin/sh", ["sh", "-c", line], os.environ)  # flag command-injection
+    os.execl("/bin/sh", "sh", "-c", 'ls "$1"', "sh", line)
+    os.spawnl(os.P_WAIT, "/bin/echo", "echo", "-c", line)
+    os.spawnve(os.P_WAIT, "/bin/sh", ["sh", "-c", "ls"], os.environ)
+    return ""
+
+
+@app.get("/scripts")
+def scripts():
+    name = request.args["name"]
+    subprocess.run(["python3", name])  # flag command-injection
+    subprocess.run([sys.executable, "-u", f"jobs/{name}"])  # flag command-injection
+    subprocess.run(["/bin/sh", "-e", "jobs/" + name, "now"])  # flag command-injection
+    os.execl("/usr/bin/perl", "perl", name)  # flag command-injection
+    subprocess.run(["python3", os.path.join("jobs", os.path.basename(name))])
+    subprocess.run(["python3", "job.py", name])
+    subprocess.run([sys.executable, "-m", "job", name])
+    subprocess.run(["bash", "-s", name], input=b"date")
+    subprocess.run(["python3", "-", name], input=b"print(1)")
+    subprocess.run(["cat", name])
+    return ""
+
+
+@app.post("/lists")
+async def lists():
+    words = request.get_json()["words"]
+    subprocess.run([*words])  # flag command-injection
+    subprocess.run(["ls", *words])
+    subprocess.run(["git", *words])  # flag argument-injection
+    await asyncio.get_running_loop().subprocess_exec(asyncio.SubprocessProtocol, *words)  # flag command-injection
+    await asyncio.get_running_loop().subprocess_exec(asyncio.SubprocessProtocol, "ls", *words)
+    return ""
+
+
+def started():
+    by = sys.argv[1]
+    os.execl("/bin/sh", "sh", "-c", "ls " + by)  # flag command-injection
+    os.execl(by, by)
+    subprocess.run(["python3", by])

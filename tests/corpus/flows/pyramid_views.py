@@ -6,6 +6,7 @@ from pyramid.config import Configurator
 from pyramid.httpexceptions import HTTPFound, HTTPNotFound, HTTPSeeOther
 from pyramid.renderers import render_to_response
 from pyramid.request import Request
+from pyramid.request import Response as OfRequest
 from pyramid.response import FileResponse, Response
 from pyramid.view import view_config, view_defaults
 
@@ -21,6 +22,8 @@ def hello(request):
         return Response(body=name.encode(), content_type="application/octet-stream")
     if request.GET.get("text"):
         return Response(text="<p>" + name)  # flag cross-site-scripting
+    if request.GET.get("short"):
+        return OfRequest("<p>" + name)  # flag cross-site-scripting
     return Response("<p>Hello, %s</p>" % name)  # flag cross-site-scripting
 
 

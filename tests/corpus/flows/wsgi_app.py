@@ -5,6 +5,7 @@ import sqlite3
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlparse
 from wsgiref.simple_server import make_server
+from wsgiref.validate import validator
 
 
 def application(environ, start_response):
@@ -18,6 +19,17 @@ def application(environ, start_response):
     os.system("job %d" % length)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [query["name"][0].encode()]
+
+
+def plain(environ, start_response):
+    start_response("200 OK", [("X-Name", environ["HTTP_X_NAME"])])  # flag header-injection
+    return []
+
+
+def checked(environ, start_response):
+    start_response("200 OK", [("X-Name", environ["HTTP_X_NAME"])])
+    os.system("job " + environ["HTTP_X_NAME"])  # flag command-injection
+    return []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,4 +49,6 @@ class Handler(BaseHTTPRequestHandler):
 
 def main():
     make_server("127.0.0.1", 8000, application).serve_forever()
+    make_server("127.0.0.1", 8002, plain).serve_forever()
+    make_server("127.0.0.1", 8003, validator(checked)).serve_forever()
     HTTPServer(("127.0.0.1", 8001), Handler).serve_forever()

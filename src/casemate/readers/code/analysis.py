@@ -12,6 +12,7 @@ from tree_sitter import Node
 from casemate.libraries import Convention, Library
 from casemate.model.finding import Skipped, Why
 from casemate.readers.code import ir, routes
+from casemate.readers.code.flow import pages
 from casemate.readers.code.flow.base import Arguments, EntryPoint, OutOfBudget
 from casemate.readers.code.flow.guards import NUMERIC
 from casemate.readers.code.flow.machine import Machine, share
@@ -185,15 +186,31 @@ class Analysis:
         """Run one entry."""
         closure, entry = point.closure, point.entry
         frame = self.run(closure, self.given(point))
+        if entry.page:
+            self.enter_page(point, frame)
         if entry.result:
             for value, state, at in frame.results:
                 frame.state = state
                 paired = value.types == frozenset({"tuple"}) and bool(value.objects)  # `return text, 404`
                 page = self.machine.item(value, constant(0), frame) if paired else value
+                if paired and any(
+                    pages.of_headers(self.machine.item(value, constant(place), frame), frame) is False
+                    for place in (1, 2)
+                ):
+                    continue  # `return text, 200, {"Content-Type": "text/plain"}`
                 objects = any(isinstance(kind, Class) or kind not in {"str", "bytes"} for kind in page.types)
                 if not objects and not page.objects:
                     name = f"the result of {closure.function.name}"
                     self.machine.arrive(entry.result, name, "return", page, frame, at)
+
+    def enter_page(self, point: EntryPoint, frame: Frame) -> None:
+        """Let what is under one key of a returned dict arrive as a page, where the headers beside it say so."""
+        for value, state, at in frame.results:
+            frame.state = state
+            parts = {name: self.machine.item(value, constant(name), frame) for name in (point.entry.page, "headers")}
+            if pages.shown(parts, frame):
+                name = f"the result of {point.closure.function.name}"
+                self.machine.arrive("html", name, "return", parts[point.entry.page], frame, at)
 
     def given(self, point: EntryPoint) -> dict[str, Value]:
         """Give the parameters of an entry: chosen by somebody else, unless they are objects or numbers."""

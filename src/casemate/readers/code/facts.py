@@ -27,7 +27,7 @@ from casemate.readers.code.scan import imported
 from casemate.readers.code.view import UNKNOWN, Assignment, Call, Constant, FlowHit, Import, Value
 
 MOST_STEPS = 40
-DEEPEST = 4
+DEEPEST = 6
 
 GIVEN = Query(
     LANGUAGE,

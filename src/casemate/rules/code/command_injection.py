@@ -2,7 +2,8 @@
 
 ## Why
 A shell reads `;`, `|`, `$( )` and much more. Whoever writes a part of the command line starts programs as you.
-Without a shell, whoever chooses the program does the same, and an argument that begins with `-` is an option.
+Without a shell, whoever chooses the program does the same, or the file that an interpreter runs (`["python3", name]`).
+An argument that begins with `-` is an option.
 
 ## Fix
 Pass a list, without `shell=True`, with a constant program first, and `--` before arguments from outside.
@@ -23,7 +24,8 @@ from casemate.rules import judge, rule
 
 OF_PYTHON_2 = {f"{module}.popen{number}" for module in ("os", "popen2") for number in (2, 3, 4)}
 SHELLS = OF_PYTHON_2.union(
-    ["os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "platform.popen"]
+    ["os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "platform.popen"],
+    ["asyncio.create_subprocess_shell", "asyncio.AbstractEventLoop.subprocess_shell"],
 )
 
 EXAMPLE = """
@@ -42,6 +44,7 @@ EXAMPLE = """
         os.system("ping -c 1 " + host)  # flag
         subprocess.run(f"ping -c 1 {host}", shell=True)  # flag
         subprocess.run([host, "-c", "1"])  # flag
+        subprocess.run(["python3", host])  # flag
         subprocess.run(["ping", "-c", "1", "--", host])
         subprocess.run(["ls", "-l"])
         subprocess.run("ping " + shlex.quote(host), shell=True)
@@ -76,7 +79,7 @@ def command_injection(code: Code) -> Iterator[Hit]:
 
 def through_shell(code: Code, found: FlowHit) -> bool:
     """Tell whether the command is read by a shell: who starts a program may choose what it starts."""
-    if found.sink in SHELLS:
+    if found.sink in SHELLS or found.item is not None:  # the word behind `-c` of a shell
         return True
     calls = (call for call in code.calls(found.sink) if call.location == found.location)
     return any((shell := call.argument("shell")) is not None and shell.constant is True for call in calls)

@@ -27,6 +27,7 @@ ONE_LINE = frozenset({"the path of a request", "a header of a request"})
 # Set on a message of its own to take a header line apart, as PEP 594 advises: no mail has them from outside.
 TAKEN_APART = frozenset({"content-type", "content-disposition"})
 COOKIES = (".set_cookie", "HttpResponse.__setitem__")  # which refuse line breaks, or quote what they are given
+START = "wsgiref.types.StartResponse.__call__"
 DECODERS = tuple(f"urllib.parse.{name}" for name in ("unquote", "unquote_plus", "parse_qs", "parse_qsl"))
 
 EXAMPLE = """
@@ -55,6 +56,14 @@ def served(found: FlowHit) -> bool:
     return found.sink.startswith("http.server.")
 
 
+def validated(code: Code, found: FlowHit) -> bool:
+    """Tell whether the application is wrapped in what refuses line breaks in headers."""
+    if found.sink != START:
+        return False
+    wrapped = {call.positional[0].text for call in code.calls("wsgiref.validate.validator") if call.positional}
+    return any(call.function in wrapped for call in code.calls(START) if call.location == found.location)
+
+
 def taken_apart(code: Code) -> frozenset[Location]:
     """Give where a message gets a header only for its parameters to be read."""
     calls = code.calls("email.message.Message.__setitem__")
@@ -73,6 +82,8 @@ def header_injection(code: Code) -> Iterator[Hit]:
     """Report remote values in headers; those of a mail are refused when it is written by newer Pythons."""
     for found in judge.worst(code, "header"):
         if not found.trust.far or (found.source in ONE_LINE and served(found) and not any(code.calls(*DECODERS))):
+            continue
+        if validated(code, found):
             continue
         if found.sink.startswith("email."):
             if found.location in taken_apart(code):

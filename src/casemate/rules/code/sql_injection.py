@@ -9,8 +9,9 @@ Pass values as parameters: `cursor.execute("SELECT … WHERE name = ?", (name,))
 from a dictionary of your own words.
 
 ## Known misses
-Drivers without a library model. Statements that are stored and run elsewhere. Names of tables that a number or a word
-list limits in a way the analysis does not see are flagged although they are harmless.
+Drivers without a library model, unless the text begins as a statement (`SELECT …`) and goes to a method that is called
+`execute`, `query` or alike: then the confidence is low. Statements that are stored and run elsewhere. Names of tables
+that a number or a word list limits in a way the analysis does not see are flagged although they are harmless.
 """
 
 from collections.abc import Iterator

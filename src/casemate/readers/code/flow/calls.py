@@ -8,7 +8,7 @@ from casemate.libraries import Model
 from casemate.libraries import Origin as Source
 from casemate.model.finding import Trust
 from casemate.readers.code import ir
-from casemate.readers.code.flow import paths
+from casemate.readers.code.flow import paths, sql
 from casemate.readers.code.flow.base import Arguments, EntryPoint
 from casemate.readers.code.flow.characters import WRITTEN
 from casemate.readers.code.flow.program import Class
@@ -46,6 +46,7 @@ LOOKUPS = frozenset(  # methods whose arguments choose among what is there
 )
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
 FORMATS = frozenset({"format", "format_map"})
+NATIVE = frozenset({"functools", "contextlib", "abc", "copy", "asyncio", "importlib"})  # known without models
 NO_KINDS: frozenset[str] = frozenset()
 SCALARS = TEXTUAL | {"int", "float", "bool", "complex"}
 
@@ -81,10 +82,17 @@ class Calls(Texts):
         result = join_all(found)
         return result.but(link=(f"attribute {name}", value)) if result.link is None else result
 
-    def of_reference(self, reference: Reference, name: str, frame: Frame, at: ir.At) -> Value | None:
+    def unheard_of(self, name: str) -> bool:
+        """Tell whether a name is of a library without any model: what it decorates stays what it is."""
+        top, dot, _ = name.partition(".")
+        return bool(dot) and top not in self.library.tops and top not in NATIVE
+
+    def of_reference(self, reference: Reference, name: str, frame: Frame, at: ir.At) -> Value | None:  # noqa: PLR0911 -- one line for each kind
         """Give an attribute of what a reference refers to."""
         match reference:
             case Outside():
+                if name in self.library.habits and self.unheard_of(reference.name):
+                    return None  # `from shop.models import Person`: its file is not here
                 return self.outside_value(f"{reference.name}.{name}", frame, at)
             case Package():
                 return self.of_module(reference, name, frame)
@@ -243,6 +251,7 @@ class Calls(Texts):
         if callee.references:
             return self.call(callee, arguments, frame, node)
         self.tell_methods(receiver, name, frame)
+        self.receive_statement(name, name, arguments, frame, node)
         return self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
 
     def tell_methods(self, receiver: Value, name: str, frame: Frame) -> None:
@@ -253,6 +262,12 @@ class Calls(Texts):
         for kind in kinds_in_order(receiver.types):
             for owner in kind.ancestors_outside() if isinstance(kind, Class) else (kind,):
                 told(frame, f"{owner}.{name}")
+
+    def receive_statement(self, name: str, told: str, arguments: Arguments, frame: Frame, node: ir.Call) -> None:
+        """Let a text that begins as SQL arrive in what nobody knows but by the name of the method."""
+        found = sql.statement(name, arguments)
+        if found is not None:
+            self.arrive("sql", told, "statement", found, frame, node.at)
 
     def unknown_method(self, receiver: Value, arguments: Arguments, frame: Frame, *, lookup: bool = False) -> Value:
         """Call what cannot be told: what goes in may come out."""

@@ -11,12 +11,16 @@ from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments
 from casemate.readers.code.flow.natives import Builtins
 from casemate.readers.code.flow.state import Cell, Frame, cells
-from casemate.readers.code.flow.values import Value
+from casemate.readers.code.flow.values import Outside, Value
 
 INTERPRETERS = {  # of scripts → the kind of sink that a script is
     **dict.fromkeys(["sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "su", "cmd", "powershell", "pwsh"], "command"),
     **dict.fromkeys(["python", "python2", "python3"], "code"),
 }
+RUN_FILES = frozenset(
+    {"sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "python", "python2", "python3", "perl", "ruby", "node", "php"}
+)
+ELSEWHERE = frozenset({"-", "-s", "-m"})  # options after which no file is run: it is read from the input, or a module
 LONG = frozenset({"--command", "-command", "-Command", "/c", "/C", "/k", "/K"})
 OPEN = frozenset({None, "", "-", "--"})  # beginnings of a word that leave open whether it is an option
 
@@ -37,8 +41,11 @@ class Commands(Builtins):
         if model is None or not spreads_words(model) or len(spread) != 1 or spread[0] is not node.arguments[-1]:
             return arguments
         saved, frame.state = frame.state, frame.now.copy()
-        contents = cells(self.evaluate(spread[0].value, frame), frame.now)
+        words = self.evaluate(spread[0].value, frame)
+        contents = cells(words, frame.now)
         frame.state = saved
+        if words.taints and not words.objects:  # whoever chose all words chose the first
+            return arguments._replace(positional=(*arguments.positional, arguments.rest or words))
         if len(contents) != 1 or contents[0].kind not in {"list", "tuple"}:
             return arguments
         return arguments._replace(
@@ -54,8 +61,23 @@ class Commands(Builtins):
                     self.arrive("argument", model.name, sink.argument, word, frame, node.at, place)
             if ended is None and known and rest is not None and not ends(node):
                 self.arrive("argument", model.name, sink.argument, rest, frame, node.at)
-            for place, kind in scripts(known):
-                self.arrive(kind, model.name, sink.argument, known[place], frame, node.at, place)
+            self.receive_scripts(sink, model, passed, known, frame, node)
+
+    def receive_scripts(
+        self, sink: Sink, model: Model, passed: dict[str, Value], known: list[Value], frame: Frame, node: ir.Call
+    ) -> None:
+        """Let what an interpreter runs arrive as a command or as code: the text behind `-c`, or the file that is named.
+
+        `os.execv(path, words)` starts `path`, whatever the first of the words is.
+        """
+        before = [passed[name] for name in ("file", "path") if name in passed]
+        words = [*before, *known]
+        for place, kind in scripts(words):
+            self.arrive(kind, model.name, sink.argument, words[place], frame, node.at, place - len(before))
+        operand = script_file(words)
+        if operand is not None:
+            taints = tuple(taint for taint in operand.taints if taint.dangerous("path"))
+            self.arrive("command", model.name, sink.argument, operand.but(taints=taints), frame, node.at)
 
     def commands(self, sink: Sink, passed: dict[str, Value], frame: Frame) -> Iterator[Words]:
         """Yield the commands that an argument may be."""
@@ -101,6 +123,27 @@ def scripts(words: list[Value]) -> Iterator[tuple[int, str]]:
                 yield after + 1, kind
             if not option.startswith(("-", "/")) or introduces(option):
                 break
+
+
+def script_file(words: list[Value]) -> Value | None:
+    """Give the file that an interpreter is told to run where the program did not write its name, else None."""
+    if not words or not interprets(words[0]):
+        return None
+    for word in words[1:]:
+        text = word.text
+        if text is None:
+            begins = word.prefix or ""
+            return None if begins.startswith("-") or "\n" in begins else word
+        if text in ELSEWHERE or introduces(text) or not (text.startswith("-") or interprets(word)):
+            return None
+    return None
+
+
+def interprets(word: Value) -> bool:
+    """Tell whether a program runs the file that is named by its first word."""
+    if any(isinstance(reference, Outside) and reference.name == "sys.executable" for reference in word.references):
+        return True
+    return word.text is not None and PurePath(word.text).name.removesuffix(".exe") in RUN_FILES
 
 
 def introduces(option: str) -> bool:

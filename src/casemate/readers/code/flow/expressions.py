@@ -102,6 +102,9 @@ class Expressions(Base):
                 value = self.evaluate_call(node, frame)
                 return self.recalled(node, value, frame) if value.taints and frame.now.facts else value
             case ir.Attr():
+                kept = kept_attribute(node, frame) if frame.keeps else None
+                if kept is not None:
+                    return kept
                 value = self.attribute(self.evaluate(node.value, frame), node.name, frame, node.at)
                 return self.recalled(node, value, frame) if value.taints and frame.now.facts else value
             case ir.Item():
@@ -232,7 +235,10 @@ class Expressions(Base):
                 if spread is not None:
                     items.extend(spread)
                     continue
+                whole = bool(value.taints) and not value.objects
                 value = self.element(value, frame)
+                if whole and rest is None:
+                    items.append(value)  # whoever chose all of it chose the first of it
                 rest = value if rest is None else join(rest, value)
             elif rest is None and len(items) < 256:
                 items.append(value)
@@ -589,6 +595,14 @@ def quoted(template: str) -> bool:
 def conversions(template: str) -> list[str]:
     """Give the letters of the conversions of a `%` template, "" where one has none."""
     return [part.lstrip("0123456789.-+ #")[:1] for part in template.replace("%%", "").split("%")[1:]]
+
+
+def kept_attribute(node: ir.Attr, frame: Frame) -> Value | None:
+    """Give what was stored in an attribute of an instance of which only the class is known."""
+    if not isinstance(node.value, ir.Name):
+        return None
+    owner = frame.now.variables.get(node.value.id)
+    return frame.now.variables.get(f"{node.value.id}.{node.name}") if owner is not None and not owner.objects else None
 
 
 def names_in(target: ir.Expr) -> list[ir.Name]:

@@ -147,6 +147,10 @@ class Guards(Libraries):
 
     def refine_side(self, node: ir.Expr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Learn from one part of a condition; what is empty there carries no danger."""
+        if isinstance(node, ir.Boolean) and (node.operator == "and") == outcome:
+            self.refine_side(node.left, outcome, frame)
+            self.refine_side(node.right, outcome, frame)
+            return
         self.refine(node, outcome, frame)
         subject, empty = asked(node, outcome)
         value = frame.now.variables.get(subject.id) if isinstance(subject, ir.Name) and empty else None

@@ -34,7 +34,6 @@ from casemate.readers.code.flow.values import (
 
 NO_ARGUMENTS = Arguments((), (), None, None)
 WRAPPERS = frozenset({"Optional", "Annotated", "Final", "ClassVar", "Union", "Awaitable", "Required", "NotRequired"})
-NATIVE = frozenset({"functools", "contextlib", "abc", "copy", "asyncio", "importlib"})  # known without models
 IGNORED = frozenset({"typing.Any", "object", "None"})
 
 
@@ -117,6 +116,7 @@ class Machine(Functions, Expressions, Statements):
                 self.assign_name(target, value, frame)
             case ir.Attr():
                 owner = self.evaluate(target.value, frame)
+                self.keep_attribute(target, owner, value, frame)
                 self.set_field(
                     owner,
                     target.name,
@@ -135,6 +135,20 @@ class Machine(Functions, Expressions, Statements):
                 self.assign(target.value, self.listed([value], frame), frame)
             case _:
                 return
+
+    def keep_attribute(self, target: ir.Attr, owner: Value, value: Value, frame: Frame) -> None:
+        """Remember the object in an attribute, `self.db = connect()`, of an instance that only its class is known of.
+
+        It stands among the variables, under a name that none has.
+        """
+        if owner.objects or frame.function is None or not isinstance(target.value, ir.Name):
+            return
+        name = f"{target.value.id}.{target.name}"
+        frame.now.variables.pop(name, None)
+        objects = any(isinstance(kind, Class) or "." in kind for kind in value.types)
+        if objects and any(isinstance(kind, Class) for kind in owner.types):
+            frame.now.variables[name] = value
+            frame.keeps = True
 
     def assign_name(self, target: ir.Name, value: Value, frame: Frame) -> None:
         """Store in a variable of this frame, of an enclosing one, or of the module."""
@@ -228,11 +242,6 @@ class Machine(Functions, Expressions, Statements):
         if frame.state is not None and self.effects(frame, youngest) == before:
             self.harmless |= own
         return result
-
-    def unheard_of(self, name: str) -> bool:
-        """Tell whether a name is of a library without any model: what it decorates stays what it is."""
-        top, dot, _ = name.partition(".")
-        return bool(dot) and top not in self.library.tops and top not in NATIVE
 
     def decorated_now(self, decorator: ir.Expr, value: Value, frame: Frame) -> Value:
         """Call a decorator with a function; where its result is not known, the function may be what it was."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from casemate.libraries import Condition, Model, Sink, When
 from casemate.readers.code import ir
-from casemate.readers.code.flow import paths
+from casemate.readers.code.flow import pages, paths
 from casemate.readers.code.flow.base import Arguments, Seen
 from casemate.readers.code.flow.calls import NO_KINDS
 from casemate.readers.code.flow.commands import Commands, spreads_words
@@ -53,12 +53,14 @@ class Libraries(Commands):
         if model is not None and model.parameters is not None:
             passed = self.bind(model, receiver, arguments, frame)
             for sink in model.sinks:
-                if self.holds(sink.when, passed, sure=True):
+                shown = pages.shown(passed, frame) if sink.kind == "html" else None
+                if self.holds(sink.when, passed, sure=True) if shown is None else shown:
                     self.receive(sink, model, passed, frame, node)
         native = self.builtin(name, receiver, arguments, frame, node)
         if native is not None:
             return native
         if model is None or model.parameters is None:
+            self.receive_statement(name.rpartition(".")[2], name, arguments, frame, node)
             return self.unmodelled(name, model, receiver, arguments, frame)
         through = self.called_through(model, receiver, arguments, frame, node) if "calls" in model.tags else None
         started = through or (self.start(model, passed) if model.entry is not None else None)
@@ -275,7 +277,7 @@ class Libraries(Commands):
                 taints=taints,
                 types=frozenset({model.returns} if model.returns else ()),
             )
-        into = [taint for way in model.propagates for taint in self.carried(way, passed, frame)]
+        into = [taint for way in model.propagates for taint in self.carried(way, model, passed, frame)]
         taints = merge_taints([tuple(into)])
         if "decodes" in model.tags:  # what was harmless by its form may be anything now
             taints = merge_taints([tuple(taint._replace(cleared=NO_KINDS) for taint in taints)])
@@ -307,21 +309,23 @@ class Libraries(Commands):
             prefix = origin.prefix if "url" in model.tags else None
         return Value(taints=taints, types=types, link=link, prefix=prefix)
 
-    def carried(self, way: tuple[str, str], passed: dict[str, Value], frame: Frame) -> tuple[Taint, ...]:
-        """Carry labels along one way of a model: to the result, or into an object."""
+    def carried(self, way: tuple[str, str], said: Model, passed: dict[str, Value], frame: Frame) -> tuple[Taint, ...]:
+        """Carry labels along one way of a model: to the result, or into an object, which may be cleaned by it."""
         start, end = way
         values = list(passed.values()) if start == "*" else [passed[start]] if start in passed else []
         taints = merge_taints(reach(value, frame.now) for value in values)
         if end == "return":
             return taints
         target = passed.get(end)
-        if target is not None and taints:
-            self.pour(target, taints, frame)
+        if target is not None and start == end:
+            self.relabel(target, cleared(target.taints, said.sanitizes), frame)
+        elif target is not None and taints:
+            self.relabel(target, merge_taints([target.taints, taints]), frame)
         return ()
 
-    def pour(self, target: Value, taints: tuple[Taint, ...], frame: Frame) -> None:
-        """Label an object wherever a variable holds it."""
-        labelled = target.but(taints=merge_taints([target.taints, taints]))
+    def relabel(self, target: Value, taints: tuple[Taint, ...], frame: Frame) -> None:
+        """Give an object these labels wherever a variable holds it."""
+        labelled = target.but(taints=taints)
         for name, value in frame.now.variables.items():
             if value is target:
                 frame.now.variables[name] = labelled
@@ -352,7 +356,7 @@ class Libraries(Commands):
         return None
 
 
-def held(value: Value, state: State, heap: Heap, depth: int = 3) -> None:
+def held(value: Value, state: State, heap: Heap, depth: int = 6) -> None:
     """Keep what a value holds, as it is now."""
     for key in value.objects if depth else ():
         cell = state.heap.get(key)

@@ -15,7 +15,7 @@ NUMBERS = count(1)  # of frames, in the order in which they were made
 Facts: TypeAlias = "dict[str, tuple[frozenset[str], Value | None]]"
 NO_FACTS: Facts = {}
 MOST_ITEMS = 64
-DEEPEST_OBJECT = 4
+DEEPEST_OBJECT = 6
 MOST_OBJECTS = 64  # that are looked into for labels
 
 
@@ -174,8 +174,8 @@ class Frame:
     """One activation of a function or of a module body: its state now, and what is collected for its summary."""
 
     __slots__ = (
-        "conditions", "depth", "ended", "function", "hits", "jumps", "module", "number", "outer", "outer_names",
-        "owner", "receiver", "refusals", "results", "root", "started", "state", "verdicts", "yields",
+        "conditions", "depth", "ended", "function", "hits", "jumps", "keeps", "module", "number", "outer",
+        "outer_names", "owner", "receiver", "refusals", "results", "root", "started", "state", "verdicts", "yields",
     )  # fmt: skip
 
     def __init__(self, module: Module, function: Function | None, outer: Frame | None, depth: int) -> None:
@@ -191,6 +191,7 @@ class Frame:
         self.owner: Class | None = function.owner if function is not None else None
         self.receiver: Value | None = None
         self.root = False
+        self.keeps = False  # attributes of instances of which only the class is known
         self.ended = False  # then `state` is what held wherever it returned, for functions that outlive it
         self.started: dict[str, Value] = {}
         self.verdicts: list[dict[str, frozenset[str]]] = []
