@@ -70,6 +70,7 @@ class Part:
         self.read: dict[str, str] = {}
         self.skipped: list[Skipped] = []
         self.analysis = Analysis(library, chosen.paths, chosen.roots, self.source, frozenset(own))
+        self.analysis.machine.enters = frozenset(filter(scan.enters, own)).__contains__
 
     def source(self, path: str) -> Source:
         """Read one file; what is wrong with it is listed."""

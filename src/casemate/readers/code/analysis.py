@@ -70,7 +70,7 @@ class Analysis:
             convention
             for convention in self.library.conventions
             if (imports(module, convention.tops) if convention.tops else stands(module, convention))
-            and not (convention.words and self.machine.faces_a_framework(module))
+            and not (convention.words and imports(module, self.library.frameworks))
         ]
         if any(not convention.tops for convention in there):
             for (path, _), owner in list(self.machine.classes.items()):
@@ -369,7 +369,7 @@ def stands(module: Module, convention: Convention) -> bool:
     return called and all(name.encode() in data for name in convention.parameters)
 
 
-def imports(module: Module, tops: tuple[str, ...]) -> bool:
+def imports(module: Module, tops: Collection[str]) -> bool:
     """Tell whether a file imports one of these modules."""
     return any(top.encode() in module.import_words for top in tops)
 

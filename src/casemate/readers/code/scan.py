@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -45,13 +45,12 @@ class Scan:
         beside = {needle.beside for rule in rules for needle in map(as_needle, rule.needles) if needle.beside}
         for top in library.tops | library.frameworks | beside:
             checks.setdefault(top, []).append((f"import {top}", imported))
-        called_by_name = {name for convention in library.conventions for name in convention.functions}
-        there = [c for c in library.conventions if not c.tops and not c.functions]
-        named = {word for c in there for word in c.words or c.parameters[-1:]}
-        for name in called_by_name | named:
-            checks.setdefault(name, []).append((f"function {name}", whole if name in named else defined))
-        self.entrances = [f"import {top}" for top in library.frameworks]
-        self.entrances += [f"function {name}" for name in called_by_name | named]
+        self.entrances: dict[str, set[Mark]] = {}
+        for word, how, tops in entrances(library):
+            mark = f"{how.__name__} {word}"
+            checks.setdefault(word, []).append((mark, how))
+            for top in tops:
+                self.entrances.setdefault(top, set()).add(mark)
         self.needles = {rule.name: frozenset(map(as_needle, rule.needles)) for rule in rules}
         for needle in frozenset[Needle]().union(*self.needles.values()):
             checks.setdefault(needle.text, []).append((needle, followed(needle)))
@@ -119,9 +118,12 @@ class Scan:
         return TESTS.search(path) is not None or (package in self.test_packages and path.startswith(package))
 
     def enters(self, path: str) -> bool:
-        """Tell whether a file may hold functions that a framework calls."""
+        """Tell whether a file may hold functions that a framework calls: it imports the framework and names a way in."""
         found = self.found.get(path, frozenset())
-        return any(mark in found for mark in self.entrances)
+        return any(
+            (not top or f"import {top}" in found) and not marks.isdisjoint(found)
+            for top, marks in self.entrances.items()
+        )
 
 
 def as_needle(needle: str | Needle) -> Needle:
@@ -141,7 +143,20 @@ def called(data: bytes, start: int, end: int) -> bool:
 
 def defined(data: bytes, start: int, end: int) -> bool:
     """Tell whether a match is the name of a function where it is defined."""
-    return whole(data, start, end) and data[max(start - 8, 0) : start].rstrip(b" \t").endswith(b"def")
+    return whole(data, start, end) and begun(data, start, end)
+
+
+def begun(data: bytes, start: int, _: int) -> bool:
+    """Tell whether a match is the beginning of the name of a function where it is defined."""
+    return data[max(start - 8, 0) : start].rstrip(b" \t").endswith(b"def")
+
+
+def decorates(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a match is a word of a decorator."""
+    if not whole(data, start, end):
+        return False
+    line = data[data.rfind(b"\n", max(start - LONG, 0), start) + 1 : start]
+    return line.lstrip().startswith(b"@") or len(line) >= LONG
 
 
 def imported(data: bytes, start: int, end: int) -> bool:
@@ -159,6 +174,33 @@ def followed(needle: Needle) -> Check:
     """Make the check of what stands right behind a needle."""
     behind = re.compile(needle.then.encode())
     return lambda data, _, end: behind.match(data, end) is not None
+
+
+def entrances(library: Library) -> Iterator[tuple[str, Check, Collection[str]]]:
+    """Yield the words one of which stands where a framework is given a function, how, and the framework ("" for any).
+
+    Decorators that are called what a method of every container is called count where they decorate.
+    """
+    for name, model in library.models.items():
+        word = name.rpartition(".")[2]
+        top = (top_of(name),)
+        if model.entry is None:
+            continue
+        if model.entry.of != "override":
+            yield word, decorates if model.entry.of == "decorated" and word in EVERYWHERE else whole, top
+        elif word.endswith("*"):
+            yield word[:-1], begun, top
+        else:
+            yield word, defined, top
+    for convention in library.conventions:
+        tops = convention.tops or ("",)
+        said = convention.words or convention.parameters[-1:]
+        for name in convention.functions:
+            yield name, defined, tops
+        for word in () if convention.functions else said:
+            yield word, whole, tops
+        for top in () if convention.functions or said else tops:  # any function counts
+            yield top, imported, (top,)
 
 
 def top_of(name: str) -> str:

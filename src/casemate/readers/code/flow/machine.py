@@ -43,6 +43,7 @@ class Machine(Functions, Expressions, Statements):
     def __init__(self, library: Library, program: Program) -> None:
         """Begin with nothing analysed."""
         super().__init__(library, program)
+        self.enters: Callable[[str], bool] = lambda _: True  # whether a framework may call functions of a file
         self.summaries: dict[object, Summary] = {}
         self.running: dict[object, bool] = {}
         self.shapes: dict[object, int] = {}
@@ -51,7 +52,6 @@ class Machine(Functions, Expressions, Statements):
         self.classes: dict[tuple[str, int], Class] = {}
         self.harmless: set[tuple[str, int]] = set()  # decorators of the program that were seen to change nothing else
         self.made_of: dict[object, Value] = {}
-        self.frameworks = frozenset(top.encode() for top in library.frameworks)
 
     def lookup(self, name: str, frame: Frame) -> Value | None:
         """Give the value of a name, None where nothing is known of it."""
@@ -307,7 +307,7 @@ class Machine(Functions, Expressions, Statements):
         if owner is None:
             owner = self.classes[key] = Class(frame.module, node.at, node.name, outer + node.name)
         frame.now.variables[node.name] = Value(references=frozenset({owner}))
-        if frame.function is None and not self.every_context and not self.faces_a_framework(frame.module):
+        if frame.function is None and not self.every_context and not self.enters(frame.module.path):
             owner.later = lambda: self.unhurried(lambda: self.fill_class(owner, node, frame))
         else:
             owner.later = None
@@ -320,10 +320,6 @@ class Machine(Functions, Expressions, Statements):
             act()
         finally:
             self.work = work
-
-    def faces_a_framework(self, module: Module) -> bool:
-        """Tell whether a framework may call functions of a module: then its classes are run where they stand."""
-        return not module.import_words.isdisjoint(self.frameworks)
 
     def fill_class(self, owner: Class, node: ir.DefineClass, frame: Frame) -> None:
         """Run the body of a class."""
@@ -469,7 +465,7 @@ class Machine(Functions, Expressions, Statements):
     def module_frame(self, module: Module) -> Frame:
         """Give the frame of a module whose body was executed."""
         if module.frame is None:
-            depth = 0 if self.faces_a_framework(module) else 1  # a factory may hold what a framework calls
+            depth = 0 if self.enters(module.path) else 1  # a factory may hold what a framework calls
             module.frame = Frame(module, None, None, depth)
             module.frame.root = True
             module.frame.now.variables["__name__"] = UNKNOWN_VALUE
