@@ -108,7 +108,8 @@ class Part:
     def judge(self, path: str) -> Iterator[Finding]:
         """Apply the rules to one file."""
         ends = any(hit.module.path == path for hit in self.analysis.machine.hits.values())
-        due = [rule for rule in self.rules if (ends if rule.kinds else False) or self.scan.has(path, rule)]
+        names = self.scan.due(path)
+        due = [rule for rule in self.rules if (ends and rule.kinds) or rule.name in names]
         yield from self.apply(due, path)
         if self.scan.matters(path):
             _ = self.analysis.program.module(path).source.tree  # what cannot be read whole is listed

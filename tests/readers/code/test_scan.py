@@ -52,12 +52,12 @@ def test_the_example_of_a_rule_about_patterns_is_found_line_by_line(name: str) -
     imports = [line for line in lines if "import " in line and not line.endswith("# flag")]
     for line in lines:
         if line.endswith("# flag"):
-            assert look("\n".join([*imports, line])).has("x.py", rule), line
+            assert name in look("\n".join([*imports, line])).due("x.py"), line
 
 
 def test_what_follows_a_needle_counts() -> None:
-    assert look('api_token: str = "hX7!pq02-Lm"').has("x.py", RULES["hardcoded-secret"])
-    assert look('{"api_token": "hX7!pq02-Lm"}').has("x.py", RULES["hardcoded-secret"])
-    assert look('config["API_TOKEN"] = ("hX7!pq02-Lm")').has("x.py", RULES["hardcoded-secret"])
-    assert look('token == "hX7!pq02-Lm"').has("x.py", RULES["hardcoded-secret"])
-    assert not look("token = next(tokens)").has("x.py", RULES["hardcoded-secret"])
+    assert "hardcoded-secret" in look('api_token: str = "hX7!pq02-Lm"').due("x.py")
+    assert "hardcoded-secret" in look('{"api_token": "hX7!pq02-Lm"}').due("x.py")
+    assert "hardcoded-secret" in look('config["API_TOKEN"] = ("hX7!pq02-Lm")').due("x.py")
+    assert "hardcoded-secret" in look('token == "hX7!pq02-Lm"').due("x.py")
+    assert "hardcoded-secret" not in look("token = next(tokens)").due("x.py")

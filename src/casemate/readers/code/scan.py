@@ -42,6 +42,8 @@ class Scan:
         self.worst = worst(library)
         for word in self.worst:
             checks.setdefault(word, []).append((f"call {word}", called))
+            if "" in self.worst[word]:
+                checks[word].append((f"call builtin {word}", alone))
         beside = {needle.beside for rule in rules for needle in map(as_needle, rule.needles) if needle.beside}
         for top in library.tops | library.frameworks | beside:
             checks.setdefault(top, []).append((f"import {top}", imported))
@@ -51,8 +53,11 @@ class Scan:
             checks.setdefault(word, []).append((mark, how))
             for top in tops:
                 self.entrances.setdefault(top, set()).add(mark)
-        self.needles = {rule.name: frozenset(map(as_needle, rule.needles)) for rule in rules}
-        for needle in frozenset[Needle]().union(*self.needles.values()):
+        self.needles: dict[Needle, list[str]] = {}  # and the rules that look for them
+        for rule in rules:
+            for needle in dict.fromkeys(map(as_needle, rule.needles)):
+                self.needles.setdefault(needle, []).append(rule.name)
+        for needle in self.needles:
             checks.setdefault(needle.text, []).append((needle, followed(needle)))
         texts = sorted(checks)
         self.checks = [checks[text] for text in texts]
@@ -88,16 +93,20 @@ class Scan:
         """Tell whether a file may run something, whoever calls it: such a file must be readable."""
         found = self.found.get(path, frozenset())
         return any(
-            f"call {word}" in found and any(not top or f"import {top}" in found for top in tops)
+            f"call {word}" in found
+            and any(f"import {top}" in found if top else f"call builtin {word}" in found for top in tops)
             for word, tops in self.worst.items()
         )
 
-    def has(self, path: str, rule: Rule[Code]) -> bool:
-        """Tell whether a pattern rule can be met in a file."""
+    def due(self, path: str) -> frozenset[str]:
+        """Give the names of the pattern rules that can be met in a file."""
         found = self.found.get(path, frozenset())
-        return any(
-            needle in found and (not needle.beside or f"import {needle.beside}" in found)
-            for needle in self.needles[rule.name]
+        needles = [mark for mark in found if isinstance(mark, Needle)]
+        return frozenset(
+            name
+            for needle in needles
+            if not needle.beside or f"import {needle.beside}" in found
+            for name in self.needles[needle]
         )
 
     def starts(self, path: str) -> dict[str, set[str]]:
@@ -138,7 +147,12 @@ def whole(data: bytes, start: int, end: int) -> bool:
 
 def called(data: bytes, start: int, end: int) -> bool:
     """Tell whether a match is a word that is called."""
-    return whole(data, start, end) and CALLED.match(data, end) is not None
+    return whole(data, start, end) and CALLED.match(data, end) is not None and not begun(data, start, end)
+
+
+def alone(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a match is a word that is called, and no attribute."""
+    return called(data, start, end) and not data[max(start - 80, 0) : start].rstrip(b" \t").endswith(b".")
 
 
 def defined(data: bytes, start: int, end: int) -> bool:
