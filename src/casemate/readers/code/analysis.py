@@ -350,7 +350,7 @@ def stands(module: Module, convention: Convention) -> bool:
 
 def imports(module: Module, tops: tuple[str, ...]) -> bool:
     """Tell whether a file imports one of these modules."""
-    return any(top.encode() in module.import_words for top in tops)
+    return any(top.encode() in module.source.imported for top in tops)
 
 
 def fault(error: BaseException) -> str:

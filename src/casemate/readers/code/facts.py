@@ -17,13 +17,12 @@ from casemate.readers.code import ir
 from casemate.readers.code.analysis import Analysis
 from casemate.readers.code.flow.base import Seen
 from casemate.readers.code.flow.commands import leading
-from casemate.readers.code.flow.program import Class, Module
+from casemate.readers.code.flow.program import Class, Module, dotted
 from casemate.readers.code.flow.state import Frame, SinkHit, State
 from casemate.readers.code.flow.values import Closure, Method, Origin, Outside, Step
 from casemate.readers.code.flow.values import Value as Abstract
 from casemate.readers.code.literals import number, plain_string
 from casemate.readers.code.parse import LANGUAGE, Source
-from casemate.readers.code.scan import imported
 from casemate.readers.code.view import UNKNOWN, Assignment, Call, Constant, FlowHit, Import, Value
 
 MOST_STEPS = 40
@@ -52,7 +51,6 @@ class FileView:
         """Execute the module; functions are run when a rule asks for what is in them."""
         self.analysis, self._path = analysis, path
         self.module: Module = analysis.program.module(path)
-        self._brought: dict[str, bool] = {}
 
     @property
     def path(self) -> str:
@@ -93,11 +91,8 @@ class FileView:
         return found
 
     def brings(self, top: str) -> bool:
-        """Tell whether some line of the file imports a top module."""
-        if top not in self._brought:
-            uses = re.finditer(re.escape(top.encode()), self.source.data)
-            self._brought[top] = any(imported(self.source.data, *use.span()) for use in uses)
-        return self._brought[top]
+        """Tell whether the file imports a top module."""
+        return top.encode() in self.source.imported
 
     def foreign(self, name: str) -> bool:
         """Tell whether a name may be reached without its library being named in the file: a method, a re-export."""
@@ -243,7 +238,7 @@ class FileView:
                 open_.pop()
             name = node.child_by_field_name("name")
             text = (name.text or b"").decode("utf-8", "replace") if name is not None else ""
-            path = f"{open_[-1][1]}.{text}" if open_ else text
+            path = dotted(open_[-1][1] if open_ else "", text)
             open_.append((node.end_byte, path))
             found.append((node.start_byte, node.end_byte, path))
         return found

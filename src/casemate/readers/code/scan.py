@@ -9,12 +9,12 @@ from ahocorasick_rs import BytesAhoCorasick
 
 from casemate.libraries import Library
 from casemate.model.rule import Needle, Rule
+from casemate.readers.code.imports import imported_words
 from casemate.readers.code.view import Code
 
 WORD = frozenset(b"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") | frozenset(range(0x80, 0x100))
 CALLED = re.compile(rb"[ \t]*\(")
 
-LONG = 2000  # bytes of a line before a word
 COMMON = 4  # functions of libraries that have a parameter of one name
 TEST_FILE = r"(?:^|/)(?:test_[^/]*|conftest|[^/]*_test)\.py$"
 TESTS = re.compile(TEST_FILE)
@@ -43,8 +43,7 @@ class Scan:
         for word in self.worst:
             checks.setdefault(word, []).append((f"call {word}", called))
         beside = {needle.beside for rule in rules for needle in map(as_needle, rule.needles) if needle.beside}
-        for top in library.tops | library.frameworks | beside:
-            checks.setdefault(top, []).append((f"import {top}", imported))
+        self.top_words = {top.encode(): f"import {top}" for top in library.tops | library.frameworks | beside}
         called_by_name = {name for convention in library.conventions for name in convention.functions}
         there = [c for c in library.conventions if not c.tops and not c.functions]
         named = {word for c in there for word in c.words or c.parameters[-1:]}
@@ -63,7 +62,7 @@ class Scan:
 
     def look(self, path: str, data: bytes) -> None:
         """Remember what stands in a file."""
-        found: set[Mark] = set()
+        found: set[Mark] = {self.top_words[word] for word in self.top_words.keys() & imported_words(data)}
         waiting: dict[int, list[tuple[Mark, Check]]] = {}
         for place, start, end in self.automaton.find_matches_as_indexes(data, overlapping=True):
             checks = waiting.get(place)
@@ -142,17 +141,6 @@ def called(data: bytes, start: int, end: int) -> bool:
 def defined(data: bytes, start: int, end: int) -> bool:
     """Tell whether a match is the name of a function where it is defined."""
     return whole(data, start, end) and data[max(start - 8, 0) : start].rstrip(b" \t").endswith(b"def")
-
-
-def imported(data: bytes, start: int, end: int) -> bool:
-    """Tell whether a match is a word that is imported on its line."""
-    if not whole(data, start, end):
-        return False
-    begin = data.rfind(b"\n", max(start - LONG, 0), start) + 1
-    if begin == 0 and start > LONG:
-        return True  # perhaps: looking back to the start of a line of megabytes for each of its words takes hours
-    before = data[begin:start]
-    return b"import" in before or b"from" in before
 
 
 def followed(needle: Needle) -> Check:
