@@ -51,6 +51,7 @@ class FileView:
         """Execute the module; functions are run when a rule asks for what is in them."""
         self.analysis, self._path = analysis, path
         self.module: Module = analysis.program.module(path)
+        self._ended_in: set[str] = set()
 
     @property
     def path(self) -> str:
@@ -74,6 +75,15 @@ class FileView:
             for call in seen[at]:
                 if call.name in wanted or (below and call.name.startswith(below)):
                     yield self.call(call)
+
+    def ends(self, flow: FlowHit) -> Iterator[Call]:
+        """Yield the calls of the sink in which a flow ends."""
+        if flow.sink not in self._ended_in:
+            self._ended_in.add(flow.sink)
+            self.analysis.visit(self.module, self.words({flow.sink}))
+        for call in self.analysis.machine.seen.get(self._path, {}).get(flow.at, ()):
+            if call.name == flow.sink:
+                yield self.call(call)
 
     def words(self, names: set[str]) -> dict[str, set[str]]:
         """Give the identifiers one of which stands at a call of these names."""
@@ -301,7 +311,7 @@ class FileView:
         label, trust = (origin.label, origin.trust) if isinstance(origin, Origin) else ("", Trust.LOCAL)
         location = self.source.location(hit.at)
         flow, sure = Flow(way(hit.taint.step)), hit.taint.sure
-        return FlowHit(hit.kind, hit.sink, hit.argument, label, trust, location, flow, sure, item=hit.item)
+        return FlowHit(hit.kind, hit.sink, hit.argument, label, trust, location, flow, sure, item=hit.item, at=hit.at)
 
 
 def folded(node: ir.Expr) -> Constant:

@@ -78,5 +78,4 @@ def through_shell(code: Code, found: FlowHit) -> bool:
     """Tell whether the command is read by a shell: who starts a program may choose what it starts."""
     if found.sink in SHELLS:
         return True
-    calls = (call for call in code.calls(found.sink) if call.location == found.location)
-    return any((shell := call.argument("shell")) is not None and shell.constant is True for call in calls)
+    return any((given := call.argument("shell")) is not None and given.constant is True for call in code.ends(found))

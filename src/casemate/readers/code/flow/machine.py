@@ -308,6 +308,7 @@ class Machine(Functions, Expressions, Statements):
         try:
             act()
         finally:
+            self.total += self.work
             self.work = work
 
     def faces_a_framework(self, module: Module) -> bool:
