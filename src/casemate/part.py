@@ -22,6 +22,7 @@ from casemate.readers.code.parse import Source, decoded
 from casemate.readers.code.scan import Scan
 
 LONGEST = 4000  # bytes of an excerpt
+MOST_FINDINGS = 2000  # of one rule in one file
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,11 @@ class Part:
         view = FileView(self.analysis, path)
         for rule in rules:
             try:
-                for hit in rule.check(view):
+                for count, hit in enumerate(rule.check(view)):
+                    if count == MOST_FINDINGS:
+                        cut = f"more findings of {rule.name} from here on"
+                        self.skipped.append(Skipped(path, hit.location.line, Why.BUDGET, cut))
+                        break
                     yield finding(rule, hit, view.source)
             except Exception as error:  # noqa: BLE001 -- listed, and the other rules go on
                 self.skipped.append(Skipped(path, 0, Why.INTERNAL, f"rule {rule.name}: {fault(error)}"))

@@ -22,8 +22,11 @@ FORMATS = (
     ("an Anthropic or OpenAI key", r"\bsk-(?:ant|proj)-[A-Za-z0-9_-]{20,}"),
     ("a Hugging Face token", r"\bhf_[A-Za-z]{34}\b"),
     ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{40}"),
-    ("a signed token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}"),
-    ("a password in an address", r"\b[a-z][a-z0-9+.-]*://[^\s/:@{}<>$%]+:(?P<password>[^\s/:@{}<>$%*]{6,})@[\w.-]+"),
+    ("a signed token", r"\beyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}"),
+    (
+        "a password in an address",
+        r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@{}<>$%]+:(?P<password>[^\s/:@{}<>$%*]{6,})@[\w.-]+",
+    ),
 )
 KNOWN = tuple((name, re.compile(pattern)) for name, pattern in FORMATS)
 PASSWORDS = frozenset({"password", "passwd", "passphrase", "pwd"})
@@ -33,7 +36,7 @@ PUBLIC = frozenset(
     {"page", "cursor", "continuation", "public", "csrf", "sort", "partition"}
 )  # tokens that grant nothing
 PLACEHOLDER = re.compile(
-    r"change.?me|example|placeholder|your|dummy|sample|fake|test|xxx|\*\*\*|\.\.\.|insecure|redacted|<.*>|[${}]|%[(s]",
+    r"change.?me|example|placeholder|your|dummy|sample|fake|test|xxx|\*\*\*|\.\.\.|insecure|redacted|<[^<>\n]*>|[${}]|%[(s]",
     re.IGNORECASE,
 )
 IDENTIFIER = re.compile(r"[a-z]+://.*|[A-Za-z_]+([-./: ]+[A-Za-z_]+)*[-./:]?|[A-Z0-9_]+|/.*|.*\s.*", re.DOTALL)

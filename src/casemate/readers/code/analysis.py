@@ -24,6 +24,7 @@ from casemate.readers.code.parse import Source
 
 ENUMS = frozenset({"enum.Enum", "enum.StrEnum", "enum.IntEnum", "enum.Flag", "enum.IntFlag"})
 SCHEMED = frozenset({"assignment"})  # kinds for which an object is harmless whose class says which fields there are
+MOST_WORK = 1_000_000  # evaluated nodes of a whole part, and one more for each byte that is parsed; most need a tenth
 MOST_ROUNDS = 3  # of running everything again because a field was stored
 MOST_PLACES = 20_000  # of one word in one file, texts and comments included
 MOST_USES = 2000  # of them that are looked at
@@ -43,7 +44,8 @@ class Analysis:
         """Nothing is read before it is asked for. `own` are the files whose entries are run, all by default."""
         self.own = own
         self.library = library
-        self.program = Program(paths, roots, load)
+        self.allowed = MOST_WORK
+        self.program = Program(paths, roots, partial(self.allowing, load))
         self.machine = Machine(library, self.program)
         self.skipped: list[Skipped] = []
         self.present: frozenset[str] = frozenset()  # top modules of libraries that some file names
@@ -53,6 +55,12 @@ class Analysis:
         self._entries_done = 0
         self._reads: dict[tuple[str, int], set[tuple[Class, str]]] = {}
         self._open: set[str] = set()
+
+    def allowing(self, load: Callable[[str], Source], path: str) -> Source:
+        """Load a file, and allow the work for it."""
+        source = load(path)
+        self.allowed += len(source.data)
+        return source
 
     def open(self, path: str) -> Module:
         """Execute the body of a module, and run the functions that frameworks call."""
@@ -338,7 +346,11 @@ class Analysis:
     def guarded(self, module: Module, line: int, work: Callable[[], object]) -> None:
         """Do something within the budget; what goes wrong is listed and stops nothing else."""
         machine = self.machine
+        machine.total += machine.work
         machine.work = 0
+        if machine.total > self.allowed:
+            self.skip(module, 0, Why.BUDGET, "too much work in this part of the program; flows may be missing")
+            return
         try:
             work()
         except OutOfBudget:
@@ -371,7 +383,7 @@ def stands(module: Module, convention: Convention) -> bool:
 
 def imports(module: Module, tops: Collection[str]) -> bool:
     """Tell whether a file imports one of these modules."""
-    return any(top.encode() in module.import_words for top in tops)
+    return any(top.encode() in module.source.imported for top in tops)
 
 
 def fault(error: BaseException) -> str:

@@ -17,13 +17,12 @@ from casemate.readers.code import ir
 from casemate.readers.code.analysis import Analysis
 from casemate.readers.code.flow.base import Seen
 from casemate.readers.code.flow.commands import leading
-from casemate.readers.code.flow.program import Class, Module
+from casemate.readers.code.flow.program import Class, Module, dotted
 from casemate.readers.code.flow.state import Frame, SinkHit, State
 from casemate.readers.code.flow.values import Closure, Method, Origin, Outside, Step
 from casemate.readers.code.flow.values import Value as Abstract
 from casemate.readers.code.literals import number, plain_string
 from casemate.readers.code.parse import LANGUAGE, Source
-from casemate.readers.code.scan import imported
 from casemate.readers.code.view import UNKNOWN, Assignment, Call, Constant, FlowHit, Import, Value
 
 MOST_STEPS = 40
@@ -52,7 +51,7 @@ class FileView:
         """Execute the module; functions are run when a rule asks for what is in them."""
         self.analysis, self._path = analysis, path
         self.module: Module = analysis.program.module(path)
-        self._brought: dict[str, bool] = {}
+        self._ended_in: set[str] = set()
 
     @property
     def path(self) -> str:
@@ -80,6 +79,15 @@ class FileView:
                 if call.name in wanted or (below and call.name.startswith(below)):
                     yield self.call(call)
 
+    def ends(self, flow: FlowHit) -> Iterator[Call]:
+        """Yield the calls of the sink in which a flow ends."""
+        if flow.sink not in self._ended_in:
+            self._ended_in.add(flow.sink)
+            self.analysis.visit(self.module, self.words({flow.sink}))
+        for call in self.analysis.machine.seen.get(self._path, {}).get(flow.at, ()):
+            if call.name == flow.sink:
+                yield self.call(call)
+
     def words(self, names: set[str]) -> dict[str, set[str]]:
         """Give the identifiers one of which stands at a call of these names."""
         found: dict[str, set[str]] = {}
@@ -96,11 +104,8 @@ class FileView:
         return found
 
     def brings(self, top: str) -> bool:
-        """Tell whether some line of the file imports a top module."""
-        if top not in self._brought:
-            uses = re.finditer(re.escape(top.encode()), self.source.data)
-            self._brought[top] = any(imported(self.source.data, *use.span()) for use in uses)
-        return self._brought[top]
+        """Tell whether the file imports a top module."""
+        return top.encode() in self.source.imported
 
     def foreign(self, name: str) -> bool:
         """Tell whether a name may be reached without its library being named in the file: a method, a re-export."""
@@ -246,7 +251,7 @@ class FileView:
                 open_.pop()
             name = node.child_by_field_name("name")
             text = (name.text or b"").decode("utf-8", "replace") if name is not None else ""
-            path = f"{open_[-1][1]}.{text}" if open_ else text
+            path = dotted(open_[-1][1] if open_ else "", text)
             open_.append((node.end_byte, path))
             found.append((node.start_byte, node.end_byte, path))
         return found
@@ -309,7 +314,7 @@ class FileView:
         label, trust = (origin.label, origin.trust) if isinstance(origin, Origin) else ("", Trust.LOCAL)
         location = self.source.location(hit.at)
         flow, sure = Flow(way(hit.taint.step)), hit.taint.sure
-        return FlowHit(hit.kind, hit.sink, hit.argument, label, trust, location, flow, sure, item=hit.item)
+        return FlowHit(hit.kind, hit.sink, hit.argument, label, trust, location, flow, sure, item=hit.item, at=hit.at)
 
 
 def folded(node: ir.Expr) -> Constant:

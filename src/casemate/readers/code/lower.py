@@ -9,6 +9,7 @@ from casemate.readers.code.lower_expression import Expressions, named, text_of
 from casemate.readers.code.lower_match import Patterns
 
 MOST_STATEMENTS = 200_000  # of one file; a person writes some thousands
+MOST_DECORATORS = 100  # of one function; what would be called after them is not followed
 DEEPEST = 60  # nested blocks; below that nothing is followed
 
 
@@ -208,7 +209,9 @@ class Lowering(Expressions, Patterns):
 
     def decorated(self, node: Node, depth: int) -> Iterator[ir.Statement]:
         """Lower a function or class with a `@decorator` before it."""
-        decorators = tuple(self.expression(named(part)[0]) for part in named(node) if part.type == "decorator")
+        parts = [named(part)[0] for part in named(node) if part.type == "decorator"]
+        self.cut = self.cut or len(parts) > MOST_DECORATORS
+        decorators = tuple(map(self.expression, parts[-MOST_DECORATORS:]))
         inner = node.child_by_field_name("definition")
         if inner is None:
             return

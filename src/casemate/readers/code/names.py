@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from tree_sitter import Node
@@ -22,7 +21,6 @@ class Names:
         """Execute the module, to know what its imports bind."""
         self.machine, self.module = machine, module
         self.frame = machine.module_frame(module)
-        self._local: dict[str, bool] = {}
 
     def may_mean(self, node: Node, wanted: Collection[str]) -> bool:
         """Tell whether an identifier, as the last name of something, may be one of these qualified names."""
@@ -88,7 +86,4 @@ class Names:
 
     def imported_inside(self, word: str) -> bool:
         """Tell whether some function of the file imports a name."""
-        if word not in self._local:
-            pattern = rb"import[^\n]*\b" + re.escape(word.encode()) + rb"\b"
-            self._local[word] = re.search(pattern, self.module.source.data) is not None
-        return self._local[word]
+        return word.encode() in self.module.source.imported

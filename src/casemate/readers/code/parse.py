@@ -9,12 +9,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import accumulate
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Tree
 
 from casemate.model.finding import Skipped, Why
 from casemate.model.location import Location
+from casemate.readers.code.imports import imported_words
 from casemate.readers.files import LARGEST, read
 
 LANGUAGE = Language(tree_sitter_python.language())
@@ -22,10 +24,22 @@ SCOPES = frozenset({"function_definition", "class_definition", "lambda"})
 COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
 LAZY = re.compile(rb"^([ \t]*)lazy(?=[ \t]+(?:import|from)\b)", re.MULTILINE)
 DANGLING = re.compile(rb"^([^#\n]*[\w)\]])\.[ \t]*\n", re.MULTILINE)  # a dot that ends its line, not in a comment
+LONE_RETURN = re.compile(rb"\r(?!\n)")  # ends a line for Python, and hides what follows from the grammar
 GENERIC = re.compile(rb"\b(?:def|class|type)[ \t]+\w+[ \t]*\[")
 COMMA, EQUALS = b",="
 QUADRATIC = frozenset({"punycode", "idna"})  # a file of some megabytes would take hours; no source is written in them
-MOST_COMMENTS = 100  # lines in a row that are parsed as comments
+UNNAMED = re.compile(rb"\\N\{(?![^}]{1,200}\})")  # the beginning of a character's name that does not end soon
+MOST_COMMENTS = 100  # lines in a row that are parsed as comments, or as nothing but a backslash
+FEW_COMMENTS = 10  # of a long file
+MOST_UNNAMED = 100  # of one file
+LONG = 300_000  # bytes: whether a longer file can be parsed is tried first
+STEP = 100  # steps of the parser between two looks at it
+MOST_STEPS = 5_000_000  # of the parser for one file: eight times as many as any file of real packages took
+MOST_TRIES = 1_000_000  # of them after the first error: each tries several ways on
+MOST_READ = 20  # times the length of a file: the parser looks at most bytes twice
+PIECE = 8192  # bytes that the parser is given at a time
+BLOCK = 4096  # bytes of a line after which its characters are counted once for all
+CONTINUING = bytes(range(0x80, 0xC0))
 MOST_ERRORS = 20  # listed per file; the last one says that there are more
 
 
@@ -39,6 +53,7 @@ class Source:
         self.data = self._decoded(data)
 
     def _decoded(self, data: bytes) -> bytes:
+        data = LONE_RETURN.sub(b"\n", data) if b"\r" in data else data
         if data.startswith(codecs.BOM_UTF8):
             data = b"   " + data[3:] if b"\n" in data[:3] else data[3:]
         name = declared_encoding(data)
@@ -70,13 +85,17 @@ class Source:
     @cached_property
     def tree(self) -> Tree:
         """Its tree: most questions about a file are answered by its bytes."""
-        tree = Parser(LANGUAGE).parse(without_long_comments(self.data))
+        plain = without_long_runs(self.data)
+        tree = tree_of(plain)
+        if tree is None:
+            self.skipped.append(Skipped(self.path, 0, Why.BUDGET, "takes too many steps to parse; not analysed"))
+            self.data = b""
+            return Parser(LANGUAGE).parse(b"")
         if tree.root_node.has_error:
-            newer = without_newer_syntax(without_long_comments(self.data))
-            if newer != self.data:
-                again = Parser(LANGUAGE).parse(newer)
-                if sum(1 for _ in errors(again)) < sum(1 for _ in errors(tree)):
-                    tree = again
+            newer = without_newer_syntax(plain)
+            again = tree_of(newer) if newer != plain else None
+            if again is not None and sum(1 for _ in errors(again)) < sum(1 for _ in errors(tree)):
+                tree = again
             self._note_errors(tree)
         return tree
 
@@ -101,12 +120,30 @@ class Source:
             place = data.find(b"\n", place + 1)
         return found
 
+    @cached_property
+    def imported(self) -> frozenset[bytes]:
+        """The words of its imports."""
+        return imported_words(self.data)
+
     def point(self, offset: int) -> tuple[int, int]:
         """Give line and column, both from 1; columns count characters."""
         row = bisect_right(self.starts, offset) - 1
         start = self.starts[row]
+        if offset - start > BLOCK:  # a line without end, on which thousands of places may be asked for
+            return row + 1, self._characters(offset) - self._characters(start) + 1
         before = self.data[start:offset]
         return row + 1, (len(before) if before.isascii() else len(before.decode("utf-8", "replace"))) + 1
+
+    def _characters(self, offset: int) -> int:
+        """Count the characters before an offset."""
+        block = offset // BLOCK
+        return self._counted[block] + characters(self.data[block * BLOCK : offset])
+
+    @cached_property
+    def _counted(self) -> list[int]:
+        """The number of characters before each block."""
+        blocks = range(0, len(self.data), BLOCK)
+        return [0, *accumulate(characters(self.data[start : start + BLOCK]) for start in blocks)]
 
     def location(self, at: tuple[int, int]) -> Location:
         """Give the place of a range of bytes."""
@@ -127,6 +164,11 @@ class Source:
     def text(self, at: tuple[int, int], most: int = 200) -> str:
         """Give the text of a range of bytes, cut after `most` characters."""
         return self.data[at[0] : min(at[1], at[0] + 4 * most)].decode("utf-8", "replace")[:most]
+
+
+def characters(data: bytes) -> int:
+    """Count the characters of UTF-8: each has one byte that does not continue another."""
+    return len(data) if data.isascii() else len(data.translate(None, CONTINUING))
 
 
 def read_source(path: str, skipped: list[Skipped], largest: int = LARGEST) -> Source:
@@ -171,19 +213,59 @@ def errors(tree: Tree) -> Iterator[Node]:
                 return
 
 
-def without_long_comments(data: bytes) -> bytes:
-    """Blank comment lines that follow a hundred others; the length stays the same.
+def tree_of(data: bytes) -> Tree | None:
+    """Parse; None where that would take too many steps."""
+    return Parser(LANGUAGE).parse(data) if len(data) <= LONG or Trial(data).passes() else None
 
-    After each line the grammar's scanner looks through all comments up to the next code: a megabyte of them took hours.
+
+class Trial:
+    """Parses a file to see whether that ends soon; the tree is thrown away, as what reads its text so would be slow.
+
+    What counts is what the parser did and what it read, never the time: the answer is the same on every machine.
     """
-    if data.count(b"#") <= MOST_COMMENTS:
+
+    def __init__(self, data: bytes) -> None:
+        """Nothing is parsed yet."""
+        self.data = data
+        self.steps = self.tries = self.read = 0
+
+    def passes(self) -> bool:
+        """Tell whether the parser came to the end."""
+        try:
+            Parser(LANGUAGE).parse(self.piece, progress_callback=self.too_much)
+        except ValueError:  # that it was stopped
+            return False
+        return self.read <= MOST_READ * len(self.data)
+
+    def piece(self, offset: int, _: object) -> bytes:
+        """Give what stands from an offset on; nothing more to a parser that read too much."""
+        found = self.data[offset : (offset // PIECE + 1) * PIECE]
+        self.read += len(found)
+        return found if self.read <= MOST_READ * len(self.data) else b""
+
+    def too_much(self, _: int, error: bool) -> bool:  # noqa: FBT001 -- what the parser calls
+        """Count, and tell whether the parser must stop."""
+        self.steps += STEP
+        self.tries += STEP * error
+        return self.steps > MOST_STEPS or self.tries > MOST_TRIES or self.read > MOST_READ * len(self.data)
+
+
+def without_long_runs(data: bytes) -> bytes:
+    """Blank what the grammar's scanner would look through again for each part of it; the length stays the same.
+
+    After each line it looks through all comments and lines of a backslash up to the next code, and for the end of each
+    name of a character through the rest of the file: a megabyte of them took hours.
+    """
+    if data.count(b"\\N{") > MOST_UNNAMED:
+        data = UNNAMED.sub(b"\\\\N ", data)
+    if data.count(b"#") + data.count(b"\\\n") + data.count(b"\\\r\n") <= MOST_COMMENTS:
         return data
-    lines, run = data.split(b"\n"), 0
+    lines, run, most = data.split(b"\n"), 0, MOST_COMMENTS if len(data) <= LONG else FEW_COMMENTS
     for number, line in enumerate(lines):
         begins = line.lstrip()
-        if begins.startswith(b"#"):
+        if begins.startswith(b"#") or begins.rstrip() == b"\\":
             run += 1
-            if run > MOST_COMMENTS:
+            if run > most:
                 lines[number] = b" " * len(line)
         elif begins:
             run = 0
@@ -195,22 +277,25 @@ def without_newer_syntax(data: bytes) -> bytes:
     data = LAZY.sub(lambda match: match.group(1) + b"    ", data)
     data = DANGLING.sub(lambda match: match.group(1) + b".".ljust(len(match.group()) - len(match.group(1))), data)
     changed = bytearray(data)
+    end = 0
     for match in GENERIC.finditer(data):
-        blank_defaults(changed, match.end())
+        if match.end() > end:  # type parameters hold none
+            end = blank_defaults(changed, match.end())
     return bytes(changed)
 
 
-def blank_defaults(data: bytearray, start: int, most: int = 2000) -> None:
-    """Blank ` = default` in the type parameters that begin here."""
+def blank_defaults(data: bytearray, start: int, most: int = 2000) -> int:
+    """Blank ` = default` in the type parameters that begin here, and give where they end."""
     depth, blanking = 1, False
     for place in range(start, min(len(data), start + most)):
         letter = data[place]
         depth += (letter in b"[(") - (letter in b"])")
         if depth == 0:
-            return
+            return place
         if depth == 1 and letter == COMMA:
             blanking = False
         elif depth == 1 and letter == EQUALS:
             blanking = True
         if blanking and letter not in b"\n\r":
             data[place] = 0x20
+    return start + most

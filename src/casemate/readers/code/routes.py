@@ -18,11 +18,13 @@ GROUP = re.compile(r"\(\?P<(\w+)>((?:\\.|\[(?:\\.|[^\]\\])*\]|[^()\\\[])*)\)")
 REPEATED = r"(?:[+*?]|\{[\d,]+\})?"
 DIGITS = re.compile(rf"(?:(?:\\d|\[(?:0-9|\\d)\]|\d){REPEATED})+")
 WORDS = re.compile(rf"(?:(?:\[(?:\\[wd]|\\-|[\w\-])+\]|\\[wd]|[\w\-|]){REPEATED})+")
+LONGEST = 2000  # characters of a route that are looked at
 
 
 def said(route: str) -> dict[str, frozenset[str]]:
     """Give, by the names of the parameters, the kinds for which they are harmless; `*` for numbers."""
     found: dict[str, frozenset[str]] = {}
+    route = route[:LONGEST]
     for bracket, first, second in CONVERTED.findall(route):
         leads = bracket == "<" and first in CONVERTERS
         name, kind = (second, first) if leads else (first, second)

@@ -9,6 +9,7 @@ from ahocorasick_rs import BytesAhoCorasick
 
 from casemate.libraries import Library
 from casemate.model.rule import Needle, Rule
+from casemate.readers.code.imports import imported_words
 from casemate.readers.code.view import Code
 
 WORD = frozenset(b"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") | frozenset(range(0x80, 0x100))
@@ -45,14 +46,15 @@ class Scan:
             if "" in self.worst[word]:
                 checks[word].append((f"call builtin {word}", alone))
         beside = {needle.beside for rule in rules for needle in map(as_needle, rule.needles) if needle.beside}
-        for top in library.tops | library.frameworks | beside:
-            checks.setdefault(top, []).append((f"import {top}", imported))
+        self.top_words = {top.encode(): f"import {top}" for top in library.tops | library.frameworks | beside}
         self.entrances: dict[str, set[Mark]] = {}
         for word, how, tops in entrances(library):
             mark = f"{how.__name__} {word}"
             checks.setdefault(word, []).append((mark, how))
             for top in tops:
                 self.entrances.setdefault(top, set()).add(mark)
+        for top in called_whatever(library):
+            self.entrances.setdefault(top, set()).add(f"import {top}")
         self.needles: dict[Needle, list[str]] = {}  # and the rules that look for them
         for rule in rules:
             for needle in dict.fromkeys(map(as_needle, rule.needles)):
@@ -67,7 +69,7 @@ class Scan:
 
     def look(self, path: str, data: bytes) -> None:
         """Remember what stands in a file."""
-        found: set[Mark] = set()
+        found: set[Mark] = {self.top_words[word] for word in self.top_words.keys() & imported_words(data)}
         waiting: dict[int, list[tuple[Mark, Check]]] = {}
         for place, start, end in self.automaton.find_matches_as_indexes(data, overlapping=True):
             checks = waiting.get(place)
@@ -127,7 +129,7 @@ class Scan:
         return TESTS.search(path) is not None or (package in self.test_packages and path.startswith(package))
 
     def enters(self, path: str) -> bool:
-        """Tell whether a file may hold functions that a framework calls: it imports the framework and names a way in."""
+        """Tell whether a file may hold functions that a framework calls: it imports it and names a way in."""
         found = self.found.get(path, frozenset())
         return any(
             (not top or f"import {top}" in found) and not marks.isdisjoint(found)
@@ -173,17 +175,6 @@ def decorates(data: bytes, start: int, end: int) -> bool:
     return line.lstrip().startswith(b"@") or len(line) >= LONG
 
 
-def imported(data: bytes, start: int, end: int) -> bool:
-    """Tell whether a match is a word that is imported on its line."""
-    if not whole(data, start, end):
-        return False
-    begin = data.rfind(b"\n", max(start - LONG, 0), start) + 1
-    if begin == 0 and start > LONG:
-        return True  # perhaps: looking back to the start of a line of megabytes for each of its words takes hours
-    before = data[begin:start]
-    return b"import" in before or b"from" in before
-
-
 def followed(needle: Needle) -> Check:
     """Make the check of what stands right behind a needle."""
     behind = re.compile(needle.then.encode())
@@ -208,13 +199,17 @@ def entrances(library: Library) -> Iterator[tuple[str, Check, Collection[str]]]:
             yield word, defined, top
     for convention in library.conventions:
         tops = convention.tops or ("",)
-        said = convention.words or convention.parameters[-1:]
         for name in convention.functions:
             yield name, defined, tops
-        for word in () if convention.functions else said:
+        for word in () if convention.functions else convention.words or convention.parameters[-1:]:
             yield word, whole, tops
-        for top in () if convention.functions or said else tops:  # any function counts
-            yield top, imported, (top,)
+
+
+def called_whatever(library: Library) -> Iterator[str]:
+    """Yield the frameworks that may call any function, whatever it is called."""
+    for convention in library.conventions:
+        if not (convention.functions or convention.words or convention.parameters):
+            yield from convention.tops
 
 
 def top_of(name: str) -> str:

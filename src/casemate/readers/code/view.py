@@ -133,6 +133,7 @@ class FlowHit:
     sure: bool = True
     constants: tuple[tuple[str, Constant], ...] = field(default=())
     item: int | None = None
+    at: tuple[int, int] = (0, 0)  # where, in bytes
 
     def hit(self, message: str) -> Hit:
         """Make the hit of a rule, with `{source}` and `{sink}` of the message filled in."""
@@ -167,6 +168,10 @@ class Code(Protocol):
 
     def functions(self) -> Iterator[str]:
         """Yield the dotted paths of the functions and classes that are defined in the file, in order of place."""
+        ...
+
+    def ends(self, flow: FlowHit) -> Iterator[Call]:
+        """Yield the calls of the sink in which a flow ends."""
         ...
 
     def assignments(self, near: re.Pattern[bytes] | None = None) -> Iterator[Assignment]:

@@ -62,8 +62,7 @@ def argument_injection(code: Code) -> Iterator[Hit]:
     for found in sorted(code.flows("argument"), key=judge.rank):
         if not found.trust.far or found.location in places:
             continue
-        calls = (call for call in code.calls(found.sink) if call.location == found.location)
-        effect = next((effect for call in calls if (effect := danger(found, call))), "")
+        effect = next((effect for call in code.ends(found) if (effect := danger(found, call))), "")
         if effect:
             places[found.location] = (found, effect)
     for found, effect in places.values():

@@ -81,5 +81,4 @@ def through_shell(code: Code, found: FlowHit) -> bool:
     """Tell whether the command is read by a shell: who starts a program may choose what it starts."""
     if found.sink in SHELLS or found.item is not None:  # the word behind `-c` of a shell
         return True
-    calls = (call for call in code.calls(found.sink) if call.location == found.location)
-    return any((shell := call.argument("shell")) is not None and shell.constant is True for call in calls)
+    return any((given := call.argument("shell")) is not None and given.constant is True for call in code.ends(found))

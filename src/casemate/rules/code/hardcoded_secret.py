@@ -20,9 +20,10 @@ from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Code
 from casemate.rules import rule
 from casemate.rules.naming import in_tests
-from casemate.rules.secret_shapes import Shape, by_format, by_name, field
+from casemate.rules.secret_shapes import FEW, Shape, by_format, by_name, field
 
-GIVEN = r"""\w*["'\])]*\s*(?::[^=\n]{0,80})?[=:]=?\s*\(?\s*[rRbBuU]{0,2}["']"""  # `…_key: str = "`, `"password": "`
+# `…_key: str = "`, `"password": "`
+GIVEN = r"""\w{0,80}["'\])]{0,9}\s*(?::[^=\n]{0,80})?[=:]=?\s*(?:\(\s*)?[rRbBuU]{0,2}["']"""
 NAMES = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "_key", "Key")
 NEEDLES: tuple[str | Needle, ...] = (
     *(Needle(form, GIVEN) for name in NAMES for form in {name, name.upper(), name.capitalize()}),
@@ -65,10 +66,13 @@ def judged(given: Assignment) -> Shape | None:
     return by_format(text) or by_name(given.target, text)
 
 
-def texts(given: Assignment, every: Iterable[Assignment]) -> frozenset[str]:
-    """Give all texts that the file gives the same name in the same way."""
-    alike = (one.value.constant for one in every if (one.target, one.kind) == (given.target, given.kind))
-    return frozenset(text for text in alike if isinstance(text, str))
+def fields(every: Iterable[Assignment]) -> frozenset[tuple[str, str]]:
+    """Give the names that are fields of a table by all texts that the file gives them, each with the way it does."""
+    texts: dict[tuple[str, str], set[str]] = {}
+    for given in every:
+        if isinstance(given.value.constant, str):
+            texts.setdefault((given.target, given.kind), set()).add(given.value.constant)
+    return frozenset(way for way, alike in texts.items() if len(alike) >= FEW and field(way[0], alike))
 
 
 @rule(
@@ -82,9 +86,10 @@ def texts(given: Assignment, every: Iterable[Assignment]) -> frozenset[str]:
 def hardcoded_secret(code: Code) -> Iterator[Hit]:
     """Flag constants with the format of a known secret, and constants with a secret's name and shape."""
     every = list(code.assignments(near=NEAR))
+    tables = fields(every)
     for given in every:
         shape = judged(given)
-        if shape is not None and not (shape.named and field(given.target, texts(given, every))):
+        if shape is not None and not (shape.named and (given.target, given.kind) in tables):
             test = in_tests(code.path)
             severity = Severity.LOW if test else shape.severity
             confidence = Confidence.LOW if test else shape.confidence

@@ -80,13 +80,16 @@ def taken_apart(code: Code) -> frozenset[Location]:
 )
 def header_injection(code: Code) -> Iterator[Hit]:
     """Report remote values in headers; those of a mail are refused when it is written by newer Pythons."""
-    for found in judge.worst(code, "header"):
-        if not found.trust.far or (found.source in ONE_LINE and served(found) and not any(code.calls(*DECODERS))):
+    flows = [found for found in judge.worst(code, "header") if found.trust.far]
+    decodes = any(found.source in ONE_LINE and served(found) for found in flows) and any(code.calls(*DECODERS))
+    apart = taken_apart(code) if any(found.sink.startswith("email.") for found in flows) else frozenset[Location]()
+    for found in flows:
+        if found.source in ONE_LINE and served(found) and not decodes:
             continue
         if validated(code, found):
             continue
         if found.sink.startswith("email."):
-            if found.location in taken_apart(code):
+            if found.location in apart:
                 continue
             message = "{source} becomes a header of a mail; Python before 3.13.12 lets its line breaks end the headers"
             yield judge.hit(found, message, Severity.LOW)

@@ -24,7 +24,7 @@ from casemate.readers.code import Call, Code, Value
 from casemate.rules import judge, rule
 
 ONE_LINE = frozenset({"a header of a request", "the address of a request"})  # as it came: servers refuse line breaks
-CONVERSION = re.compile(r"%[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?([a-zA-Z%])")
+CONVERSION = re.compile(r"%[-+ #0]*+(?:\*|\d+)?(?:\.(?:\*|\d+))?([a-zA-Z%])")
 QUOTED = frozenset({"bytes", "bytearray", "dict", "list", "tuple", "set", "frozenset"})  # str() of them is repr()
 
 EXAMPLE = """

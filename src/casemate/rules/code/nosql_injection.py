@@ -78,8 +78,7 @@ def nosql_injection(code: Code) -> Iterator[Hit]:
 
 def weighed(code: Code, flow: FlowHit) -> FlowHit | None:
     """Give a flow that brings more than a text; unsure where a text may stand within something that is not known."""
-    calls = (call for call in code.calls(flow.sink) if call.location == flow.location)
-    value = next((value for call in calls if (value := call.argument(flow.argument)) is not None), None)
+    value = next((value for call in code.ends(flow) if (value := call.argument(flow.argument)) is not None), None)
     text = flow.source in TEXTS
     if flow.argument in WHOLE:
         return flow

@@ -66,8 +66,7 @@ def prompt_injection(code: Code) -> Iterator[Hit]:
 
 def first_instructs(code: Code, found: FlowHit) -> bool:
     """Tell whether the first message of the list is one that instructs."""
-    calls = (call for call in code.calls(found.sink) if call.location == found.location)
-    lists = (given.items for call in calls if (given := call.argument(found.argument)) is not None)
+    lists = (given.items for call in code.ends(found) if (given := call.argument(found.argument)) is not None)
     return any(role(messages[0]) in INSTRUCTING for messages in lists if messages)
 
 

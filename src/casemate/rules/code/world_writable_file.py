@@ -28,7 +28,7 @@ RUNNERS = tuple(f"subprocess.{name}" for name in ("run", "call", "check_call", "
 OTHERS_WRITE, STICKY = 0o002, 0o1000
 NAMED = re.compile(r"\bS_I(?:WOTH|RWXO)\b")
 DECIMAL = re.compile(r"[1-7][0-7]{2}")
-FOR_ALL = re.compile(r"[0-7]?[0-7]{2}[2367]|[ugo]*[ao][ugo]*\+[rxX]*w[rxX]*|\+[rxX]*w[rxX]*")
+FOR_ALL = re.compile(r"[0-7]?[0-7]{2}[2367]|(?=[ug]*[ao])[augo]+\+[rxX]*w[rxX]*|\+[rxX]*w[rxX]*")
 PERHAPS = re.compile(rb"\A(?!.*\b0o[0-7]*[0145]\s*\)\Z)", re.DOTALL)  # a call that ends in no harmless literal
 
 EXAMPLE = """

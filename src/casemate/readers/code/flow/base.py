@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -64,10 +65,12 @@ class Base(ABC):
         """Begin with nothing analysed."""
         self.library, self.program = library, program
         self.work = 0
+        self.total = 0  # of what is no longer counted there
         self.limit = MOST_WORK
         self.fresh = 0
         self.stores: int = 0  # into what outlives a call: globals, classes, what a function is
         self.hits: dict[object, SinkHit] = {}
+        self.arrived: Counter[object] = Counter()  # how many hits differ in nothing but where the value comes from
         self.seen: dict[str, dict[ir.At, list[Seen]]] = {}
         self.entries: list[EntryPoint] = []
         self.executing = ""  # the file whose body is executed

@@ -11,7 +11,7 @@ from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, Base
 from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.links import safer, textual
-from casemate.readers.code.flow.program import OPERATORS, Class
+from casemate.readers.code.flow.program import OPERATORS, Class, dotted
 from casemate.readers.code.flow.state import Cell, Frame, join_states
 from casemate.readers.code.flow.values import (
     BOOL,
@@ -155,11 +155,11 @@ class Expressions(Base):
 
     def function_value(self, definition: ir.Definition, frame: Frame) -> Value:
         """Give the value of a definition in this frame."""
-        outer = frame.function.qualified + "." if frame.function is not None else ""
+        outer = frame.function.qualified if frame.function is not None else ""
         if frame.function is None and frame.owner is not None:
-            outer = frame.owner.qualified + "."
+            outer = frame.owner.qualified
         owner = frame.owner if frame.function is None else None
-        function = frame.module.function(definition, owner, outer + definition.name)
+        function = frame.module.function(definition, owner, dotted(outer, definition.name))
         closure = Closure(function, frame)
         self.closures[(frame.module.path, definition.node)] = closure
         return Value(references=frozenset({closure}))

@@ -11,7 +11,7 @@ from casemate.readers.code.flow.calls import bound
 from casemate.readers.code.flow.expressions import Expressions
 from casemate.readers.code.flow.functions import Functions
 from casemate.readers.code.flow.natives import NAMES
-from casemate.readers.code.flow.program import Class, Module, Program
+from casemate.readers.code.flow.program import Class, Module, Program, dotted
 from casemate.readers.code.flow.state import Cell, Frame, Heap, State
 from casemate.readers.code.flow.statements import Statements
 from casemate.readers.code.flow.summaries import Return, Summary
@@ -300,12 +300,12 @@ class Machine(Functions, Expressions, Statements):
 
     def define_class(self, node: ir.DefineClass, frame: Frame) -> None:
         """`class`: run its body where it stands."""
-        outer = f"{frame.function.qualified}." if frame.function is not None else ""
-        outer = f"{frame.owner.qualified}." if frame.function is None and frame.owner is not None else outer
+        outer = frame.function.qualified if frame.function is not None else ""
+        outer = frame.owner.qualified if frame.function is None and frame.owner is not None else outer
         key = (frame.module.path, node.at[0])
         owner = self.classes.get(key)
         if owner is None:
-            owner = self.classes[key] = Class(frame.module, node.at, node.name, outer + node.name)
+            owner = self.classes[key] = Class(frame.module, node.at, node.name, dotted(outer, node.name))
         frame.now.variables[node.name] = Value(references=frozenset({owner}))
         if frame.function is None and not self.every_context and not self.enters(frame.module.path):
             owner.later = lambda: self.unhurried(lambda: self.fill_class(owner, node, frame))
@@ -319,6 +319,7 @@ class Machine(Functions, Expressions, Statements):
         try:
             act()
         finally:
+            self.total += self.work
             self.work = work
 
     def fill_class(self, owner: Class, node: ir.DefineClass, frame: Frame) -> None:

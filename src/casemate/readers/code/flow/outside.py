@@ -30,6 +30,7 @@ from casemate.readers.code.flow.values import (
     typed,
 )
 
+MOST_ORIGINS = 32  # of one kind of source that are kept for one sink
 MOST_CONTEXTS = 32  # of one call that are kept
 FUNCTIONS = frozenset({"func", "function", "fn", "callback", "callable", "target"})
 HOSTED = frozenset({"url", "redirect"})
@@ -212,6 +213,11 @@ class Libraries(Commands):
         key = (hit.kind, hit.module.path, hit.at, hit.argument, hit.item, hit.taint.origin)
         store = self.hits if isinstance(hit.taint.origin, Origin) else frame.hits
         old = store.get(key)
+        if old is None and isinstance(hit.taint.origin, Origin):
+            alike = (*key[:-1], hit.taint.origin.label, hit.taint.origin.trust, hit.taint.sure)
+            self.arrived[alike] += 1
+            if self.arrived[alike] > MOST_ORIGINS:
+                return  # a place is reported once, with one of them
         if old is None or (hit.taint.sure and not old.taint.sure):
             store[key] = hit
 

@@ -36,8 +36,7 @@ OPERATORS = {  # and the methods of classes that they call, without underscores
     "|": "or",
     "^": "xor",
 }
-IMPORT_LINE = re.compile(rb"^[ \t]*(?:from|import)[ \t][^\n]*", re.MULTILINE)
-WORD = re.compile(rb"[^\W\d]\w*")
+LONGEST_NAME = 500  # characters of a name, and of the path of names before it
 
 
 class Module:
@@ -64,11 +63,6 @@ class Module:
         return self.lowering.block(self.source.tree.root_node)
 
     @cached_property
-    def import_words(self) -> frozenset[bytes]:
-        """Every word on a line that imports something."""
-        return frozenset(word for line in IMPORT_LINE.findall(self.source.data) for word in WORD.findall(line))
-
-    @cached_property
     def written_globals(self) -> frozenset[str]:
         """Names that some function declares global."""
         found: set[str] = set()
@@ -81,12 +75,11 @@ class Module:
 
     def may_bind(self, name: str) -> bool:
         """Tell by the text whether a module may give a name a meaning of its own: else it is that of a module below."""
-        word = re.escape(name.encode())
+        data, word = self.source.data, name.encode()
+        if word in self.source.imported or b"import *" in data:
+            return True
         bound = rb"^[ \t]*(?:def|class|async def)[ \t]+%b\b|^[ \t]*%b[ \t]*[:=,]|\bas[ \t]+%b\b"
-        imported = rb"\bimport\b[^\n]*\b%b\b"
-        listed = rb"^[ \t]+%b[ \t]*,?[ \t]*(?:#[^\n]*)?$"  # a line of an import in brackets
-        pattern = b"|".join((bound, imported, listed)).replace(b"%b", word)
-        return b"import *" in self.source.data or re.search(pattern, self.source.data, re.MULTILINE) is not None
+        return re.search(bound.replace(b"%b", re.escape(word)), data, re.MULTILINE) is not None
 
     @property
     def package(self) -> str:
@@ -326,6 +319,11 @@ class Program:
         directory = folder_of(origin)
         bases = (self.top(directory), *self.roots)
         return any(below(base, relative) in self.directories for base in bases)
+
+
+def dotted(outer: str, name: str) -> str:
+    """Give the path of a definition inside of another; of one without end the end."""
+    return f"{outer[-LONGEST_NAME:]}.{name[:LONGEST_NAME]}" if outer else name[:LONGEST_NAME]
 
 
 def folder_of(path: str) -> str:
