@@ -33,6 +33,7 @@ GIVEN = Query(
     LANGUAGE,
     """
     (assignment left: (_) @target right: (_) @value)
+    (augmented_assignment left: (_) @target right: (_) @value)
     (keyword_argument name: (identifier) @keyword value: (_) @value)
     (default_parameter name: (_) @default value: (_) @value)
     (typed_default_parameter name: (_) @default value: (_) @value)

@@ -17,18 +17,20 @@ from collections.abc import Iterator
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
-from casemate.readers.code import Assignment, Call, Code
+from casemate.readers.code import Assignment, Call, Code, Value
 from casemate.rules import rule
 from casemate.rules.naming import in_tests
 
 CLIENTS = ("requests.*", "httpx.*", "urllib3.*", "aiohttp.*", "ssl.*", "imaplib.*", "smtplib.*", "ftplib.*", "http.*")
 OFF = frozenset({"verify", "verify_ssl", "ssl_verify", "check_hostname"})
+NO_CERTIFICATE = frozenset({"CERT_NONE", "NONE"})  # words that urllib3 takes for ssl.CERT_NONE
 
 EXAMPLE = """
     import ssl
     import requests
 
     requests.get("https://example.com", verify=False)  # flag
+    requests.get("https://example.com", verify=0)  # flag
     context = ssl._create_unverified_context()  # flag
     context.check_hostname = False  # flag
     context.verify_mode = ssl.CERT_NONE  # flag
@@ -36,9 +38,15 @@ EXAMPLE = """
     session.verify = False  # flag
     ssl._create_default_https_context = ssl._create_unverified_context  # flag
     requests.get("https://example.com", verify="/etc/ssl/our-ca.pem")
+    requests.get("https://example.com", verify=None)
     context.verify_mode = ssl.CERT_REQUIRED
     validate(verify=False)
 """
+
+
+def no(value: Value) -> bool:
+    """Tell whether a switch is set to False, 0 or ""; None stands for the default, which verifies."""
+    return value.known and value.constant is not None and not value.constant
 
 
 def off_in_call(call: Call) -> bool:
@@ -46,8 +54,8 @@ def off_in_call(call: Call) -> bool:
     if call.name == "ssl._create_unverified_context":
         return True
     return any(
-        (name in OFF and value.constant is False)
-        or (name == "cert_reqs" and (value.name == "ssl.CERT_NONE" or value.constant == "CERT_NONE"))
+        (name in OFF and no(value))
+        or (name == "cert_reqs" and (value.name == "ssl.CERT_NONE" or value.constant in NO_CERTIFICATE))
         or (name == "ssl" and value.constant is False and call.name.startswith("aiohttp."))
         for name, value in call.keywords
     )
@@ -58,7 +66,7 @@ def off_in_assignment(given: Assignment) -> bool:
     if given.kind != "attribute":
         return False
     if given.target in {"check_hostname", "verify"}:
-        return given.value.constant is False
+        return no(given.value)
     return given.value.name in {"ssl.CERT_NONE", "ssl._create_unverified_context"}
 
 
@@ -76,7 +84,7 @@ def severity(code: Code, given: Assignment) -> Severity:
     confidence=Confidence.HIGH,
     cwe=295,
     needles=(
-        *(Needle(name, r"""["']?\s*[=:]""") for name in ("verify", "verify_ssl", "check_hostname", "ssl")),
+        *(Needle(name, r"""["']?\s*[=:]""") for name in ("verify", "verify_ssl", "check_hostname", "ssl", "cert_reqs")),
         *("CERT_NONE", "_create_unverified_context"),
     ),
     capabilities=(Capability.NET_CONNECT,),

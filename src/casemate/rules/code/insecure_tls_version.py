@@ -9,30 +9,38 @@ Use `ssl.create_default_context()`, or `ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)`
 sides have. If you must set one: `context.minimum_version = ssl.TLSVersion.TLSv1_2`.
 
 ## Known misses
-Versions that are allowed by taking `OP_NO_TLSv1` out of the options. Versions in configuration files. A version that is
-kept in a table and chosen later. Ciphers.
+Versions in configuration files. A version that is kept in a table and chosen later. Ciphers. A context that takes every
+version (`ssl.PROTOCOL_TLS`, `SSLv23_METHOD`) is a note of severity info, unless the function that makes it says more:
+Python 3.10 and newer, and the settings of most systems, refuse the old ones.
 """
 
+import re
 from collections.abc import Iterator
 
 from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
-from casemate.readers.code import Code, Value
+from casemate.readers.code import Assignment, Call, Code, Value
 from casemate.rules import rule
 from casemate.rules.naming import in_tests
 
-WEAK = {
-    **{f"ssl.PROTOCOL_{name}": name for name in ("SSLv2", "SSLv3", "TLSv1", "TLSv1_1")},
-    **{f"ssl.TLSVersion.{name}": name for name in ("SSLv3", "TLSv1", "TLSv1_1", "MINIMUM_SUPPORTED")},
-    **{f"OpenSSL.SSL.{name}_METHOD": name for name in ("SSLv2", "SSLv3", "TLSv1", "TLSv1_1")},
+VERSIONS = ("SSLv2", "SSLv3", "TLSv1", "TLSv1_1")
+WEAK = {  # by the last two parts of a name: eventlet, gevent and Twisted give the same modules under names of their own
+    **{f"ssl.PROTOCOL_{name}": name for name in VERSIONS},
+    **{f"TLSVersion.{name}": name for name in ("SSLv3", "TLSv1", "TLSv1_1", "MINIMUM_SUPPORTED")},
+    **{f"SSL.{name}_METHOD": name for name in VERSIONS},
 }
+ANY = frozenset({"ssl.PROTOCOL_TLS", "ssl.PROTOCOL_SSLv23", "SSL.SSLv23_METHOD", "SSL.TLS_METHOD"})
 TAKERS = {
     "ssl.SSLContext": ("protocol", 0),
     "ssl.wrap_socket": ("ssl_version", 5),
     "ssl.get_server_certificate": ("ssl_version", 1),
     "OpenSSL.SSL.Context": ("method", 0),
 }
+UNLESS_TOLD = frozenset({"ssl.SSLContext", "ssl.wrap_socket"})  # which take every version
 TARGETS = frozenset({"ssl_version", "minimum_version", "ssl_minimum_version", "tls_version", "method", "version"})
+LIMITS = ("OpenSSL.SSL.Context.set_options", "OpenSSL.SSL.Context.set_min_proto_version")
+LIMITED = re.compile(r"\bOP_NO_TLSv1_1\b")
+ALLOWED = re.compile(r"~[^~]*\bOP_NO_(SSLv2|SSLv3|TLSv1_1|TLSv1)\b")
 
 EXAMPLE = """
     import ssl
@@ -42,17 +50,49 @@ EXAMPLE = """
     urllib3.PoolManager(ssl_version=ssl.PROTOCOL_SSLv3)  # flag
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_1  # flag
+    context.options &= ~ssl.OP_NO_SSLv3  # flag
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    ssl.SSLContext(ssl.PROTOCOL_SSLv23)
     if context.protocol == ssl.PROTOCOL_TLSv1:
         context.close()
+
+
+    def any_version():
+        return ssl.SSLContext(ssl.PROTOCOL_SSLv23)  # flag
+
+
+    def not_the_old_ones():
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS)
+        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+        return context
 """
 
 
-def weak(value: Value | None) -> str:
-    """Name the version that a value stands for, "" where it is none of the weak ones."""
-    return WEAK.get(value.name, "") if value is not None else ""
+def short(value: Value | None) -> str:
+    """Give the last two parts of the name of what is passed, or ""."""
+    return ".".join(value.name.split(".")[-2:]) if value is not None else ""
+
+
+def allowed(given: Assignment) -> str:
+    """Name the version that an assignment allows, or ""."""
+    if given.kind == "attribute" and given.target == "options":
+        found = ALLOWED.search(given.value.text)
+        return found[1] if found else ""
+    named = given.kind in {"keyword", "default", "attribute"} and given.target in TARGETS
+    return WEAK.get(short(given.value), "") if named else ""
+
+
+def limits(given: Assignment) -> bool:
+    """Tell whether an assignment keeps a context from the old versions."""
+    if given.target == "minimum_version":
+        return not WEAK.get(short(given.value))
+    return given.target == "options" and "~" not in given.value.text and LIMITED.search(given.value.text) is not None
+
+
+def takes_all(call: Call) -> bool:
+    """Tell whether a context is made that takes every version that the library and the system have."""
+    value = call.argument(*TAKERS[call.name])
+    return short(value) in ANY or (value is None and call.name in UNLESS_TOLD and not call.starred)
 
 
 @rule(
@@ -60,21 +100,27 @@ def weak(value: Value | None) -> str:
     confidence=Confidence.HIGH,
     cwe=(327, 326),
     needles=(
-        Needle("PROTOCOL_", r"(?:SSLv[23]|TLSv1(?:_1)?)\b"),
+        Needle("PROTOCOL_", r"(?:SSLv2|SSLv3|SSLv23|TLSv1|TLSv1_1|TLS)\b"),
         Needle("TLSVersion.", r"(?:SSLv3|TLSv1(?:_1)?|MINIMUM_SUPPORTED)\b"),
-        *(Needle(f"{name}_METHOD", r"\b") for name in ("SSLv2", "SSLv3", "TLSv1", "TLSv1_1")),
+        *(Needle(f"{name}_METHOD", r"\b") for name in (*VERSIONS, "SSLv23", "TLS")),
+        Needle("OP_NO_", r"(?:SSLv2|SSLv3|TLSv1|TLSv1_1)\b", "ssl"),
+        Needle("SSLContext", r"\(\s*\)", "ssl"),
+        Needle("ssl.wrap_socket", r"\("),
     ),
     example=EXAMPLE,
 )
 def insecure_tls_version(code: Code) -> Iterator[Hit]:
     """Flag versions before TLS 1.2 where a context is made or told which versions it may use."""
     severity = Severity.LOW if in_tests(code.path) else None
-    lines = set[int]()
+    lines, given = set[int](), list(code.assignments())
+    limited = {one.function for one in given if limits(one)} | {call.function for call in code.calls(*LIMITS)}
     for call in code.calls(*TAKERS):
-        if version := weak(call.argument(*TAKERS[call.name])):
+        if version := WEAK.get(short(call.argument(*TAKERS[call.name]))):
             lines.add(call.location.line)
             yield Hit(call.location, f"{version} has known attacks", severity=severity)
-    for given in code.assignments():
-        named = given.kind in {"keyword", "default", "attribute"} and given.target in TARGETS
-        if named and (version := weak(given.value)) and given.location.line not in lines:
-            yield Hit(given.location, f"{version} has known attacks", severity=severity)
+        elif takes_all(call) and call.function not in limited:
+            message = "takes TLS 1.0 and 1.1 as well, where Python is older than 3.10 or the system allows them"
+            yield Hit(call.location, message, severity=Severity.INFO)
+    for one in given:
+        if (version := allowed(one)) and one.location.line not in lines:
+            yield Hit(one.location, f"{version} has known attacks", severity=severity)
