@@ -5,7 +5,9 @@ import ssl
 from http.server import HTTPServer
 
 import requests as http
-from requests import Session
+import urllib3
+from OpenSSL import SSL
+from requests import Session, patch
 
 
 def fetch(url):
@@ -33,6 +35,22 @@ def checked(url):
     return http.get(url, verify=True)
 
 
+def by_number(url):
+    return http.get(url, verify=0)  # flag disabled-tls-verification
+
+
+def by_word(url):
+    return urllib3.PoolManager(cert_reqs="NONE").request("GET", url)  # flag disabled-tls-verification
+
+
+def by_its_own_name(url):
+    return patch(url, verify=False)  # flag disabled-tls-verification
+
+
+def as_usual(url):
+    return http.get(url, verify=None)
+
+
 def schema(validator):
     return validator.check(verify=False)
 
@@ -44,3 +62,26 @@ def serve(handler):
         listener.bind(("", 0))
         listener.bind(("::", 8080))  # flag binds-all-interfaces
     print("listening on 0.0.0.0")
+
+
+def versions():
+    context = ssl.create_default_context()
+    context.options &= ~ssl.OP_NO_TLSv1  # flag insecure-tls-version
+    context.options &= ~ssl.OP_NO_TICKET
+    return context
+
+
+def every_version():
+    return SSL.Context(SSL.SSLv23_METHOD)  # flag insecure-tls-version
+
+
+def without_the_old_by_options():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS)
+    context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+    return context
+
+
+def without_the_old_by_version():
+    context = ssl.SSLContext()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

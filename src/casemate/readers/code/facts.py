@@ -91,6 +91,8 @@ class FileView:
                 continue
             for word in (last, *(self.bound(last) if dot else ())):
                 found.setdefault(word, set()).add(name)
+            for word, full in self.taken_from(name[:-1]) if name.endswith(".*") else ():
+                found.setdefault(word, set()).add(full)
         return found
 
     def brings(self, top: str) -> bool:
@@ -118,6 +120,11 @@ class FileView:
             if word:
                 found.add(word[0].strip(b",()").decode("utf-8", "replace"))
         return found
+
+    def taken_from(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield the words under which the file imported what lies below a module, with what they mean."""
+        named = ((word, self.analysis.library.canonical(full)) for word, full in self._bound.items())
+        return ((word, full) for word, full in named if full.startswith(prefix))
 
     def call(self, seen: Seen) -> Call:
         """Make the fact of a call."""

@@ -10,8 +10,9 @@ sides have. If you must set one: `context.minimum_version = ssl.TLSVersion.TLSv1
 
 ## Known misses
 Versions in configuration files. A version that is kept in a table and chosen later. Ciphers. A context that takes every
-version (`ssl.PROTOCOL_TLS`, `SSLv23_METHOD`) is a note of severity info, unless the function that makes it says more:
-Python 3.10 and newer, and the settings of most systems, refuse the old ones.
+version (`ssl.PROTOCOL_TLS`, `SSLv23_METHOD`) is a note of severity info, unless the function that makes it limits it by
+`minimum_version` or `options`: Python 3.10 and newer, and the settings of most systems, refuse the old ones. What
+`set_options` of pyOpenSSL does is not seen.
 """
 
 import re
@@ -38,7 +39,6 @@ TAKERS = {
 }
 UNLESS_TOLD = frozenset({"ssl.SSLContext", "ssl.wrap_socket"})  # which take every version
 TARGETS = frozenset({"ssl_version", "minimum_version", "ssl_minimum_version", "tls_version", "method", "version"})
-LIMITS = ("OpenSSL.SSL.Context.set_options", "OpenSSL.SSL.Context.set_min_proto_version")
 LIMITED = re.compile(r"\bOP_NO_TLSv1_1\b")
 ALLOWED = re.compile(r"~[^~]*\bOP_NO_(SSLv2|SSLv3|TLSv1_1|TLSv1)\b")
 
@@ -113,7 +113,7 @@ def insecure_tls_version(code: Code) -> Iterator[Hit]:
     """Flag versions before TLS 1.2 where a context is made or told which versions it may use."""
     severity = Severity.LOW if in_tests(code.path) else None
     lines, given = set[int](), list(code.assignments())
-    limited = {one.function for one in given if limits(one)} | {call.function for call in code.calls(*LIMITS)}
+    limited = {one.function for one in given if limits(one)}
     for call in code.calls(*TAKERS):
         if version := WEAK.get(short(call.argument(*TAKERS[call.name]))):
             lines.add(call.location.line)
