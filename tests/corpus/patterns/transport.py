@@ -85,3 +85,37 @@ def without_the_old_by_version():
     context = ssl.SSLContext()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _probe():
+    probe = socket.socket()
+    probe.settimeout(1)
+    return probe
+
+
+def tried(port):
+    _probe().bind(("", port))
+
+
+def find_free_port(ports):
+    for port in ports:
+        attempt = socket.socket()
+        try:
+            attempt.bind(("", port))
+        except OSError:
+            continue
+        attempt.close()
+        return port
+
+
+def listen_on_a_free_port(ports):
+    listener = socket.socket()
+    listener.bind(("", ports[0]))  # flag binds-all-interfaces
+    listener.listen(5)
+    return listener
+
+
+def open_listener(address):
+    listener = socket.socket()
+    listener.bind(("", address.number))  # flag binds-all-interfaces
+    return listener

@@ -79,11 +79,11 @@ def switches_off(given: Assignment) -> bool:
 def autoescape_off(code: Code) -> Iterator[Hit]:
     """Flag environments of templates in web programs that escape nothing, and note them in others."""
     web = any(code.imports(*WEB))
-    test = (Severity.LOW if in_tests(code.path) else None) if web else Severity.INFO
+    worst = Severity.INFO if not web else Severity.LOW if in_tests(code.path) else Severity.MEDIUM
     message = "what these templates are given is written into the page as it is"
     for call in code.calls(*MAKERS):
         if escapes_nothing(call):
-            yield Hit(call.location, message, severity=test or (Severity.LOW if call.name == MAKO else None))
+            yield Hit(call.location, message, severity=worst if call.name != MAKO else min(worst, Severity.LOW))
     for given in code.assignments():
         if switches_off(given):
-            yield Hit(given.location, message, severity=test)
+            yield Hit(given.location, message, severity=worst)

@@ -39,6 +39,7 @@ TAKERS = {
 }
 UNLESS_TOLD = frozenset({"ssl.SSLContext", "ssl.wrap_socket"})  # which take every version
 TARGETS = frozenset({"ssl_version", "minimum_version", "ssl_minimum_version", "tls_version", "method", "version"})
+SAID = re.compile(r"\b(?:SSLv[23]|TLSv1(?:_1)?)$")  # `if version == TLSVersion.TLSv1`: the caller asked for it
 LIMITED = re.compile(r"\bOP_NO_TLSv1_1\b")
 ALLOWED = re.compile(r"~[^~]*\bOP_NO_(SSLv2|SSLv3|TLSv1_1|TLSv1)\b")
 
@@ -121,6 +122,7 @@ def insecure_tls_version(code: Code) -> Iterator[Hit]:
         elif takes_all(call) and call.function not in limited:
             message = "takes TLS 1.0 and 1.1 as well, where Python is older than 3.10 or the system allows them"
             yield Hit(call.location, message, severity=Severity.INFO)
+    asked = {one.function for one in given if one.kind == "compare" and SAID.search(one.value.text)}
     for one in given:
-        if (version := allowed(one)) and one.location.line not in lines:
+        if (version := allowed(one)) and one.location.line not in lines and one.function not in asked:
             yield Hit(one.location, f"{version} has known attacks", severity=severity)
