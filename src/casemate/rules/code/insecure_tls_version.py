@@ -43,12 +43,15 @@ SAID = re.compile(r"\b(?:SSLv[23]|TLSv1(?:_1)?)$")  # `if version == TLSVersion.
 LIMITED = re.compile(r"\bOP_NO_TLSv1_1\b")
 ALLOWED = re.compile(r"~[^~]*\bOP_NO_(SSLv2|SSLv3|TLSv1_1|TLSv1)\b")
 
+TAKES_ALL = "takes TLS 1.0 and 1.1 as well, where Python is older than 3.10 or the system allows them"
+
 EXAMPLE = """
     import ssl
     import urllib3
 
     ssl.SSLContext(ssl.PROTOCOL_TLSv1)  # flag
     urllib3.PoolManager(ssl_version=ssl.PROTOCOL_SSLv3)  # flag
+    urllib3.PoolManager(ssl_version=ssl.PROTOCOL_TLS)  # flag
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_1  # flag
     context.options &= ~ssl.OP_NO_SSLv3  # flag
@@ -74,13 +77,17 @@ def short(value: Value | None) -> str:
     return ".".join(value.name.split(".")[-2:]) if value is not None else ""
 
 
+def names_version(given: Assignment) -> bool:
+    """Tell whether what is given a value is a version: an argument, its default, or an attribute."""
+    return given.kind in {"keyword", "default", "attribute"} and given.target in TARGETS
+
+
 def allowed(given: Assignment) -> str:
     """Name the version that an assignment allows, or ""."""
     if given.kind == "attribute" and given.target == "options":
         found = ALLOWED.search(given.value.text)
         return found[1] if found else ""
-    named = given.kind in {"keyword", "default", "attribute"} and given.target in TARGETS
-    return WEAK.get(short(given.value), "") if named else ""
+    return WEAK.get(short(given.value), "") if names_version(given) else ""
 
 
 def limits(given: Assignment) -> bool:
@@ -120,9 +127,11 @@ def insecure_tls_version(code: Code) -> Iterator[Hit]:
             lines.add(call.location.line)
             yield Hit(call.location, f"{version} has known attacks", severity=severity)
         elif takes_all(call) and call.function not in limited:
-            message = "takes TLS 1.0 and 1.1 as well, where Python is older than 3.10 or the system allows them"
-            yield Hit(call.location, message, severity=Severity.INFO)
+            lines.add(call.location.line)
+            yield Hit(call.location, TAKES_ALL, severity=Severity.INFO)
     asked = {one.function for one in given if one.kind == "compare" and SAID.search(one.value.text)}
     for one in given:
+        if names_version(one) and short(one.value) in ANY and one.location.line not in lines:
+            yield Hit(one.location, TAKES_ALL, severity=Severity.INFO)
         if (version := allowed(one)) and one.location.line not in lines and one.function not in asked:
             yield Hit(one.location, f"{version} has known attacks", severity=severity)
