@@ -102,11 +102,11 @@ def by_name(name: str, text: str) -> Shape | None:
 
 
 def of_framework(name: str, text: str) -> Shape | None:
-    """Judge a text that is given to the key with which a web framework signs sessions: any text there is its key."""
+    """Judge a text that is given to the key with which a web framework signs: any text there is its key."""
     if name not in FRAMEWORK_KEYS or not text.strip() or text.startswith("django-insecure-") or a_name_of(name, text):
         return None
     severity = Severity.LOW if PLACEHOLDER.search(text) else Severity.MEDIUM
-    return Shape("whoever reads the source can sign sessions with this key", severity, Confidence.MEDIUM)
+    return Shape("whoever reads the source has this key", severity, Confidence.MEDIUM)
 
 
 def by_default(name: str, text: str) -> Shape | None:

@@ -17,7 +17,7 @@ ITSDANGEROUS = (
     "TimestampSigner",
 )
 TAKERS: dict[str, tuple[str, int | None, str]] = {
-    **dict.fromkeys(("jwt.encode", "jwt.PyJWT.encode", "jose.jwt.encode"), ("key", 1, SIGNING)),
+    **dict.fromkeys(("jwt.encode", "jose.jwt.encode"), ("key", 1, SIGNING)),
     **{f"itsdangerous.{name}": ("secret_key", 0, SIGNING) for name in ITSDANGEROUS},
     **{f"{top}.Cipher.{name}.new": ("key", 0, HIDING) for top in ("Crypto", "Cryptodome") for name in CIPHERS},
     "cryptography.fernet.Fernet": ("key", 0, HIDING),

@@ -71,6 +71,32 @@ def versions():
     return context
 
 
+def ciphers(context, chosen):
+    own = ssl.create_default_context()
+    own.set_ciphers("ECDHE-RSA-RC4-SHA:HIGH")  # flag insecure-tls-version
+    own.set_ciphers("DEFAULT:@SECLEVEL=0")  # flag insecure-tls-version
+    own.set_ciphers("DES-CBC-SHA")  # flag insecure-tls-version
+    own.set_ciphers("ECDHE+AESGCM:!aNULL:!eNULL:-RC4")
+    own.set_ciphers("ALLOW-ED25519:NULLABLE")
+    own.set_ciphers(chosen)
+    context.set_ciphers("RC4")
+
+
+def told_by_the_caller(version):
+    context = ssl.create_default_context()
+    if version == ssl.TLSVersion.TLSv1:
+        context.options &= ~ssl.OP_NO_TLSv1
+    return context
+
+
+def default_off(url, verify=False):
+    return http.get(url, verify=verify)  # flag disabled-tls-verification
+
+
+def default_on(url, verify=True, strict=False):
+    return http.get(url, verify=verify, stream=strict)
+
+
 def every_version():
     return SSL.Context(SSL.SSLv23_METHOD)  # flag insecure-tls-version
 

@@ -139,9 +139,10 @@ def cleartext_transport(code: Code) -> Iterator[Hit]:
     for call in code.calls("telnetlib.Telnet"):
         if call.positional or call.keywords:
             yield Hit(call.location, "all that is said by Telnet travels in the clear", severity=test)
-    given = (one for one in code.assignments(near=PLAIN) if one.kind == "default")
+    asked = list(code.calls(*CLIENTS))
+    given = [one for one in code.assignments(near=PLAIN) if one.kind == "default"] if asked else []
     defaults = {(one.function, one.target): text(one.value) for one in given}
-    for call in code.calls(*CLIENTS):
+    for call in asked:
         if there := address(call, defaults):
             if signs(call, there):
                 found.append(call)

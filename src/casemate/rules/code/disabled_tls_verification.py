@@ -9,10 +9,10 @@ Leave verification on. For a private authority name its file: `verify="/etc/ssl/
 `ssl.create_default_context(cafile=…)`.
 
 ## Known misses
-Verification that is switched off by a variable or by the environment. Clients without a library model.
+Verification that is switched off by an attribute or by the environment. Clients without a library model.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
@@ -41,6 +41,10 @@ EXAMPLE = """
     requests.get("https://example.com", verify=None)
     context.verify_mode = ssl.CERT_REQUIRED
     validate(verify=False)
+
+
+    def fetch(url, verify=False):
+        return requests.get(url, verify=verify)  # flag
 """
 
 
@@ -59,6 +63,11 @@ def off_in_call(call: Call) -> bool:
         or (name == "ssl" and value.constant is False and call.name.startswith("aiohttp."))
         for name, value in call.keywords
     )
+
+
+def off_by_default(call: Call, defaults: Collection[tuple[str, str]]) -> bool:
+    """Tell whether a call verifies only where the caller of its function asks for it."""
+    return any(name in OFF and (call.function, value.text) in defaults for name, value in call.keywords)
 
 
 def off_in_assignment(given: Assignment) -> bool:
@@ -92,11 +101,18 @@ def severity(code: Code, given: Assignment) -> Severity:
 )
 def disabled_tls_verification(code: Code) -> Iterator[Hit]:
     """Flag calls and attributes that switch the verification of certificates off."""
-    found = {call.location: Severity.HIGH for call in code.calls(*CLIENTS) if off_in_call(call)}
+    calls, most = list(code.calls(*CLIENTS)), Severity.LOW if in_tests(code.path) else Severity.HIGH
+    found = {call.location: Severity.HIGH for call in calls if off_in_call(call)}
     if any(code.imports("ssl", "requests", "httpx", "urllib3", "aiohttp")):
-        given_off = [given for given in code.assignments() if off_in_assignment(given)]
-        found |= {given.location: severity(code, given) for given in given_off}
-    most = Severity.LOW if in_tests(code.path) else Severity.HIGH
+        given = list(code.assignments())
+        found |= {one.location: severity(code, one) for one in given if off_in_assignment(one)}
+        defaults = {
+            (one.function, one.target) for one in given if one.kind == "default" and one.value.constant is False
+        }
+        for call in calls:
+            if off_by_default(call, defaults):
+                message = "any certificate is believed where the caller says nothing"
+                yield Hit(call.location, message, severity=min(Severity.MEDIUM, most))
     for place, bad in sorted(found.items()):
         what = "any certificate is" if bad is Severity.HIGH else "a certificate for any other name is"
         yield Hit(place, f"{what} believed from here on", severity=min(bad, most))

@@ -41,9 +41,13 @@ NEEDLES: tuple[str | Needle, ...] = (
     *("PRIVATE KEY", "AKIA", "ASIA", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "k_live_", "xox"),
     *("AIza", "SG.", "npm_", "pypi-AgE", "sk-ant-", "sk-proj-", "hf_", "eyJ"),
     Needle("://", r"[^\s/:@]+:[^\s/@]{6,}@"),
+    Needle("SECRET_KEY", r"""["'\]]*\s*=\s*(?:os\.)?(?:environ\.get|getenv)\("""),
 )
 NEAR = re.compile(
     "|".join(re.escape(n.text) + n.then if isinstance(n, Needle) else re.escape(n) for n in NEEDLES).encode()
+)
+OTHERWISE = re.compile(
+    r"""(?:os\.)?(?:environ\.get|getenv)\(\s*["'][^"']*["'],\s*(?:default\s*=\s*)?["'](?P<text>[^"'\n]+)["']\s*,?\s*\)$"""
 )
 LITERAL = re.compile(r"\(?\s*[rRbBuU]{0,2}['\"]")
 
@@ -62,6 +66,8 @@ EXAMPLE = """
     login(password=db_password)
     jwt.encode(claims, os.environ["KEY"], algorithm="HS256")
     app.config["SECRET_KEY"] = os.environ["KEY"]
+    app.config["SECRET_KEY"] = os.environ.get("KEY", "open sesame")  # flag
+    app.config["SECRET_KEY"] = os.environ.get("KEY", "")
     next_page_token = "eyJpbmRleCI6IDExfQ=="
     password = ""
     secret = None
@@ -76,6 +82,9 @@ EXAMPLE = """
 
 def judged(given: Assignment, *, test: bool) -> Shape | None:
     """Give what the value looks like: first by its format, then by the name that it is given."""
+    otherwise = OTHERWISE.match(given.value.text)
+    if otherwise and not test and of_framework(given.target, otherwise["text"]):
+        return Shape("everybody knows this key where the environment has none", Severity.LOW, Confidence.HIGH)
     if not isinstance(given.value.constant, str | bytes) or not LITERAL.match(given.value.text):
         return None
     text = given.value.constant
@@ -84,7 +93,7 @@ def judged(given: Assignment, *, test: bool) -> Shape | None:
     if test:
         return found  # nobody signs in to a test
     if found is None and given.kind != "compare":
-        name = given.target.upper() if given.kind == "attribute" else given.target  # `app.secret_key = …`
+        name = given.target.upper() if given.kind in {"attribute", "keyword"} else given.target  # `app.secret_key = …`
         found = of_framework(name, text)
     return by_default(given.target, text) if found is None and given.kind == "default" else found
 

@@ -125,13 +125,7 @@ def names_setting(code: Code, given: Assignment) -> bool:
 def insecure_cookie(code: Code) -> Iterator[Hit]:
     """Flag cookies whose protection is switched off, and cookies of users that have none."""
     test, known = Severity.LOW if in_tests(code.path) else None, [cookie.call for cookie in cookies(code)]
-    for cookie in cookies(code):
-        if off := switched_off(cookie.call):
-            yield Hit(cookie.call.location, f"the cookie is set without {' and '.join(off)}", severity=test)
-        elif message := weakness(cookie):
-            severity = Severity.LOW if message.startswith(OF_A_USER) else Severity.INFO
-            yield Hit(cookie.call.location, message, severity=severity, confidence=Confidence.MEDIUM)
-    yield from sessions(code, test)
+    yield from (*of_calls(code, test), *of_sessions(code, test))
     if any(code.imports(*FRAMEWORKS)):
         for given in code.assignments(near=CALLED):
             elsewhere = any(within(given.location, call.location) for call in known)
@@ -145,20 +139,22 @@ def insecure_cookie(code: Code) -> Iterator[Hit]:
             yield Hit(given.location, f"{given.target} is switched off", severity=severity)
 
 
-def weakness(cookie: Cookie) -> str:
-    """Say what nobody said of a cookie, or ""."""
-    left = missing(cookie)
-    if left:
-        what = OF_A_USER if session_like(cookie.name) else "this cookie"
-        return f"{what} is not {' and not '.join(left)}"
-    return (
-        "this cookie is sent with the requests of other sites, unless the browser forbids it"
-        if for_all_sites(cookie)
-        else ""
-    )
+def of_calls(code: Code, test: Severity | None) -> Iterator[Hit]:
+    """Flag cookies that are set with a protection switched off, and note those that nobody protects."""
+    for cookie in cookies(code):
+        place, user = cookie.call.location, session_like(cookie.name)
+        if off := switched_off(cookie.call):
+            yield Hit(place, f"the cookie is set without {' and '.join(off)}", severity=test)
+        elif left := missing(cookie):
+            message = f"{OF_A_USER if user else 'this cookie'} is not {' and not '.join(left)}"
+            severity = Severity.LOW if user else Severity.INFO
+            yield Hit(place, message, severity=severity, confidence=Confidence.MEDIUM)
+        elif for_all_sites(cookie):
+            message = "this cookie is sent with the requests of other sites, unless the browser forbids it"
+            yield Hit(place, message, severity=Severity.INFO, confidence=Confidence.MEDIUM)
 
 
-def sessions(code: Code, test: Severity | None) -> Iterator[Hit]:
+def of_sessions(code: Code, test: Severity | None) -> Iterator[Hit]:
     """Flag what keeps a session in cookies that are not protected."""
     for call in code.calls(*SESSION_MAKERS):
         if off := switched_off(call):

@@ -1,17 +1,18 @@
-"""A TLS connection that may use a version with known attacks.
+"""A TLS connection that may use a version or a cipher with known attacks.
 
 ## Why
 SSL 2, SSL 3, TLS 1.0 and TLS 1.1 have weaknesses that let somebody on the way read or change what is sent. RFC 8996
-forbids them. A client that asks for one of them gets it also from a server that could do better.
+forbids them. A client that asks for one of them gets it also from a server that could do better. Ciphers without
+encryption (`NULL`), without a certificate (`aNULL`, `ADH`), of short keys (`EXPORT`, `LOW`) and RC4 protect nothing.
 
 ## Fix
 Use `ssl.create_default_context()`, or `ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)`: they choose the best version that both
-sides have. If you must set one: `context.minimum_version = ssl.TLSVersion.TLSv1_2`.
+sides have. If you must set one: `context.minimum_version = ssl.TLSVersion.TLSv1_2`. Leave the ciphers as they are.
 
 ## Known misses
-Versions in configuration files. A version that is kept in a table and chosen later. Ciphers. A context that takes every
-version (`ssl.PROTOCOL_TLS`, `SSLv23_METHOD`) is a note of severity info, unless the function that makes it limits it by
-`minimum_version` or `options`: Python 3.10 and newer, and the settings of most systems, refuse the old ones. What
+Versions and ciphers in configuration files. A version that is kept in a table and chosen later. A context that takes
+every version (`ssl.PROTOCOL_TLS`, `SSLv23_METHOD`) is a note of severity info, unless the function that makes it limits
+it by `minimum_version` or `options`: Python 3.10 and newer, and the settings of most systems, refuse the old ones. What
 `set_options` of pyOpenSSL does is not seen.
 """
 
@@ -40,6 +41,11 @@ TAKERS = {
 UNLESS_TOLD = frozenset({"ssl.SSLContext", "ssl.wrap_socket"})  # which take every version
 TARGETS = frozenset({"ssl_version", "minimum_version", "ssl_minimum_version", "tls_version", "method", "version"})
 SAID = re.compile(r"\b(?:SSLv[23]|TLSv1(?:_1)?)$")  # `if version == TLSVersion.TLSv1`: the caller asked for it
+CIPHERS = "ssl.SSLContext.set_ciphers"
+BROKEN = re.compile(  # what is taken away again stands behind a sign
+    r"(?:^|[:, ])(?:[A-Z0-9]+[-+])*(?P<name>[ae]?NULL|EXP(?:ORT)?(?:40|56)?|LOW|ADH|AECDH|RC4|DES(?!-CBC3)|@SECLEVEL=0)"
+    r"(?=$|[-+:, @])"
+)
 LIMITED = re.compile(r"\bOP_NO_TLSv1_1\b")
 ALLOWED = re.compile(r"~[^~]*\bOP_NO_(SSLv2|SSLv3|TLSv1_1|TLSv1)\b")
 
@@ -55,6 +61,8 @@ EXAMPLE = """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_1  # flag
     context.options &= ~ssl.OP_NO_SSLv3  # flag
+    context.set_ciphers("ALL:RC4-SHA")  # flag
+    context.set_ciphers("HIGH:!aNULL:!RC4")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if context.protocol == ssl.PROTOCOL_TLSv1:
@@ -103,6 +111,13 @@ def takes_all(call: Call) -> bool:
     return short(value) in ANY or (value is None and call.name in UNLESS_TOLD and not call.starred)
 
 
+def broken(ciphers: Value | None) -> str:
+    """Name the first of a list of ciphers that protects nothing, or ""."""
+    text = ciphers.constant if ciphers is not None else ""
+    found = BROKEN.search(text) if isinstance(text, str) else None
+    return found["name"] if found else ""
+
+
 @rule(
     severity=Severity.MEDIUM,
     confidence=Confidence.HIGH,
@@ -114,6 +129,7 @@ def takes_all(call: Call) -> bool:
         Needle("OP_NO_", r"(?:SSLv2|SSLv3|TLSv1|TLSv1_1)\b", "ssl"),
         Needle("SSLContext", r"\(\s*\)", "ssl"),
         Needle("ssl.wrap_socket", r"\("),
+        Needle("set_ciphers", r"\("),
     ),
     example=EXAMPLE,
 )
@@ -129,6 +145,10 @@ def insecure_tls_version(code: Code) -> Iterator[Hit]:
         elif takes_all(call) and call.function not in limited:
             lines.add(call.location.line)
             yield Hit(call.location, TAKES_ALL, severity=Severity.INFO)
+    for call in code.calls(CIPHERS):
+        if cipher := broken(call.argument("cipherlist", 0)):
+            message = f"{cipher} lets in what protects nothing, or nearly nothing"
+            yield Hit(call.location, message, severity=severity)
     asked = {one.function for one in given if one.kind == "compare" and SAID.search(one.value.text)}
     for one in given:
         if names_version(one) and short(one.value) in ANY and one.location.line not in lines:

@@ -107,7 +107,7 @@ def weak_cipher(code: Code) -> Iterator[Hit]:
     for place, said in places.items():
         yield Hit(place, said, severity=severity)
     loose = [call for call in code.calls(*OPEN_MODES, *AES) if call.location not in places and open_mode(call)]
-    kept = sealed(code) if loose else frozenset()
+    kept = sealed(code) if loose else frozenset[str]()
     for call in loose:
         if not kept.intersection({call.function, call.function.rpartition(".")[0] or call.function}):
             message = f"nobody notices when somebody changes what {open_mode(call)} encrypted"

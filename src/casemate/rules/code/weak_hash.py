@@ -84,6 +84,8 @@ def algorithm(call: Call, given: Sequence[Assignment]) -> str:
     """Name the weak algorithm that a call asks for, also as the default of a setting, or ""."""
     if call.name in NAMES:
         return NAMES[call.name]
+    if call.name not in NAMED:
+        return ""
     asked = call.argument("name", 0) if call.name == "hashlib.new" else call.argument("algorithm", 0)
     if asked is None:
         return ""
@@ -173,8 +175,8 @@ def for_secret(call: Call, given: Sequence[Assignment]) -> bool:
 )
 def weak_hash(code: Code) -> Iterator[Hit]:
     """Flag weak hashes of secrets; note every other one that is not declared harmless."""
-    calls, updates = list(code.calls(*NAMES, *NAMED)), list(code.calls(*UPDATES))
-    given = tuple(code.assignments())
+    calls = list(code.calls(*NAMES, *NAMED, *FAST))
+    given, updates = (tuple(code.assignments()), list(code.calls(*UPDATES))) if calls else ((), [])
     for call in calls:
         weak, declared = algorithm(call, given), call.argument("usedforsecurity")
         if not weak or (declared is not None and declared.constant is not True) or call.starred:
@@ -185,11 +187,12 @@ def weak_hash(code: Code) -> Iterator[Hit]:
         yield from (Hit(place.location, f"{weak} of a secret") for place in places)
         if not places:
             yield note(call, weak)
-    told = [call.location for call in (*calls, *code.calls(*NO_COLLISION_HELPS))]
     for call in code.calls(*ALGORITHMS):
-        if not any(within(call.location, other) for other in told):
+        told = (other.location for other in (*calls, *code.calls(*NO_COLLISION_HELPS)))
+        if not any(within(call.location, place) for place in told):
             yield note(call, ALGORITHMS[call.name])
-    yield from of_passwords(code, given, updates)
+    fast = [call for call in calls if call.name not in NAMES and not algorithm(call, given)]
+    yield from of_passwords(code, [part for call in fast for part in (call, *fed(call, given, updates))], given)
 
 
 def note(call: Call, weak: str) -> Hit:
@@ -199,18 +202,14 @@ def note(call: Call, weak: str) -> Hit:
     return Hit(call.location, message, severity=Severity.INFO, confidence=Confidence.LOW)
 
 
-def of_passwords(code: Code, given: Sequence[Assignment], updates: Sequence[Call]) -> Iterator[Hit]:
+def of_passwords(code: Code, fast: Sequence[Call], given: Sequence[Assignment]) -> Iterator[Hit]:
     """Flag hashes that are too fast for what people can remember."""
     for call in code.calls(*PASSLIB, CONTEXT, WERKZEUG):
         if name := password_hash(call):
             yield Hit(call.location, f"{name} is no hash for passwords: it is too fast")
-    places = dict.fromkeys(
-        part.location
-        for call in code.calls(*FAST, f"{PRIMITIVE}.Hash")
-        if call.name in FAST or not algorithm(call, given)
-        for part in (call, *fed(call, given, updates))
-        if any(PASSWORDS & set(words(says(value, part, given))) for value in part.positional)
-    )
-    for place in places:
+    hashed = [
+        call for call in fast if any(PASSWORDS & set(words(says(value, call, given))) for value in call.positional)
+    ]
+    for place in dict.fromkeys(call.location for call in hashed):
         message = "a fast hash of a password: passwords are found by trying"
         yield Hit(place, message, severity=Severity.LOW, confidence=Confidence.MEDIUM)
