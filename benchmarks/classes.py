@@ -1,5 +1,7 @@
 """Classes of weaknesses, and what stands for them: sink kinds and rules of ours, queries and rules of others."""
 
+import re
+
 # Classes of flows, each with the kinds of sink that answer it.
 FLOWS: dict[str, frozenset[str]] = {
     "sql": frozenset({"sql"}),
@@ -113,11 +115,11 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"326 .*key-size", "key-size"),
     (r"326 .*", "tls-version"),
     (r"327 .*(?:hash-|md5-).*", "hash"),
-    (r"327 jwt.*|287 unverified-jwt.*|522 jwt-python-hardcoded.*", "jwt"),
+    (r"327 jwt.*|287 unverified-jwt.*", "jwt"),
     (r"327 .*(?:cipher|mode|aes).*", "cipher"),
     (r"200 .*|668 avoid_app_run_with_bad_host", "bind"),
     (r"489 debug-enabled|489 .*_DEBUG", "debug"),
-    (r"489 .*SECRET_KEY|798 .*|522 jwt-python-exposed-credentials", "secret"),
+    (r"489 .*SECRET_KEY|798 .*|522 jwt-python-(?:exposed-credentials|hardcoded.*)", "secret"),
     (r"116 .*", "autoescape"),
     (r"295 httpsconnection-detected", ""),
     (r"295 .*", "tls"),
@@ -139,6 +141,9 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"943 .*", "nosql"),
     (r"134 .*", "format"),
 )
+
+# Rules that look at one of several things that make a class: a line that is good to them may still be bad.
+ONE_RESPECT = re.compile(r"pyramid-.*cookie|insecure-cipher-(?:algorithm|mode)|missing-autoescape")
 
 # What bandit's tests answer; those that only note an import answer nothing.
 BANDIT = {

@@ -1,7 +1,8 @@
 """Read the labels of two suites: which line is bad, which is good, and of what class.
 
 CodeQL: the rows of a query's `.expected` (below `#select` where there are sections) name the flagged lines. A row is
-bad; the first place of a row and the place of its sink both stand for it. Comments at the end of a line: `BAD`,
+bad; the first place of a row and the place of its sink both stand for it, and for a class of patterns the place where
+the weak thing was made, which the message of the row points to. Comments at the end of a line: `BAD`,
 `NOT OK`, `unsafe`, `$ Alert`, `$ result=BAD` are bad, `GOOD`, `OK`, `safe`, `$ result=OK` are good; a comment that is a
 line of its own speaks of the next line of code. Comments beat rows: `FP` and `SPURIOUS` on a flagged line, and rows
 inside of a function called `ok…` or `good…`, are good lines that CodeQL flags by mistake; `MISSING` and `NOT FOUND` are
@@ -13,7 +14,8 @@ semgrep-rules: `# ruleid: x` before a line is bad, `# ok: x` is good; `deeprulei
 where the CWE says too little. Rules that search (no `mode: taint`) in several statements, and rules about the text that
 is built rather than about what it is given to, label the place where the flow starts or passes, not the sink: for these
 a flow through the line counts as well, for good and for bad; for patterns of several statements, the lines up to the
-next label. Rules that name no source (no taint, no request in their patterns) label every use whose argument is no
+next label. The good lines of rules that look at one of several things (a cookie that is secure, and not httponly) are
+left out. Rules that name no source (no taint, no request in their patterns) label every use whose argument is no
 constant, whoever chose it: they are listed by themselves. Files called `*.fixed.py` are what the autofix of a rule is
 expected to write, with the comments copied: they label nothing.
 """
@@ -26,7 +28,7 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from classes import PATTERNS, QUERIES, RULES
+from classes import ONE_RESPECT, PATTERNS, QUERIES, RULES
 
 BAD = re.compile(r"#\s*(?:\$?\s*(?:MISSING:\s*)?(?:Alert\b|result=BAD)|NOT (?:OK|GOOD)\b|[Bb](?:AD|ad)\b|unsafe\b)")
 GOOD = re.compile(
@@ -105,8 +107,8 @@ def within_fine(path: Path, line: int) -> bool:
     return bool(inner) and FINE.match(min(inner)[1]) is not None
 
 
-def rows(expected: Path) -> Iterator[tuple[str, list[int]]]:
-    """Yield the alerts of an `.expected`: file, and the lines that stand for it."""
+def rows(expected: Path, *, pattern: bool = False) -> Iterator[tuple[str, list[int]]]:
+    """Yield the alerts of an `.expected`: file, and the lines that stand for it; for a pattern, where it was made."""
     content = expected.read_text(encoding="utf-8").splitlines()
     if "#select" in content:
         content = content[content.index("#select") + 1 :]
@@ -116,7 +118,8 @@ def rows(expected: Path) -> Iterator[tuple[str, list[int]]]:
         cells = [cell.strip() for cell in row.strip("| ").split(" | ")]
         places = [match for cell in cells if (match := PLACE.match(cell))]
         if places:
-            chosen = [places[0], *(places[2:3] if len(cells) > 5 and PLACE.match(cells[4]) else [])]
+            way = len(cells) > 5 and PLACE.match(cells[4]) is not None
+            chosen = [places[0], *(places[2:3] if way else places[1:2] if pattern else [])]
             yield places[0][1], [int(match[2]) for match in chosen if match[1] == places[0][1]]
 
 
@@ -155,7 +158,7 @@ def codeql(root: Path) -> list[Label]:
         )
         for expected in files:
             kind = QUERIES.get(expected.stem, "")
-            for name, lines in rows(expected):
+            for name, lines in rows(expected, pattern=kind in PATTERNS):
                 path = folder / name
                 if not path.exists():
                     continue
@@ -244,7 +247,7 @@ def labelled(path: Path, line: int, marks: Iterable[tuple[bool, Rule, str]]) -> 
     """Yield the labels of one line; of several of one class, a bad one decides."""
     by_kind: dict[tuple[str, bool], Label] = {}
     for bad, rule, name in marks:
-        if rule.security:
+        if rule.security and (bad or not ONE_RESPECT.match(name)):
             place = spread(path, line, whole=True)
             kind = "url" if rule.kind == "link" and not bad else rule.kind  # its good lines may still be bad HTML
             label = Label(path, (place,), bad, kind, name, rule.audit, rule.through)

@@ -137,7 +137,7 @@ def positional(names: tuple[str, ...]) -> list[str]:
 # What models call gone and this Python may be too old to have lost.
 LEAVING = {
     "imp": (3, 12), "ssl.wrap_socket": (3, 12), "ssl.match_hostname": (3, 12), "telnetlib": (3, 13),
-    "_xxsubinterpreters": (3, 13),
+    "_xxsubinterpreters": (3, 13), "urllib.request.URLopener": (3, 14),
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import PurePath
 
 from casemate.model.location import Location
 from casemate.model.rule import Needle
@@ -19,12 +20,18 @@ SESSIONS = frozenset(
 )
 
 
+DEVELOPMENT = frozenset({"dev", "devel", "develop", "development", "local", "test", "tests", "testing", "ci", "debug"})
 TEST = re.compile(rf"(?:^|/)(?:tests?|testing|examples?|docs?|fixtures?)/|{TEST_FILE}")
 
 
 def in_tests(path: str) -> bool:
     """Tell whether a file is a test or an example: what it switches off is mostly meant for a server of its own."""
     return TEST.search(path) is not None
+
+
+def for_development(path: str) -> bool:
+    """Tell whether a file says by its name or place that what it sets is not for everybody: tests, a developer."""
+    return in_tests(path) or bool(DEVELOPMENT.intersection(words(PurePath(path).stem)))
 
 
 def secret_needles(beside: str) -> Iterator[Needle]:

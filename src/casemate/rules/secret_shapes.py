@@ -32,6 +32,7 @@ KNOWN = tuple((name, re.compile(pattern)) for name, pattern in FORMATS)
 PASSWORDS = frozenset({"password", "passwd", "passphrase", "pwd"})
 LAST = frozenset({"secret", "token", "apikey"})
 KEYS = frozenset({"api", "secret", "private", "signing", "encryption", "access", "auth"})
+FRAMEWORK_KEYS = frozenset({"SECRET_KEY", "JWT_SECRET_KEY", "WTF_CSRF_SECRET_KEY"})
 PUBLIC = frozenset(
     {"page", "cursor", "continuation", "public", "csrf", "sort", "partition"}
 )  # tokens that grant nothing
@@ -92,8 +93,8 @@ def names_a_secret(name: str) -> str:
 def by_name(name: str, text: str) -> Shape | None:
     """Judge a text by the name it is given: random enough to be a secret, or a popular password."""
     kind = names_a_secret(name)
-    if not kind or words(text) == words(name) or words(text)[-2:] == words(name)[-2:]:
-        return None  # a name of it: `DATA_JWT_SECRET = "oauth2_jwt_secret"`
+    if not kind or a_name_of(name, text):
+        return None
     if kind == "password" and text.lower() in POPULAR:
         return Shape("a popular password stands in the source", Severity.LOW, Confidence.LOW)
     if kind != "password" and not (DIGIT.search(text) and LETTER.search(text)):
@@ -101,6 +102,26 @@ def by_name(name: str, text: str) -> Shape | None:
     if not 8 <= len(text) <= 500 or PLACEHOLDER.search(text) or IDENTIFIER.fullmatch(text) or entropy(text) < 2.8:
         return None
     return Shape(f"what `{name}` holds looks like a secret", Severity.HIGH, Confidence.MEDIUM, named=True)
+
+
+def of_framework(name: str, text: str) -> Shape | None:
+    """Judge a text that is given to the key with which a web framework signs: any text there is its key."""
+    if name not in FRAMEWORK_KEYS or not text.strip() or text.startswith("django-insecure-") or a_name_of(name, text):
+        return None
+    severity = Severity.LOW if PLACEHOLDER.search(text) else Severity.MEDIUM
+    return Shape("whoever reads the source has this key", severity, Confidence.MEDIUM)
+
+
+def by_default(name: str, text: str) -> Shape | None:
+    """Judge the default of an argument for a password: whoever leaves it out has the password that all others have."""
+    if names_a_secret(name) != "password" or not text.strip() or PLACEHOLDER.search(text) or a_name_of(name, text):
+        return None
+    return Shape("everybody knows this default of a password", Severity.INFO, Confidence.MEDIUM)
+
+
+def a_name_of(name: str, text: str) -> bool:
+    """Tell whether a text is a name of what it is given to: `DATA_JWT_SECRET = "oauth2_jwt_secret"`."""
+    return words(text) == words(name) or words(text)[-2:] == words(name)[-2:]
 
 
 def field(name: str, texts: Collection[str]) -> bool:

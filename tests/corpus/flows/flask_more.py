@@ -55,7 +55,7 @@ def upload():
 def remembered():
     sqlite3.connect("people.db").execute("SELECT * FROM p WHERE name = '" + session["name"] + "'")
     response = make_response(render_template("page.html", name=request.args["name"]))
-    response.set_cookie("name", request.args["name"])
+    response.set_cookie("name", request.args["name"], secure=True, httponly=True, samesite="Lax")
     response.headers["X-Name"] = request.args["name"]
     return response
 

@@ -22,8 +22,8 @@ def headers():
     found.set(name, "x")  # flag header-injection
     found["X-Name"] = name
     response = make_response("")
-    response.set_cookie(name, "x")  # flag header-injection
-    response.set_cookie("language", name)
+    response.set_cookie(name, "x", secure=True, httponly=True, samesite="Lax")  # flag header-injection
+    response.set_cookie("language", name, secure=True, httponly=True, samesite="Lax")
     return response
 
 
@@ -32,8 +32,8 @@ def view(request):
     response = HttpResponse("")
     response["X-Name"] = name
     response["Set-Cookie"] = "name=" + name  # flag header-injection
-    response.set_cookie(name, "x")  # flag header-injection
-    response.set_cookie("language", name)
+    response.set_cookie(name, "x", secure=True, httponly=True, samesite="Lax")  # flag header-injection
+    response.set_cookie("language", name, secure=True, httponly=True, samesite="Lax")
     return response
 
 

@@ -66,3 +66,11 @@ def dice(game):
     roll = random.randint(1, 6)
     game.total = roll + random.Random(1).randint(1, 6)
     return roll
+
+
+def letter_by_letter(length):
+    password, line = "", ""
+    for _ in range(length):
+        password += random.choice("abcdef")  # flag insecure-random
+        line += random.choice("-=")
+    return password, line

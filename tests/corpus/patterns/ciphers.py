@@ -1,5 +1,7 @@
 """Ciphers and keys under other names, and calls that only look like them."""
 
+import hmac
+
 from Crypto.Cipher import AES, DES, Blowfish
 from Crypto.Cipher.AES import MODE_ECB
 from Crypto.PublicKey import DSA, ECC, RSA
@@ -22,7 +24,7 @@ def blocks(key):
 
 def by_number(key, iv):
     AES.new(key, 1)  # flag weak-cipher
-    return AES.new(key, 2, iv)
+    return AES.new(key, 2, iv)  # flag weak-cipher
 
 
 def by_keyword(key):
@@ -40,8 +42,33 @@ def chosen(key, iv, legacy):
 
 def good(key, nonce, iv):
     AES.new(key, AES.MODE_GCM, nonce=nonce)
-    Cipher(algorithms.AES(key), modes.CTR(nonce))
+    Cipher(algorithms.AES(key), modes.GCM(nonce))
     return Cipher(algorithms.ChaCha20(key, nonce), mode=None)
+
+
+def changed_unnoticed(key, nonce):
+    return Cipher(algorithms.AES(key), modes.CTR(nonce))  # flag weak-cipher
+
+
+def sealed(key, nonce, text, seal):
+    encryptor = Cipher(algorithms.AES(key), modes.CTR(nonce)).encryptor()
+    hidden = encryptor.update(text) + encryptor.finalize()
+    return hidden + hmac.new(seal, hidden, "sha256").digest()
+
+
+class Box:
+    def __init__(self, key, seal):
+        self.key, self.seal = key, seal
+
+    def hide(self, text, iv):
+        return AES.new(self.key, AES.MODE_CBC, iv).encrypt(text)
+
+    def mark(self, hidden):
+        return hmac.new(self.seal, hidden, "sha256").digest()
+
+
+def without_a_key(nonce):
+    return AES.new(b"", AES.MODE_GCM, nonce=nonce)  # flag weak-cipher
 
 
 class DES3:

@@ -1,5 +1,7 @@
 """Names known in advance, and names made for the occasion."""
 
+import os
+import stat
 import tarfile
 import tempfile
 import zipfile
@@ -15,6 +17,15 @@ def report(text):
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(text)
     return tempfile.mktemp(suffix=".txt")  # flag insecure-temporary-file
+
+
+def shared(path):
+    os.chmod(path, 750)  # flag world-writable-file
+    os.chmod(path, stat.S_IRUSR | stat.S_IWGRP)  # flag world-writable-file
+    os.chmod(path, 0o775)  # flag world-writable-file
+    os.chmod(path, 0o755)
+    os.chmod(path, 493)
+    os.chmod(path, os.stat(path).st_mode & ~stat.S_IWGRP)
 
 
 def unpack(path):

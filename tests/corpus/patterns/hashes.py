@@ -7,6 +7,8 @@ from hashlib import sha1
 
 from Crypto.Hash import MD5, SHA256
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.hmac import HMAC
 from passlib.context import CryptContext
 from passlib.hash import bcrypt, md5_crypt
 from werkzeug.security import generate_password_hash
@@ -61,8 +63,8 @@ def strong_by_default(data, settings):
 
 
 def in_steps(password):
-    state = h.md5()  # flag weak-hash
-    state.update(password.encode())
+    state = h.md5()
+    state.update(password.encode())  # flag weak-hash
     return state.hexdigest()
 
 
@@ -81,6 +83,26 @@ def of_another_library(data):
     MD5.new(data)  # flag weak-hash
     SHA256.new(data)
     return hashes.Hash(hashes.SHA256())
+
+
+def learned(vault, data):
+    answer = vault.read_password("shop")
+    state = MD5.new()
+    state.update(answer)  # flag weak-hash
+    other = hashes.Hash(hashes.SHA256())
+    other.update(answer)  # flag weak-hash
+    third = h.sha256()
+    third.update(data)
+    return state.digest() + other.finalize()
+
+
+def signed(key, data):
+    return key.sign(data, padding.PKCS1v15(), hashes.SHA1())  # flag weak-hash
+
+
+def without_collisions(key, data):
+    HMAC(key, hashes.SHA1()).update(data)
+    return padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)
 
 
 def of_passwords(word):

@@ -32,6 +32,7 @@ GIVEN = Query(
     LANGUAGE,
     """
     (assignment left: (_) @target right: (_) @value)
+    (augmented_assignment left: (_) @target right: (_) @value)
     (keyword_argument name: (identifier) @keyword value: (_) @value)
     (default_parameter name: (_) @default value: (_) @value)
     (typed_default_parameter name: (_) @default value: (_) @value)
@@ -97,10 +98,12 @@ class FileView:
             last = name.rpartition(".")[2]
             if last in {"*", "__init__", "__call__", "__setitem__"}:
                 last = top
-            if last.encode() not in data or (dot and not self.brings(top) and not self.foreign(name)):
+            if (dot and not self.brings(top) and not self.foreign(name)) or last.encode() not in data:
                 continue
             for word in (last, *(self.bound(last) if dot else ())):
                 found.setdefault(word, set()).add(name)
+            for word, full in self.taken_from(name[:-1]) if name.endswith(".*") else ():
+                found.setdefault(word, set()).add(full)
         return found
 
     def brings(self, top: str) -> bool:
@@ -110,10 +113,14 @@ class FileView:
     def foreign(self, name: str) -> bool:
         """Tell whether a name may be reached without its library being named in the file: a method, a re-export."""
         top = name.partition(".")[0]
-        if b"import *" in self.source.data:
+        if self._takes_all:
             return True
         method = name.rpartition(".")[0] in self.analysis.library.models
         return method and top not in sys.stdlib_module_names and top in self.analysis.present
+
+    @cached_property
+    def _takes_all(self) -> bool:
+        return b"import *" in self.source.data
 
     def bound(self, name: str) -> set[str]:
         """Give the other words under which the file imported a name."""
@@ -125,6 +132,12 @@ class FileView:
             if word:
                 found.add(word[0].strip(b",()").decode("utf-8", "replace"))
         return found
+
+    def taken_from(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield the words under which the file imported and calls what lies below a module, with what they mean."""
+        named = ((word, self.analysis.library.canonical(full)) for word, full in self._bound.items())
+        below = ((word, full) for word, full in named if full.startswith(prefix))
+        return (pair for pair in below if f"{pair[0]}(".encode() in self.source.data)
 
     def call(self, seen: Seen) -> Call:
         """Make the fact of a call."""

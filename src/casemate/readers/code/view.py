@@ -104,7 +104,7 @@ class Assignment:
 
     `target` is the last name: `password` for `self.password = …`, `d["password"] = …`, `{"password": …}`,
     `f(password=…)` and `def f(password=…)`; `kind` says which: name, attribute, key, keyword, default, compare
-    (`password == "…"`). `function` is the function it stands in.
+    (`password == "…"`). `a += b` gives `b` to `a`. `function` is the function it stands in.
     """
 
     target: str

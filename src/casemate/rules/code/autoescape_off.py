@@ -9,8 +9,9 @@ One template that forgets `|e` is enough.
 themselves. Declare what is markup with `markupsafe.Markup`.
 
 ## Known misses
-Environments in files that import no web framework, and sandboxed ones: what they make may be no page. An environment
-whose switch is a variable. `jinja2.Template(text)`, which escapes nothing either.
+`jinja2.Template(text)` escapes nothing either: what is put into its page is reported as a flow, cross-site-scripting.
+Sandboxed environments, and those whose switch is a variable. In files that import no web framework an environment is a
+note of severity info: what it makes may be no page.
 """
 
 from collections.abc import Iterator
@@ -22,8 +23,9 @@ from casemate.rules import rule
 from casemate.rules.naming import in_tests
 
 SILENT = frozenset({"jinja2.Environment"})  # which escape nothing unless they are told to
+MAKO = "mako.lookup.TemplateLookup"  # the same where no filter is named, but its templates may name one
 MAKERS = (
-    *SILENT, "jinja2.sandbox.SandboxedEnvironment", "jinja2.sandbox.ImmutableSandboxedEnvironment",
+    *SILENT, MAKO, "jinja2.sandbox.SandboxedEnvironment", "jinja2.sandbox.ImmutableSandboxedEnvironment",
     "aiohttp_jinja2.setup", "tornado.web.Application", "tornado.template.Loader", "tornado.template.Template",
 )  # fmt: skip
 WEB = (
@@ -35,15 +37,18 @@ MARKED = ("block_start_string", "variable_start_string")  # not the signs of a p
 EXAMPLE = """
     import jinja2
     from flask import Flask
+    from mako.lookup import TemplateLookup
 
     app = Flask(__name__)
     jinja2.Environment(loader=loader)  # flag
     jinja2.Environment(loader=loader, autoescape=False)  # flag
     app.jinja_options["autoescape"] = False  # flag
+    TemplateLookup(directories=["pages"])  # flag
     jinja2.Environment(loader=loader, autoescape=True)
     jinja2.Environment(loader=loader, autoescape=jinja2.select_autoescape())
     jinja2.Environment(loader=loader, variable_start_string="<<")
     jinja2.Environment(**options)
+    TemplateLookup(directories=["pages"], default_filters=["h"])
 """
 
 
@@ -51,10 +56,12 @@ def escapes_nothing(call: Call) -> bool:
     """Tell whether an environment is told to escape nothing, or nothing at all."""
     if any(call.argument(name) is not None for name in MARKED):
         return False
+    if call.name == MAKO:
+        return call.argument("default_filters") is None and not call.starred
     switch = call.argument("autoescape")
     if switch is None:
         return call.name in SILENT and not call.starred
-    return switch.constant is False or (switch.constant is None and call.name.startswith("tornado."))
+    return (switch.constant is not None or call.name.startswith("tornado.")) and not switch.constant
 
 
 def switches_off(given: Assignment) -> bool:
@@ -66,18 +73,17 @@ def switches_off(given: Assignment) -> bool:
     severity=Severity.MEDIUM,
     confidence=Confidence.MEDIUM,
     cwe=(79, 116),
-    needles=("jinja2", Needle("autoescape", r"""["'\]]*\s*[=:]\s*(?:False|None)""")),
+    needles=("jinja2", "TemplateLookup", Needle("autoescape", r"""["'\]]*\s*[=:]\s*(?:False|None)""")),
     example=EXAMPLE,
 )
 def autoescape_off(code: Code) -> Iterator[Hit]:
-    """Flag environments of templates in web programs that escape nothing."""
-    if not any(code.imports(*WEB)):
-        return
-    test = Severity.LOW if in_tests(code.path) else None
+    """Flag environments of templates in web programs that escape nothing, and note them in others."""
+    web = any(code.imports(*WEB))
+    worst = Severity.INFO if not web else Severity.LOW if in_tests(code.path) else Severity.MEDIUM
     message = "what these templates are given is written into the page as it is"
     for call in code.calls(*MAKERS):
         if escapes_nothing(call):
-            yield Hit(call.location, message, severity=test)
+            yield Hit(call.location, message, severity=worst if call.name != MAKO else min(worst, Severity.LOW))
     for given in code.assignments():
         if switches_off(given):
-            yield Hit(given.location, message, severity=test)
+            yield Hit(given.location, message, severity=worst)

@@ -18,6 +18,7 @@ from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Call, Code, Value
 from casemate.rules import rule
+from casemate.rules.naming import words
 
 HOSTS: dict[str, tuple[str, int | None]] = {
     "flask.Flask.run": ("host", 0),
@@ -36,6 +37,9 @@ ADDRESSES: dict[str, tuple[str, int | None]] = {
     "socketserver.TCPServer": ("server_address", 0),
     "socketserver.UDPServer": ("server_address", 0),
 }
+BIND = "socket.socket.bind"
+SERVES = tuple(f"socket.socket.{name}" for name in ("accept", "listen", "recv", "recvfrom", "recvmsg"))
+FREE = frozenset({"available", "check", "find", "free", "open", "pick", "probe", "unused", "used"})
 EVERYWHERE = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 -- what the rule looks for
 
 EXAMPLE = """
@@ -51,6 +55,7 @@ EXAMPLE = """
     listener.bind(("127.0.0.1", 8080))
     listener.bind(("", 0))
     listener.bind((settings.host, 8080))
+    socket.socket().bind(("", 8080))
     other.bind(("", 8080))
 """
 
@@ -63,6 +68,17 @@ def host(call: Call) -> Value | None:
         return value
     first, *others = value.items
     return None if others and others[0].constant == 0 else first
+
+
+def only_tries(code: Code, call: Call) -> bool:
+    """Tell whether a port is only tried: nobody keeps the socket, or a function that looks for ports serves nobody."""
+    if call.name != BIND or call.receiver is None:
+        return False
+    owner, function = call.receiver.text.rpartition(".")[0], set(words(call.function.rpartition(".")[2]))
+    looks = function & {"port", "ports"} and function & FREE
+    return owner.endswith(")") or (
+        bool(looks) and not any(other.function == call.function for other in code.calls(*SERVES))
+    )
 
 
 @rule(
@@ -80,5 +96,6 @@ def binds_all_interfaces(code: Code) -> Iterator[Hit]:
     """Flag servers whose constant host means every interface."""
     for call in code.calls(*HOSTS, *ADDRESSES):
         address = host(call)
-        if address is not None and isinstance(address.constant, str) and address.constant in EVERYWHERE:
+        everywhere = address is not None and isinstance(address.constant, str) and address.constant in EVERYWHERE
+        if everywhere and not only_tries(code, call):
             yield Hit(call.location, "listens on every network interface")

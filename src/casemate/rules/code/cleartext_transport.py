@@ -1,8 +1,9 @@
-"""A password that travels through the network in the clear.
+"""A password, or what a program asks and is told, that travels through the network in the clear.
 
 ## Why
 Everybody on the way can read it: the neighbours in a wireless network, the provider, whoever got into a router. A
-password that was read once is good until it is changed, and often good elsewhere.
+password that was read once is good until it is changed, and often good elsewhere. An answer can be changed on the way:
+the program then believes, shows or installs what somebody else wrote.
 
 ## Fix
 `ftplib.FTP_TLS`, SFTP or HTTPS for files; SSH instead of Telnet; `https://`; for mail `smtplib.SMTP_SSL`, or
@@ -10,11 +11,11 @@ password that was read once is good until it is changed, and often good elsewher
 
 ## Known misses
 Addresses and passwords that are put together at run time. Databases and directories. What is read or sent without a
-password. `starttls` anywhere in a file counts for all of it.
+password is a note of severity info, and none in tests. `starttls` anywhere in a file counts for all of it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
@@ -33,7 +34,22 @@ MAKERS = {
     "poplib.POP3.pass_": "poplib.POP3",
 }
 CLIENTS = ("requests.*", "httpx.*", "urllib.request.*", "urllib3.*")
+CONNECTIONS = (
+    "http.client.HTTPConnection",
+    "urllib3.HTTPConnectionPool",
+    "urllib3.connectionpool.HTTPConnectionPool",
+    "urllib3.connection.HTTPConnection",
+)
+FETCHES = frozenset(
+    {
+        "delete", "get", "head", "open", "options", "patch", "post", "put", "request", "Request", "retrieve", "stream",
+        "urlopen", "urlretrieve",
+    }
+)  # fmt: skip
+SECOND = ("requests.Request", "requests.models.Request")  # whose first argument is the method
 HERE = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$")
+PLAIN = re.compile(rb"(?:http|ftp)://")
+UNSIGNED = "what is asked and answered here can be read and changed on the way"
 ADDRESS = re.compile(r"(?:http|ftp)://(?:(?P<user>[^/@:]*):[^/@]*@)?(?P<host>\[[^\]]*\]|[^/:?#]*)")
 
 EXAMPLE = """
@@ -45,12 +61,12 @@ EXAMPLE = """
     ftplib.FTP("ftp.example.com").login("ada", password)  # flag
     requests.get("http://ada:secret@example.com/")  # flag
     requests.get("http://example.com/", auth=("ada", password))  # flag
+    requests.get("http://example.com/")  # flag
     server = smtplib.SMTP("mail.example.com")
     server.login("ada", password)  # flag
     ftplib.FTP("ftp.example.com").login()
     ftplib.FTP_TLS("ftp.example.com", "ada", password)
     requests.get("https://example.com/", auth=("ada", password))
-    requests.get("http://example.com/")
     requests.get("http://localhost:8000/", auth=("ada", password))
 """
 
@@ -71,14 +87,25 @@ def signs_in(call: Call) -> bool:
     return named and HERE.match(text(host)) is None
 
 
-def open_address(call: Call) -> bool:
-    """Tell whether a password goes to an address without TLS on another machine."""
-    place = 1 if call.name.rpartition(".")[2] in {"request", "stream"} else 0
-    found = ADDRESS.match(text(call.argument("url", place)))
-    if found is None or not found["host"] or HERE.match(found["host"]):
-        return False
+def address(call: Call, defaults: Mapping[tuple[str, str], str]) -> re.Match[str] | None:
+    """Give the address without TLS on another machine that a client is told, also as the default of an argument."""
+    second = call.name in SECOND or call.name.rpartition(".")[2] in {"request", "stream"}
+    url = call.argument("url", 1 if second else 0)
+    known = text(url) or (defaults.get((call.function, url.text), "") if url is not None else "")
+    found = ADDRESS.match(known)
+    return found if found and found["host"] and not HERE.match(found["host"]) else None
+
+
+def signs(call: Call, found: re.Match[str]) -> bool:
+    """Tell whether a password goes with a request."""
     auth = call.argument("auth")
     return bool(found["user"]) or (auth is not None and auth.constant is not None)
+
+
+def connects(call: Call) -> bool:
+    """Tell whether a connection without TLS to another machine, which is named, is made."""
+    host = text(call.argument("host", 0))
+    return bool(host) and HERE.match(host) is None
 
 
 def at_home(code: Code, login: Call) -> bool:
@@ -101,7 +128,7 @@ def mail(code: Code) -> Iterator[Call]:
     needles=(
         *(Needle(f"import {name}") for name in ("ftplib", "telnetlib", "smtplib", "imaplib", "poplib")),
         *(Needle(f"from {name}") for name in ("ftplib", "telnetlib", "smtplib", "imaplib", "poplib")),
-        Needle("http://"),
+        *(Needle("http://"), Needle("ftp://"), Needle("HTTPConnection", r"(?:Pool)?\(")),
     ),
     example=EXAMPLE,
 )
@@ -112,6 +139,17 @@ def cleartext_transport(code: Code) -> Iterator[Hit]:
     for call in code.calls("telnetlib.Telnet"):
         if call.positional or call.keywords:
             yield Hit(call.location, "all that is said by Telnet travels in the clear", severity=test)
-    found += [call for call in code.calls(*CLIENTS) if open_address(call)]
+    asked = list(code.calls(*CLIENTS))
+    given = [one for one in code.assignments(near=PLAIN) if one.kind == "default"] if asked else []
+    defaults = {(one.function, one.target): text(one.value) for one in given}
+    for call in asked:
+        if there := address(call, defaults):
+            if signs(call, there):
+                found.append(call)
+            elif test is None and call.name.rpartition(".")[2] in FETCHES:
+                yield Hit(call.location, UNSIGNED, severity=Severity.INFO)
     for call in (*found, *mail(code)):
         yield Hit(call.location, "what signs in travels in the clear", severity=test)
+    for call in code.calls(*CONNECTIONS):
+        if test is None and connects(call):
+            yield Hit(call.location, UNSIGNED, severity=Severity.INFO)

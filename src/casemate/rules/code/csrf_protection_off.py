@@ -13,7 +13,7 @@ Programs that never switch a protection on. Middleware that is left out of a lis
 checks a signature or a token of its own is reported although it is right.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
@@ -25,7 +25,7 @@ SETTINGS = frozenset({"WTF_CSRF_ENABLED", "WTF_CSRF_CHECK_DEFAULT", "CSRF_ENABLE
 NEAR = 10  # lines between settings of one configuration
 BY_HAND = frozenset({"WTF_CSRF_CHECK_DEFAULT"})  # the program says itself where it asks for a token
 EXEMPTIONS = ("django.views.decorators.csrf.csrf_exempt", "flask_wtf.CSRFProtect.exempt")
-SWITCHES = ("pyramid.config.Configurator.set_default_csrf_options", "pyramid.view.view_config")
+OF_PYRAMID = frozenset({"require_csrf", "check_origin"})
 
 EXAMPLE = """
     from django.views.decorators.csrf import csrf_exempt
@@ -50,23 +50,28 @@ def for_tests(code: Code, given: Assignment) -> bool:
     """Tell whether a setting is meant for tests, which send no tokens: by its place, or by `TESTING = True`."""
     if in_tests(code.path) or {"test", "tests", "testing"}.intersection(words(given.function)):
         return True
-    beside = [
-        other
-        for other in code.assignments()
-        if (other.target, other.kind, other.function) == ("TESTING", given.kind, given.function)
-        and abs(other.location.line - given.location.line) < NEAR
-    ]
-    nearest = min(beside, key=lambda other: abs(other.location.line - given.location.line), default=None)
-    return nearest is not None and nearest.value.constant is True
+    beside = [other for other in code.assignments() if (other.kind, other.function) == (given.kind, given.function)]
+    said = nearest(given, [other for other in beside if other.target == "TESTING"])
+    near = said is not None and abs(said.location.line - given.location.line) < NEAR
+    mine = near and nearest(said, [other for other in beside if other.target == given.target]) == given
+    return mine and said is not None and said.value.constant is True
 
 
-def switches_off(given: Assignment) -> bool:
-    """Tell whether a form or a program is told to ask for no token."""
+def nearest(given: Assignment | None, others: Sequence[Assignment]) -> Assignment | None:
+    """Give what stands nearest to an assignment."""
+    if given is None:
+        return None
+    return min(others, key=lambda other: abs(other.location.line - given.location.line), default=None)
+
+
+def switches_off(given: Assignment, *, pyramid: bool) -> bool:
+    """Tell whether a form, a view or a program is told to ask for no token."""
     if given.value.constant is not False or given.kind == "compare":
         return False
     if given.target == "csrf":  # class Meta: csrf = False, or meta={"csrf": False}
         return given.kind == "key" or (given.kind == "name" and given.function.endswith("Meta"))
-    return given.target in SETTINGS or (given.target == "csrf_enabled" and given.kind == "keyword")
+    names = {"csrf_enabled", *(OF_PYRAMID if pyramid else ())}
+    return given.target in SETTINGS or (given.target in names and given.kind == "keyword")
 
 
 @rule(
@@ -83,16 +88,13 @@ def switches_off(given: Assignment) -> bool:
 )
 def csrf_protection_off(code: Code) -> Iterator[Hit]:
     """Flag protections that are switched off for a program or a form, and views that are left out of one."""
+    pyramid = any(code.imports("pyramid"))
     for given in code.assignments():
-        if switches_off(given) and not for_tests(code, given):
+        if switches_off(given, pyramid=pyramid) and not for_tests(code, given):
             severity = Severity.LOW if given.target in BY_HAND else None
             yield Hit(given.location, "forms of other sites are accepted", severity=severity)
     if in_tests(code.path):
         return
-    for call in code.calls(*SWITCHES):
-        for name in ("require_csrf", "check_origin"):
-            if (value := call.argument(name)) is not None and value.constant is False:
-                yield Hit(call.location, "forms of other sites are accepted")
     for call in code.calls(*EXEMPTIONS):
         message = "this view accepts forms of other sites"
         yield Hit(call.location, message, severity=Severity.LOW, confidence=Confidence.MEDIUM)

@@ -19,7 +19,7 @@ from pathlib import PurePath
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
-from casemate.readers.code import Assignment, Code
+from casemate.readers.code import Assignment, Code, Value
 from casemate.rules import rule
 from casemate.rules.naming import in_tests
 
@@ -41,15 +41,21 @@ EXAMPLE = """
     app.debug = True  # flag
     app.config["DEBUG"] = True  # flag
     app.run(debug=True)  # flag
+    app.run(debug=1)  # flag
     app.run(debug=False)
     app.run(debug=options.debug)
     logger.run(debug=True)
 """
 
 
+def on(value: Value) -> bool:
+    """Tell whether a switch is given True, or a number that stands for it."""
+    return value.constant is True or (isinstance(value.constant, int) and value.constant > 0)
+
+
 def switched_on(given: Assignment, *, settings: bool) -> bool:
-    """Tell whether `app.debug`, `config["DEBUG"]` or, in a settings module, `DEBUG` is set to True."""
-    if given.value.constant is not True:
+    """Tell whether `app.debug`, `config["DEBUG"]` or, in a settings module, `DEBUG` is switched on."""
+    if not on(given.value):
         return False
     if settings:
         return given.target == "DEBUG" and given.kind == "name" and not given.function
@@ -69,12 +75,12 @@ def switched_on(given: Assignment, *, settings: bool) -> bool:
     example=EXAMPLE,
 )
 def debug_server(code: Code) -> Iterator[Hit]:
-    """Flag debug switches of web frameworks that are True in the text of the program."""
+    """Flag debug switches of web frameworks that are on in the text of the program."""
     test = Severity.LOW if in_tests(code.path) else None
     for call in code.calls(*SWITCHES, having=TOLD):
         for name in SWITCHES[call.name]:
             value = call.argument(name)
-            if value is not None and value.constant is True:
+            if value is not None and on(value):
                 yield Hit(call.location, "the debugger is open to whoever reaches this server", severity=test)
     settings = PurePath(code.path).name.startswith("settings") and not any(code.imports("flask"))
     if settings or any(code.imports("flask")):

@@ -9,26 +9,28 @@ Leave verification on. For a private authority name its file: `verify="/etc/ssl/
 `ssl.create_default_context(cafile=…)`.
 
 ## Known misses
-Verification that is switched off by a variable or by the environment. Clients without a library model.
+Verification that is switched off by an attribute or by the environment. Clients without a library model.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
-from casemate.readers.code import Assignment, Call, Code
+from casemate.readers.code import Assignment, Call, Code, Value
 from casemate.rules import rule
 from casemate.rules.naming import in_tests
 
 CLIENTS = ("requests.*", "httpx.*", "urllib3.*", "aiohttp.*", "ssl.*", "imaplib.*", "smtplib.*", "ftplib.*", "http.*")
 OFF = frozenset({"verify", "verify_ssl", "ssl_verify", "check_hostname"})
+NO_CERTIFICATE = frozenset({"CERT_NONE", "NONE"})  # words that urllib3 takes for ssl.CERT_NONE
 
 EXAMPLE = """
     import ssl
     import requests
 
     requests.get("https://example.com", verify=False)  # flag
+    requests.get("https://example.com", verify=0)  # flag
     context = ssl._create_unverified_context()  # flag
     context.check_hostname = False  # flag
     context.verify_mode = ssl.CERT_NONE  # flag
@@ -36,9 +38,19 @@ EXAMPLE = """
     session.verify = False  # flag
     ssl._create_default_https_context = ssl._create_unverified_context  # flag
     requests.get("https://example.com", verify="/etc/ssl/our-ca.pem")
+    requests.get("https://example.com", verify=None)
     context.verify_mode = ssl.CERT_REQUIRED
     validate(verify=False)
+
+
+    def fetch(url, verify=False):
+        return requests.get(url, verify=verify)  # flag
 """
+
+
+def no(value: Value) -> bool:
+    """Tell whether a switch is set to False, 0 or ""; None stands for the default, which verifies."""
+    return value.known and value.constant is not None and not value.constant
 
 
 def off_in_call(call: Call) -> bool:
@@ -46,11 +58,16 @@ def off_in_call(call: Call) -> bool:
     if call.name == "ssl._create_unverified_context":
         return True
     return any(
-        (name in OFF and value.constant is False)
-        or (name == "cert_reqs" and (value.name == "ssl.CERT_NONE" or value.constant == "CERT_NONE"))
+        (name in OFF and no(value))
+        or (name == "cert_reqs" and (value.name == "ssl.CERT_NONE" or value.constant in NO_CERTIFICATE))
         or (name == "ssl" and value.constant is False and call.name.startswith("aiohttp."))
         for name, value in call.keywords
     )
+
+
+def off_by_default(call: Call, defaults: Collection[tuple[str, str]]) -> bool:
+    """Tell whether a call verifies only where the caller of its function asks for it."""
+    return any(name in OFF and (call.function, value.text) in defaults for name, value in call.keywords)
 
 
 def off_in_assignment(given: Assignment) -> bool:
@@ -58,7 +75,7 @@ def off_in_assignment(given: Assignment) -> bool:
     if given.kind != "attribute":
         return False
     if given.target in {"check_hostname", "verify"}:
-        return given.value.constant is False
+        return no(given.value)
     return given.value.name in {"ssl.CERT_NONE", "ssl._create_unverified_context"}
 
 
@@ -76,7 +93,7 @@ def severity(code: Code, given: Assignment) -> Severity:
     confidence=Confidence.HIGH,
     cwe=295,
     needles=(
-        *(Needle(name, r"""["']?\s*[=:]""") for name in ("verify", "verify_ssl", "check_hostname", "ssl")),
+        *(Needle(name, r"""["']?\s*[=:]""") for name in ("verify", "verify_ssl", "check_hostname", "ssl", "cert_reqs")),
         *("CERT_NONE", "_create_unverified_context"),
     ),
     capabilities=(Capability.NET_CONNECT,),
@@ -84,11 +101,18 @@ def severity(code: Code, given: Assignment) -> Severity:
 )
 def disabled_tls_verification(code: Code) -> Iterator[Hit]:
     """Flag calls and attributes that switch the verification of certificates off."""
-    found = {call.location: Severity.HIGH for call in code.calls(*CLIENTS) if off_in_call(call)}
+    calls, most = list(code.calls(*CLIENTS)), Severity.LOW if in_tests(code.path) else Severity.HIGH
+    found = {call.location: Severity.HIGH for call in calls if off_in_call(call)}
     if any(code.imports("ssl", "requests", "httpx", "urllib3", "aiohttp")):
-        given_off = [given for given in code.assignments() if off_in_assignment(given)]
-        found |= {given.location: severity(code, given) for given in given_off}
-    most = Severity.LOW if in_tests(code.path) else Severity.HIGH
+        given = list(code.assignments())
+        found |= {one.location: severity(code, one) for one in given if off_in_assignment(one)}
+        defaults = {
+            (one.function, one.target) for one in given if one.kind == "default" and one.value.constant is False
+        }
+        for call in calls:
+            if off_by_default(call, defaults):
+                message = "any certificate is believed where the caller says nothing"
+                yield Hit(call.location, message, severity=min(Severity.MEDIUM, most))
     for place, bad in sorted(found.items()):
         what = "any certificate is" if bad is Severity.HIGH else "a certificate for any other name is"
         yield Hit(place, f"{what} believed from here on", severity=min(bad, most))

@@ -8,7 +8,8 @@ and it stays in the history after it was deleted from the file.
 Take it from the environment or a secret store. A secret that was ever committed is spent: replace it.
 
 ## Known misses
-Secrets that are put together or encoded; secrets in files that are not Python.
+Secrets that are put together or encoded; secrets in files that are not Python. The default of an argument for a
+password is a note of severity info.
 """
 
 import re
@@ -20,7 +21,19 @@ from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Code
 from casemate.rules import rule
 from casemate.rules.naming import in_tests
-from casemate.rules.secret_shapes import FEW, Shape, by_format, by_name, field
+from casemate.rules.secret_shapes import (
+    FEW,
+    PLACEHOLDER,
+    POPULAR,
+    Shape,
+    by_default,
+    by_format,
+    by_name,
+    field,
+    of_framework,
+)
+from casemate.rules.secret_takers import NEEDLES as TAKING
+from casemate.rules.secret_takers import taken
 
 # `…_key: str = "`, `"password": "`
 GIVEN = r"""\w{0,80}["'\])]{0,9}\s*(?::[^=\n]{0,80})?[=:]=?\s*(?:\(\s*)?[rRbBuU]{0,2}["']"""
@@ -30,21 +43,33 @@ NEEDLES: tuple[str | Needle, ...] = (
     *("PRIVATE KEY", "AKIA", "ASIA", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "k_live_", "xox"),
     *("AIza", "SG.", "npm_", "pypi-AgE", "sk-ant-", "sk-proj-", "hf_", "eyJ"),
     Needle("://", r"[^\s/:@]+:[^\s/@]{6,}@"),
+    Needle("SECRET_KEY", r"""["'\]]*\s*=\s*(?:os\.)?(?:environ\.get|getenv)\("""),
 )
 NEAR = re.compile(
     "|".join(re.escape(n.text) + n.then if isinstance(n, Needle) else re.escape(n) for n in NEEDLES).encode()
+)
+OTHERWISE = re.compile(
+    r"""(?:os\.)?(?:environ\.get|getenv)\(\s*["'][^"']*["'],\s*(?:default\s*=\s*)?["'](?P<text>[^"'\n]+)["']\s*,?\s*\)$"""
 )
 LITERAL = re.compile(r"\(?\s*[rRbBuU]{0,2}['\"]")
 
 EXAMPLE = """
     import os
 
+    import jwt
+
     AWS = "AKIA" "QWERTYUIOPASDFGH"  # flag
     github_token = "ghp_" + "a8Kd03mZq7Lw1Xc9Vb2Nf6Hj4Rt5Ys0PoUiE"  # flag
     db_password = "hX7!pq02-Lm"  # flag
     DATABASE = "postgres://shop:hX7pq02Lm@db.internal/shop"  # flag
     login(password="hX7!pq02-Lm")  # flag
+    jwt.encode(claims, "sesame", algorithm="HS256")  # flag
+    app.config["SECRET_KEY"] = "blue sky"  # flag
     login(password=db_password)
+    jwt.encode(claims, os.environ["KEY"], algorithm="HS256")
+    app.config["SECRET_KEY"] = os.environ["KEY"]
+    app.config["SECRET_KEY"] = os.environ.get("KEY", "open sesame")  # flag
+    app.config["SECRET_KEY"] = os.environ.get("KEY", "")
     next_page_token = "eyJpbmRleCI6IDExfQ=="
     password = ""
     secret = None
@@ -57,13 +82,22 @@ EXAMPLE = """
 """
 
 
-def judged(given: Assignment) -> Shape | None:
+def judged(given: Assignment, *, test: bool) -> Shape | None:
     """Give what the value looks like: first by its format, then by the name that it is given."""
+    otherwise = OTHERWISE.match(given.value.text)
+    if otherwise and not test and of_framework(given.target, otherwise["text"]):
+        return Shape("everybody knows this key where the environment has none", Severity.LOW, Confidence.HIGH)
     if not isinstance(given.value.constant, str | bytes) or not LITERAL.match(given.value.text):
         return None
     text = given.value.constant
     text = text if isinstance(text, str) else text.decode("latin-1")
-    return by_format(text) or by_name(given.target, text)
+    found = by_format(text) or by_name(given.target, text)
+    if test:
+        return found  # nobody signs in to a test
+    if found is None and given.kind != "compare":
+        name = given.target.upper() if given.kind in {"attribute", "keyword"} else given.target  # `app.secret_key = …`
+        found = of_framework(name, text)
+    return by_default(given.target, text) if found is None and given.kind == "default" else found
 
 
 def fields(every: Iterable[Assignment]) -> frozenset[tuple[str, str]]:
@@ -81,16 +115,22 @@ def fields(every: Iterable[Assignment]) -> frozenset[tuple[str, str]]:
     cwe=(798, 259),
     capabilities=(Capability.SECRET_READ,),
     example=EXAMPLE,
-    needles=NEEDLES,
+    needles=(*NEEDLES, *TAKING),
 )
 def hardcoded_secret(code: Code) -> Iterator[Hit]:
     """Flag constants with the format of a known secret, and constants with a secret's name and shape."""
-    every = list(code.assignments(near=NEAR))
+    every, told, test = list(code.assignments(near=NEAR)), set[str](), in_tests(code.path)
     tables = fields(every)
     for given in every:
-        shape = judged(given)
+        shape = judged(given, test=test)
         if shape is not None and not (shape.named and (given.target, given.kind) in tables):
-            test = in_tests(code.path)
+            told |= {given.target, given.value.text}
             severity = Severity.LOW if test else shape.severity
             confidence = Confidence.LOW if test else shape.confidence
             yield Hit(given.location, shape.message, severity=severity, confidence=confidence)
+    for call, name, text, opens in taken(code):
+        if name not in told:
+            weak = PLACEHOLDER.search(text) or text.lower() in POPULAR
+            severity = Severity.INFO if test else Severity.LOW if weak else Severity.MEDIUM
+            message = f"whoever reads the source has {opens}"
+            yield Hit(call.location, message, severity=severity, confidence=Confidence.HIGH)

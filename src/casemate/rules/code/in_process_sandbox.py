@@ -11,9 +11,11 @@ inside the interpreter may observe; it cannot deny.
 
 ## Known misses
 Checks of source text or syntax trees before `eval`. It is not seen whether the process is confined from outside as
-well.
+well. Where the program writes the beginning of a function itself and puts in the names of its parameters
+(`f"lambda {names}: …"`), severity is info: nobody is to be held back, the names are to be checked.
 """
 
+import re
 from collections.abc import Iterator
 
 from casemate.model.capability import Capability
@@ -23,6 +25,7 @@ from casemate.readers.code import Call, Code
 from casemate.rules import rule
 from casemate.rules.naming import in_tests
 
+HEAD = re.compile(r"\s*(?:lambda\b|(?:async\s+)?def\s)[^:]*$")  # of a function, up to a name of a parameter
 RESTRICTED = ("RestrictedPython.*", "asteval.Interpreter")
 
 EXAMPLE = """
@@ -36,6 +39,7 @@ EXAMPLE = """
     sys.addaudithook(deny)  # flag
     exec(program, {"__builtins__": __builtins__})
     exec(program, {"x": 1})
+    eval(f"lambda x: {formula}", {"__builtins__": {}})  # flag
     eval("1 + 1", {"__builtins__": {}})
 """
 
@@ -73,9 +77,10 @@ def relied_on(code: Code, call: Call) -> bool:
 )
 def in_process_sandbox(code: Code) -> Iterator[Hit]:
     """Flag emptied builtins, RestrictedPython, asteval and audit hooks."""
-    severity = Severity.LOW if in_tests(code.path) else None
+    test = Severity.LOW if in_tests(code.path) else None
     for call in code.calls("eval", "exec"):
         if relied_on(code, call):
+            severity = Severity.INFO if HEAD.match(call.positional[0].prefix) else test
             yield Hit(call.location, "empty __builtins__ hold nobody back", severity=severity)
     for call in (call for call in code.calls(*RESTRICTED) if runs_or_compiles(call)):
         yield Hit(call.location, "restrictions inside the interpreter have been got around before")

@@ -11,8 +11,9 @@ token, read `jwt.get_unverified_header(token)["kid"]`, and believe nothing else 
 
 ## Known misses
 A client that reads, without a key, a token that its issuer has handed over need not check it. In files that import no
-web framework such reading is of severity medium, and a note of severity info for `answer["access_token"]` and where a
-client of HTTP is imported. Options that come from a variable that is filled elsewhere. Tokens taken apart by hand.
+web framework such reading is of severity medium, and a note of severity info for `answer["access_token"]`, for what
+the function itself asked for (`token = await api.sign_in()`), and where a client of HTTP or OAuth is imported. Options
+that come from a variable that is filled elsewhere. Tokens taken apart by hand.
 """
 
 import re
@@ -22,7 +23,7 @@ from casemate.model.finding import Confidence, Severity
 from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Call, Code, Value
 from casemate.rules import rule
-from casemate.rules.naming import in_tests
+from casemate.rules.naming import in_tests, words
 
 DECODES = (
     "jwt.decode", "jwt.decode_complete", "jwt.PyJWT.decode", "jwt.PyJWT.decode_complete", "jwt.PyJWS.decode",
@@ -34,7 +35,9 @@ SERVERS = (
     "flask", "quart", "django", "rest_framework", "fastapi", "starlette", "tornado", "sanic", "bottle", "falcon",
     "pyramid", "werkzeug", "http.server", "aiohttp.web",
 )  # fmt: skip
-CLIENTS = ("aiohttp", "requests", "httpx", "urllib3", "requests_oauthlib", "authlib", "botocore")
+CLIENTS = frozenset({"aiohttp", "authlib", "botocore", "httpx", "oauth", "oauthlib", "requests", "urllib"})
+ASKED = re.compile(r"(?:await\s+)?[\w.]+\(", re.ASCII)
+SENT = frozenset({"args", "cookie", "cookies", "header", "headers", "request", "bearer", "environ", "input", "argv"})
 ISSUED = re.compile(r"""\[\s*["']?(?:\w+_)?(?:access|id)_?token["']?\s*\]""", re.IGNORECASE)  # RFC 6749, 5.1
 PARTS = frozenset({"verify_signature", "verify"})
 
@@ -92,8 +95,19 @@ def only_read(code: Code, call: Call) -> bool:
 
 def handed_over(code: Code, call: Call) -> bool:
     """Tell whether a token is a field of an issuer's answer, or is read where a program is a client."""
-    token = call.positional[0] if call.positional else None
-    return any(code.imports(*CLIENTS)) or (token is not None and ISSUED.search(token.text) is not None)
+    token = call.positional[0].text if call.positional else ""
+    client = any(CLIENTS.intersection(words(module.name)) for module in code.imports())
+    return client or ISSUED.search(token) is not None or asked_for(code, call, token.partition(".")[0])
+
+
+def asked_for(code: Code, call: Call, name: str) -> bool:
+    """Tell whether the function called something for the token, and no part of a request was in it."""
+    texts = [
+        given.value.text
+        for given in code.assignments()
+        if (given.target, given.kind, given.function) == (name, "name", call.function)
+    ]
+    return bool(texts) and all(ASKED.match(text) and not SENT.intersection(words(text)) for text in texts)
 
 
 @rule(

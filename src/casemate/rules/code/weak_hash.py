@@ -10,8 +10,8 @@ Use `hashlib.sha256` or `hashlib.blake2b`; for passwords `hashlib.scrypt` or Arg
 or a key of a cache, say so: `hashlib.md5(data, usedforsecurity=False)`.
 
 ## Known misses
-Algorithms whose name comes from elsewhere without a default. HMAC with MD5 or SHA-1 is weak in name only and is not
-reported, neither is SHA-1 within OAEP.
+Algorithms whose name comes from elsewhere without a default. HMAC and the derivation of keys with MD5 or SHA-1 are weak
+in name only and are not reported, neither is SHA-1 within OAEP.
 """
 
 import re
@@ -44,7 +44,23 @@ SCHEMES = frozenset(name.split(".")[2] for name in PASSLIB)
 CONTEXT, WERKZEUG = "passlib.context.CryptContext", "werkzeug.security.generate_password_hash"
 PRIMITIVE = "cryptography.hazmat.primitives.hashes"
 NAMED = ("hashlib.new", f"{PRIMITIVE}.Hash")
-FAST = tuple(f"hashlib.{name}" for name in ("sha224", "sha256", "sha384", "sha512", "sha3_256", "sha3_512", "blake2b"))
+ALGORITHMS = {f"{PRIMITIVE}.{name}": said for name, said in {"MD5": "MD5", "SHA1": "SHA-1"}.items()}
+NO_COLLISION_HELPS = tuple(  # what rests on another property of the hash
+    f"cryptography.hazmat.primitives.{name}"
+    for name in (
+        "hmac.HMAC", "asymmetric.padding.OAEP", "asymmetric.padding.MGF1", "kdf.pbkdf2.PBKDF2HMAC", "kdf.hkdf.HKDF",
+        "kdf.hkdf.HKDFExpand", "twofactor.totp.TOTP", "twofactor.hotp.HOTP",
+    )
+)  # fmt: skip
+FAST = (
+    *(f"hashlib.{name}" for name in ("sha224", "sha256", "sha384", "sha512", "sha3_256", "sha3_512", "blake2b")),
+    *(f"{top}.Hash.{name}.new" for top in ("Crypto", "Cryptodome") for name in ("SHA256", "SHA512")),
+)
+UPDATES = (
+    "_hashlib.HASH.update",
+    f"{PRIMITIVE}.Hash.update",
+    *(f"Crypto.Hash.{name}.{name}Hash.update" for name in ("MD2", "MD4", "MD5", "SHA1", "SHA256", "SHA512")),
+)
 DEFAULT = re.compile(r"""["'](md5|md4|sha-?1)["']""", re.IGNORECASE)
 
 EXAMPLE = """
@@ -68,6 +84,8 @@ def algorithm(call: Call, given: Sequence[Assignment]) -> str:
     """Name the weak algorithm that a call asks for, also as the default of a setting, or ""."""
     if call.name in NAMES:
         return NAMES[call.name]
+    if call.name not in NAMED:
+        return ""
     asked = call.argument("name", 0) if call.name == "hashlib.new" else call.argument("algorithm", 0)
     if asked is None:
         return ""
@@ -104,19 +122,44 @@ def password_hash(call: Call) -> str:
     return first.constant if first is not None and isinstance(first.constant, str) and first.constant in SCHEMES else ""
 
 
-def of_secret(call: Call, given: Sequence[Assignment], updates: Sequence[Call]) -> bool:
-    """Tell whether what is hashed, what becomes of it or the function it is in says that it is a secret."""
-    if any(secret(value.text) for value in call.positional) or secret(call.function.rpartition(".")[2]):
-        return True
-    made = [item for item in given if item.kind != "compare" and within(call.location, item.value.location)]
-    names = {item.target for item in made}
-    return any(secret(name) for name in names) or any(
-        update.receiver is not None
-        and update.function == call.function
-        and update.receiver.text in names
-        and any(secret(value.text) for value in update.positional)
-        for update in updates
-    )
+def says(value: Value, call: Call, given: Sequence[Assignment]) -> str:
+    """Give the text of an argument, and of the calls that its variable was made by: `given = get_password()`."""
+    calls = [
+        item.value.call
+        for item in given
+        if item.value.call and (item.target, item.function, item.kind) == (value.text, call.function, "name")
+        if item.location.line <= call.location.line
+    ]
+    return " ".join((value.text, *(last(name) for name in calls)))
+
+
+def last(path: str) -> str:
+    """Give the last part of a dotted path."""
+    return path.rpartition(".")[2]
+
+
+def kept_as(call: Call, given: Sequence[Assignment]) -> set[str]:
+    """Give the names that what a call makes is given."""
+    return {item.target for item in given if item.kind != "compare" and within(call.location, item.value.location)}
+
+
+def fed(call: Call, given: Sequence[Assignment], updates: Sequence[Call]) -> Iterator[Call]:
+    """Yield the updates of the object that a call makes."""
+    names = kept_as(call, given)
+    for update in updates:
+        owner = update.receiver.text.rpartition(".")[0] if update.receiver is not None else ""
+        if update.function == call.function and last(owner) in names:
+            yield update
+
+
+def of_secret(call: Call, given: Sequence[Assignment]) -> bool:
+    """Tell whether what is hashed says that it is a secret."""
+    return any(secret(says(value, call, given)) for value in call.positional)
+
+
+def for_secret(call: Call, given: Sequence[Assignment]) -> bool:
+    """Tell whether what becomes of a hash, or the function it is in, says that it stands for a secret."""
+    return secret(last(call.function)) or any(secret(name) for name in kept_as(call, given))
 
 
 @rule(
@@ -132,28 +175,41 @@ def of_secret(call: Call, given: Sequence[Assignment], updates: Sequence[Call]) 
 )
 def weak_hash(code: Code) -> Iterator[Hit]:
     """Flag weak hashes of secrets; note every other one that is not declared harmless."""
-    calls = list(code.calls(*NAMES, *NAMED))
-    given = tuple(code.assignments()) if calls else ()
-    updates = list(code.calls("_hashlib.HASH.update")) if calls else []
+    calls = list(code.calls(*NAMES, *NAMED, *FAST))
+    given, updates = (tuple(code.assignments()), list(code.calls(*UPDATES))) if calls else ((), [])
     for call in calls:
         weak, declared = algorithm(call, given), call.argument("usedforsecurity")
         if not weak or (declared is not None and declared.constant is not True) or call.starred:
             continue
-        if of_secret(call, given, updates):
-            yield Hit(call.location, f"{weak} of a secret")
-        else:
-            said = "; say usedforsecurity=False where that is harmless" if call.name.startswith("hashlib.") else ""
-            message = f"{weak} resists no collision{said}"
-            yield Hit(call.location, message, severity=Severity.INFO, confidence=Confidence.LOW)
-    yield from of_passwords(code)
+        places = [update for update in fed(call, given, updates) if of_secret(update, given)]
+        if not places and (of_secret(call, given) or for_secret(call, given)):
+            places = [call]
+        yield from (Hit(place.location, f"{weak} of a secret") for place in places)
+        if not places:
+            yield note(call, weak)
+    for call in code.calls(*ALGORITHMS):
+        told = (other.location for other in (*calls, *code.calls(*NO_COLLISION_HELPS)))
+        if not any(within(call.location, place) for place in told):
+            yield note(call, ALGORITHMS[call.name])
+    fast = [call for call in calls if call.name not in NAMES and not algorithm(call, given)]
+    yield from of_passwords(code, [part for call in fast for part in (call, *fed(call, given, updates))], given)
 
 
-def of_passwords(code: Code) -> Iterator[Hit]:
+def note(call: Call, weak: str) -> Hit:
+    """Note a weak hash that may be harmless."""
+    said = "; say usedforsecurity=False where that is harmless" if call.name.startswith("hashlib.") else ""
+    message = f"{weak} resists no collision{said}"
+    return Hit(call.location, message, severity=Severity.INFO, confidence=Confidence.LOW)
+
+
+def of_passwords(code: Code, fast: Sequence[Call], given: Sequence[Assignment]) -> Iterator[Hit]:
     """Flag hashes that are too fast for what people can remember."""
     for call in code.calls(*PASSLIB, CONTEXT, WERKZEUG):
         if name := password_hash(call):
             yield Hit(call.location, f"{name} is no hash for passwords: it is too fast")
-    fast = [call for call in code.calls(*FAST) if any(PASSWORDS & set(words(v.text)) for v in call.positional)]
-    for place in dict.fromkeys(call.location for call in fast):
+    hashed = [
+        call for call in fast if any(PASSWORDS & set(words(says(value, call, given))) for value in call.positional)
+    ]
+    for place in dict.fromkeys(call.location for call in hashed):
         message = "a fast hash of a password: passwords are found by trying"
         yield Hit(place, message, severity=Severity.LOW, confidence=Confidence.MEDIUM)
