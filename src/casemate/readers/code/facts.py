@@ -187,6 +187,8 @@ class FileView:
 
     def imports(self, *names: str) -> Iterator[Import]:
         """Yield imports of these modules, or of names in or below them; all imports without names."""
+        if names and not any(self.brings(name.partition(".")[0]) for name in names):
+            return
         for part, full in self._imports:
             if not names or any(full == name or full.startswith(f"{name}.") for name in names):
                 yield Import(full, self.source.location(part.at), self.function_at(part.at[0]))

@@ -14,6 +14,7 @@ Sandboxed environments, and those whose switch is a variable. In files that impo
 note of severity info: what it makes may be no page.
 """
 
+import re
 from collections.abc import Iterator
 
 from casemate.model.finding import Confidence, Severity
@@ -32,6 +33,7 @@ WEB = (
     "aiohttp", "bottle", "cherrypy", "django", "falcon", "fastapi", "flask", "http.server", "pyramid", "quart", "sanic",
     "starlette", "tornado", "webapp2", "webob", "werkzeug",
 )  # fmt: skip
+SWITCH = re.compile(rb"autoescape")
 MARKED = ("block_start_string", "variable_start_string")  # not the signs of a page: LaTeX, configuration, code
 
 EXAMPLE = """
@@ -84,6 +86,6 @@ def autoescape_off(code: Code) -> Iterator[Hit]:
     for call in code.calls(*MAKERS):
         if escapes_nothing(call):
             yield Hit(call.location, message, severity=worst if call.name != MAKO else min(worst, Severity.LOW))
-    for given in code.assignments():
+    for given in code.assignments(near=SWITCH):
         if switches_off(given):
             yield Hit(given.location, message, severity=worst)

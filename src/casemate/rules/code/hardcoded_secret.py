@@ -23,6 +23,7 @@ from casemate.rules import rule
 from casemate.rules.naming import in_tests
 from casemate.rules.secret_shapes import (
     FEW,
+    FRAMEWORK_KEYS,
     PLACEHOLDER,
     POPULAR,
     Shape,
@@ -37,16 +38,28 @@ from casemate.rules.secret_takers import taken
 
 # `…_key: str = "`, `"password": "`
 GIVEN = r"""\w{0,80}["'\])]{0,9}\s*(?::[^=\n]{0,80})?[=:]=?\s*(?:\(\s*)?[rRbBuU]{0,2}["']"""
-NAMES = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "_key", "Key")
-NEEDLES: tuple[str | Needle, ...] = (
-    *(Needle(form, GIVEN) for name in NAMES for form in {name, name.upper(), name.capitalize()}),
+ISSUED = r"""(?:[^"'\n]{0,200}\d|[^"'\n]{0,200}["']\s*[^\s,)\]}:;#])"""  # no token without a digit; or put together
+WORDS = ("password", "passwd", "passphrase", "pwd", *sorted(map(str.lower, FRAMEWORK_KEYS)))
+ISSUED_WORDS = ("secret", "token", "apikey", "api_key", "_key", "Key")
+
+
+def forms(names: Iterable[str], behind: str) -> tuple[Needle, ...]:
+    """Give needles for words as they are written in the names of variables, constants and classes."""
+    return tuple(Needle(form, behind) for name in names for form in sorted({name, name.upper(), name.capitalize()}))
+
+
+SHAPES: tuple[str | Needle, ...] = (
     *("PRIVATE KEY", "AKIA", "ASIA", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "k_live_", "xox"),
     *("AIza", "SG.", "npm_", "pypi-AgE", "sk-ant-", "sk-proj-", "hf_", "eyJ"),
     Needle("://", r"[^\s/:@]+:[^\s/@]{6,}@"),
     Needle("SECRET_KEY", r"""["'\]]*\s*=\s*(?:os\.)?(?:environ\.get|getenv)\("""),
 )
-NEAR = re.compile(
-    "|".join(re.escape(n.text) + n.then if isinstance(n, Needle) else re.escape(n) for n in NEEDLES).encode()
+NEEDLES = (*forms(WORDS, GIVEN), *forms(ISSUED_WORDS, GIVEN + ISSUED), *SHAPES)
+NEAR = re.compile(  # all that has such a name, to know a table of them
+    "|".join(
+        re.escape(n.text) + n.then if isinstance(n, Needle) else re.escape(n)
+        for n in (*forms((*WORDS, *ISSUED_WORDS), GIVEN), *SHAPES)
+    ).encode()
 )
 OTHERWISE = re.compile(
     r"""(?:os\.)?(?:environ\.get|getenv)\(\s*["'][^"']*["'],\s*(?:default\s*=\s*)?["'](?P<text>[^"'\n]+)["']\s*,?\s*\)$"""
