@@ -232,3 +232,15 @@ def calls(folder: Path, text: str) -> int:
     finally:
         sys.setprofile(None)
     return count
+
+
+def test_a_lone_return_does_not_hide_what_follows_a_comment(tmp_path: Path) -> None:
+    found = report(tmp_path, "# harmless\reval(sys.argv[1])\r# so is this\r")
+    assert [(finding.rule, finding.location.line) for finding in found.findings] == [("code-injection", 3)]
+
+
+def test_what_a_function_imports_in_brackets_is_known(tmp_path: Path) -> None:
+    text = (
+        "def page():\n    from flask import (\n        Flask,\n        request,\n    )\n    eval(request.args['a'])\n"
+    )
+    assert [finding.location.line for finding in report(tmp_path, text).findings] == [7]
