@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 
 from casemate.model.location import Location
@@ -68,6 +69,18 @@ def session_like(name: str) -> bool:
     """Tell whether who has the cookie of this name is taken for somebody: `sessionid`, `auth`, `remember_me`."""
     parts = words(name)
     return secret(name) or bool(SESSIONS.intersection(parts)) or name.lower() in {"phpsessid", "jsessionid"}
+
+
+def inside(regions: Iterable[Location]) -> Callable[[Location], bool]:
+    """Give the test whether a region of a file lies in one of these: it takes as long for many as for few."""
+    ordered = sorted(((one.line, one.column), (one.end_line, one.end_column)) for one in regions)
+    starts, ends = [start for start, _ in ordered], list(itertools.accumulate((end for _, end in ordered), max))
+
+    def lies(inner: Location) -> bool:
+        place = bisect_right(starts, (inner.line, inner.column))
+        return place > 0 and ends[place - 1] >= (inner.end_line, inner.end_column)
+
+    return lies
 
 
 def within(inner: Location, outer: Location) -> bool:

@@ -53,6 +53,7 @@ class FileView:
         self.analysis, self._path = analysis, path
         self.module: Module = analysis.program.module(path)
         self._ended_in: set[str] = set()
+        self._imported: dict[tuple[str, ...], list[Import]] = {}
 
     @property
     def path(self) -> str:
@@ -189,9 +190,16 @@ class FileView:
         """Yield imports of these modules, or of names in or below them; all imports without names."""
         if names and not any(self.brings(name.partition(".")[0]) for name in names):
             return
-        for part, full in self._imports:
-            if not names or any(full == name or full.startswith(f"{name}.") for name in names):
-                yield Import(full, self.source.location(part.at), self.function_at(part.at[0]))
+        if names not in self._imported:
+            wanted = [
+                (part, full)
+                for part, full in self._imports
+                if not names or any(full == name or full.startswith(f"{name}.") for name in names)
+            ]
+            self._imported[names] = [
+                Import(full, self.source.location(part.at), self.function_at(part.at[0])) for part, full in wanted
+            ]
+        yield from self._imported[names]
 
     @cached_property
     def _imports(self) -> list[tuple[ir.Import, str]]:

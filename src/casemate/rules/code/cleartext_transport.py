@@ -108,17 +108,18 @@ def connects(call: Call) -> bool:
     return bool(host) and HERE.match(host) is None
 
 
-def at_home(code: Code, login: Call) -> bool:
-    """Tell whether a function that signs in connects to its own machine."""
-    makers = [call for call in code.calls(MAKERS[login.name]) if call.function == login.function]
-    return any(HERE.match(text(call.argument("host", 0)) or "localhost") for call in makers)
+def at_home(code: Code, maker: str) -> frozenset[str]:
+    """Give the functions that connect to their own machine."""
+    made = code.calls(maker)
+    return frozenset(call.function for call in made if HERE.match(text(call.argument("host", 0)) or "localhost"))
 
 
 def mail(code: Code) -> Iterator[Call]:
     """Yield where a mail server on another machine is signed in to, in a file that never asks it for TLS."""
     for name, tls in MAIL.items():
         if not any(code.calls(tls)):
-            yield from (call for call in code.calls(name) if not at_home(code, call))
+            home = at_home(code, MAKERS[name])
+            yield from (call for call in code.calls(name) if call.function not in home)
 
 
 @rule(

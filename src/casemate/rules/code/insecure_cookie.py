@@ -25,7 +25,7 @@ from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Call, Code
 from casemate.rules import rule
 from casemate.rules.cookies import FRAMEWORKS, METHODS, Cookie, cookies
-from casemate.rules.naming import DEVELOPMENT, in_tests, session_like, within, words
+from casemate.rules.naming import DEVELOPMENT, in_tests, inside, session_like, words
 
 SAFE_AT_ONCE = ("falcon.", "sanic.")  # whose cookies are secure unless somebody says otherwise
 LAX_AT_ONCE = ("falcon.", "sanic.", "starlette.", "fastapi.")
@@ -127,15 +127,16 @@ def insecure_cookie(code: Code) -> Iterator[Hit]:
     test, known = Severity.LOW if in_tests(code.path) else None, [cookie.call for cookie in cookies(code)]
     yield from (*of_calls(code, test), *of_sessions(code, test))
     if any(code.imports(*FRAMEWORKS)):
+        in_known = inside(call.location for call in known)
         for given in code.assignments(near=CALLED):
-            elsewhere = any(within(given.location, call.location) for call in known)
-            if given.kind == "keyword" and given.target in SWITCHES and given.value.constant is False and not elsewhere:
+            switched = given.kind == "keyword" and given.target in SWITCHES and given.value.constant is False
+            if switched and not in_known(given.location):
                 yield Hit(given.location, f"the cookie is set without {given.target}", severity=test)
     settings = [given for given in code.assignments(near=SET) if given.kind != "compare"]
+    on = {given.target for given in settings if given.value.constant is True}
     for given in settings:
         if given.value.constant is False and names_setting(code, given):
-            on = any(other.target == given.target and other.value.constant is True for other in settings)
-            severity = Severity.LOW if on or for_development(code, given) else test
+            severity = Severity.LOW if given.target in on or for_development(code, given) else test
             yield Hit(given.location, f"{given.target} is switched off", severity=severity)
 
 

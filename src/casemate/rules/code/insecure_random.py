@@ -8,20 +8,24 @@ made with it can be computed by somebody who asks for a few of their own.
 Use `secrets.token_urlsafe()`, `secrets.choice(…)` or `random.SystemRandom()`.
 
 ## Known misses
-Values whose name does not say what they are for. A number that a function gives back under a harmless name. Generators
-of other libraries.
+Values whose name does not say what they are for, and those that come to one through more than 200 assignments. A
+number that a function gives back under a harmless name. Generators of other libraries.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from casemate.model.finding import Confidence, Severity
+from casemate.model.location import Location
 from casemate.model.rule import Hit, Needle
 from casemate.readers.code import Assignment, Call, Code, Value
 from casemate.rules import rule
 from casemate.rules.cookies import Cookie, cookies
 from casemate.rules.naming import secret, secret_needles, session_like, within
 
+MOST_STATIONS = 200  # assignments that a number is followed through
+NAME = re.compile(r"\w+")
 CALLED = re.compile(r"(\w+)\s*\(")
 QUOTED = re.compile(r"""(?<![fF])(["']).*?\1""")
 LOOKED_UP = re.compile(r"(?<=[\w)\]])\[[^\[\]]*\]")
@@ -57,13 +61,43 @@ EXAMPLE = """
 """
 
 
-def purpose(call: Call, given: Sequence[Assignment], user: Sequence[Cookie]) -> str:
+class Given:
+    """What a file gives a value, found by what the value holds, so that nothing is compared with everything."""
+
+    def __init__(self, every: Sequence[Assignment], calls: Iterable[Call]) -> None:
+        """Note by which words and calls an assignment is looked for."""
+        self.by_word: dict[tuple[str, str], list[Assignment]] = {}
+        for item in every:
+            for word in set(NAME.findall(item.value.text)):
+                self.by_word.setdefault((item.function, word), []).append(item)
+        self.around: dict[Location, list[Assignment]] = {}
+        waiting, open_ = deque(sorted(every, key=lambda item: start(item.value.location))), list[Assignment]()
+        for place in sorted({call.location for call in calls}):
+            while waiting and start(waiting[0].value.location) <= start(place):
+                item = waiting.popleft()
+                while open_ and end(open_[-1].value.location) <= start(item.value.location):
+                    open_.pop()  # regions of a program lie in each other, or apart
+                open_.append(item)
+            self.around[place] = [item for item in open_ if within(place, item.value.location)]
+
+
+def start(place: Location) -> tuple[int, int]:
+    """Give where a region begins."""
+    return (place.line, place.column)
+
+
+def end(place: Location) -> tuple[int, int]:
+    """Give where a region ends."""
+    return (place.end_line, place.end_column)
+
+
+def purpose(call: Call, given: Given, user: Sequence[Cookie]) -> str:
     """Name what the number becomes if that must not be guessed, or ""."""
     for cookie in user:
         if cookie.value is not None and within(call.location, cookie.value.location):
             return f"the cookie {cookie.name}"
-    waiting, seen = [item for item in given if within(call.location, item.value.location)], set[Assignment]()
-    while waiting:
+    waiting, seen = list(given.around.get(call.location, ())), set[Assignment]()
+    while waiting and len(seen) < MOST_STATIONS:
         item = waiting.pop()
         seen.add(item)
         if secret(item.target):
@@ -75,8 +109,8 @@ def purpose(call: Call, given: Sequence[Assignment], user: Sequence[Cookie]) -> 
                 return f"the cookie {cookie.name}"
         waiting += [
             other
-            for other in given
-            if other.function == item.function and uses(other.value, item) and other not in seen
+            for other in given.by_word.get((item.function, item.target), ())
+            if uses(other.value, item) and other not in seen
         ]
     function = last(call.function)
     return function if secret(function) else ""
@@ -121,6 +155,8 @@ def insecure_random(code: Code) -> Iterator[Hit]:
     names = [*(item.target for item in given), *map(last, code.functions())]
     if not user and not any(secret(name) for name in names):
         return
-    for call in code.calls(tag="weak-random"):
-        if name := purpose(call, given, user):
+    calls = list(code.calls(tag="weak-random"))
+    every = Given(given, calls)
+    for call in calls:
+        if name := purpose(call, every, user):
             yield Hit(call.location, f"{name} is made by a generator that can be predicted")

@@ -79,11 +79,9 @@ def problem(call: Call) -> str:
     return "a token without signature is accepted" if says_none(call.argument("algorithms", 2)) else ""
 
 
-def checked_too(call: Call, calls: Sequence[Call]) -> bool:
-    """Tell whether the function also decodes with a check: then the first look mostly finds the key for it."""
-    return call.function != "" and any(
-        other.function == call.function and other.name in DECODES and not problem(other) for other in calls
-    )
+def checking(calls: Sequence[Call]) -> frozenset[str]:
+    """Give the functions that decode with a check: a look without one mostly finds the key for it."""
+    return frozenset(call.function for call in calls if call.name in DECODES and not problem(call)) - {""}
 
 
 def only_read(code: Code, call: Call) -> bool:
@@ -130,9 +128,10 @@ def unverified_token(code: Code) -> Iterator[Hit]:
     """Flag tokens that are believed, or made, without a signature."""
     calls = list(code.calls(*DECODES, *ENCODES, *CLAIMS))
     test = Severity.LOW if in_tests(code.path) else None
+    checked = checking(calls)
     for call in calls:
         if said := problem(call):
-            severity = Severity.LOW if checked_too(call, calls) else test
+            severity = Severity.LOW if call.function in checked else test
             if only_read(code, call):
                 said = "the signature is not checked: right only if the issuer itself sent this token"
                 most = Severity.INFO if handed_over(code, call) else Severity.MEDIUM
