@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import corpus
-from casemate.audit import audit
+from casemate.audit import examine
 from casemate.model.finding import Finding, Severity
 from casemate.model.scope import Scope
 from casemate.services.workers import most_at_once
@@ -51,7 +51,7 @@ def folders(name: str) -> list[Path]:
 def findings(folder: Path) -> tuple[Finding, ...]:
     """Audit one folder by itself, and say in one line how much there is to read."""
     exclude = APART if folder == standard_library() else ()
-    report = audit([folder], scope=Scope(paths=(str(folder),), exclude=exclude), at_once=most_at_once())
+    report = examine([folder], scope=Scope(paths=(str(folder),), exclude=exclude), at_once=most_at_once())
     by = Counter(finding.severity for finding in report.findings)
     high = (by[Severity.HIGH] + by[Severity.CRITICAL]) * PER / max(1, report.counts.lines)
     counted = ", ".join(f"{by[severity]} {severity}" for severity in sorted(Severity, reverse=True))

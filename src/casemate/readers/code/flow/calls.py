@@ -10,7 +10,8 @@ from casemate.model.finding import Trust
 from casemate.readers.code import ir
 from casemate.readers.code.flow import paths
 from casemate.readers.code.flow.base import Arguments, EntryPoint
-from casemate.readers.code.flow.characters import WRITTEN
+from casemate.readers.code.flow.characters import CHOOSING, WRITTEN
+from casemate.readers.code.flow.links import textual
 from casemate.readers.code.flow.program import Class
 from casemate.readers.code.flow.state import Frame, reach
 from casemate.readers.code.flow.texts import Texts
@@ -41,8 +42,18 @@ from casemate.readers.code.flow.values import (
 )
 
 LOOKUPS = frozenset(  # methods whose arguments choose among what is there
-    {"get", "pop", "setdefault", "filter", "filter_by", "find", "find_one", "first", "get_or_404", "where"}
-)
+    {
+        "get", "pop", "setdefault", "filter", "filter_by", "find", "find_one", "first", "get_or_404", "where",
+        "__getitem__", "getlist", "getall", "get_list", "get_all",
+    }
+)  # fmt: skip
+# Words in the names of methods whose result is made of what they are given: its parts are parts of that.
+MAKING = frozenset(
+    {
+        "parse", "load", "loads", "decode", "deserialize", "unpack", "read", "build", "create", "make", "new", "from",
+        "convert", "transform", "clean", "split", "match", "search", "scan", "extract", "validate", "open", "wrap", "to",
+    }
+)  # fmt: skip
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
 FORMATS = frozenset({"format", "format_map"})
 NO_KINDS: frozenset[str] = frozenset()
@@ -76,7 +87,7 @@ class Calls(Texts):
         if not found and name in self.library.habits and value.references and not value.taints:
             return typed(self.library.habits[name])  # of a class whose base cannot be told
         if not found:
-            return Value(taints=value.taints, link=(f"attribute {name}", value))
+            return Value(taints=inherited(value.taints), link=(f"attribute {name}", value))
         result = join_all(found)
         return result.but(link=(f"attribute {name}", value)) if result.link is None else result
 
@@ -242,7 +253,17 @@ class Calls(Texts):
         if callee.references:
             return self.call(callee, arguments, frame, node)
         self.tell_methods(receiver, name, frame)
-        return self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
+        result = self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
+        if result.taints and not receiver.taints and MAKING.isdisjoint(name.lower().split("_")):
+            return self.chosen_by(result, arguments, frame)
+        return result
+
+    def chosen_by(self, result: Value, arguments: Arguments, frame: Frame) -> Value:
+        """Give what may be a text that was passed, or another thing that it only chose: `store.entries(name)`."""
+        given = [value for value in arguments.every() if reach(value, frame.now)]
+        if not all(textual(value) for value in given):
+            return result
+        return result.but(taints=tuple(t._replace(cleared=t.cleared | {CHOOSING}) for t in result.taints))
 
     def tell_methods(self, receiver: Value, name: str, frame: Frame) -> None:
         """Tell of a call of what nothing is known of but its type, or of a base in a library."""
@@ -332,6 +353,11 @@ class Calls(Texts):
                 self.entries.append(EntryPoint(function, reference.entry, reference.route, self.executing))
             elif isinstance(function, Deferred):
                 self.enter(self.forced(function), reference)
+
+
+def inherited(taints: tuple[Taint, ...]) -> tuple[Taint, ...]:
+    """Give the labels that an attribute has of its object: not those of what only chose the object among others."""
+    return tuple(taint for taint in taints if CHOOSING not in taint.cleared) if taints else taints
 
 
 def reveals(arguments: Arguments) -> bool:

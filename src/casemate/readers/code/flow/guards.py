@@ -20,7 +20,7 @@ from casemate.readers.code.flow.characters import (
     settled,
     without,
 )
-from casemate.readers.code.flow.links import HOST_KINDS, MOST_LINKS, foreign, narrowed, resolved, safer, textual
+from casemate.readers.code.flow.links import HOST_KINDS, MOST_LINKS, TEXTUAL, foreign, narrowed, resolved, safer, textual, written
 from casemate.readers.code.flow.outside import Libraries
 from casemate.readers.code.flow.state import Cell, Frame
 from casemate.readers.code.flow.values import (
@@ -137,12 +137,22 @@ class Guards(Libraries):
         self.refine(node.left, not outcome, frame)
         self.refine_side(node.right, outcome, frame)
         second = frame.now
+        at_root = self.is_root(node.right, outcome, frame)
         for name, value in before.variables.items():
             one, other = first.variables.get(name), second.variables.get(name)
+            if at_root and value.taints:  # there every path lies inside
+                other = value.but(taints=safer(value.taints, INSIDE))
             if one is None or other is None or (one is value or other is value):
                 continue
             before.variables[name] = value.but(taints=common(one, other))
         frame.state = before
+
+    def is_root(self, node: ir.Expr, outcome: bool, frame: Frame) -> bool:  # noqa: FBT001 -- the branch taken
+        """Tell whether a folder of the program is its own parent there: `dirname(base) == base`."""
+        if not isinstance(node, ir.Compare) or node.operators not in {("==",), ("!=",)}:
+            return False
+        left, right = (self.quiet(part, frame) for part in node.operands)
+        return outcome == (node.operators == ("==",)) and (parent_of(left, right) or parent_of(right, left))
 
     def refine_side(self, node: ir.Expr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Learn from one part of a condition; what is empty there carries no danger."""
@@ -268,7 +278,7 @@ class Guards(Libraries):
         if isinstance(node, ir.Sequence):
             return not any(foreign(self.quiet(part, frame)) for part in node.items)
         value = self.quiet(node, frame)
-        if foreign(value):
+        if foreign(value) or (isinstance(node, ir.Name) and frame.module.fills(node.id)):
             return False
         kinds = {cell.kind for cell in self.contents(value, frame)}
         if not kinds and value.constants is not None:
@@ -320,6 +330,9 @@ class Guards(Libraries):
             return True
         if first is None:
             return False
+        if function.name == "get" and outcome and len(node.arguments) == 1 and not receiver.references:
+            self.found_by(function.value, receiver, first, frame)
+            return True
         if function.name == "startswith":
             begins = self.begins if outcome else self.begins_not
             begins(function.value, receiver, self.quiet(first, frame), frame)
@@ -333,6 +346,18 @@ class Guards(Libraries):
             check = self.only_of if function.name == "issubset" else self.none_of
             check(subject, first, frame)
         return subject is not None
+
+    def found_by(self, table: ir.Expr, value: Value, key: ir.Expr, frame: Frame) -> None:
+        """`if known.get(x) is None: return`: x is a key of what the program wrote down, or names what exists.
+
+        Who may fill what is not known is not known: then only a name with a line break in it is ruled out.
+        """
+        contents = self.contents(value, frame)
+        if any(cell.kind == "dict" and (cell.items or cell.rest) for cell in contents):
+            if self.closed(table, frame):
+                self.trust(key, frame, ALL)
+        elif not contents and not value.taints and not value.types & TEXTUAL:
+            self.trust(key, frame, ONE_LINE)
 
     def begins(self, node: ir.Expr, receiver: Value, beginning: Value, frame: Frame) -> None:
         """`startswith`: of a resolved path its folder, of a URL its host."""
@@ -595,6 +620,13 @@ def asked(node: ir.Expr, outcome: bool) -> tuple[ir.Expr, bool]:  # noqa: FBT001
     if isinstance(node, ir.Compare) and node.operators in {("is",), ("is not",)} and none(node.operands[1]):
         return node.operands[0], outcome == (node.operators == ("is",))
     return node, not outcome
+
+
+def parent_of(value: Value, path: Value) -> bool:
+    """Tell whether a value is the folder of a path that nobody far away chose."""
+    if value.link is None or value.link[0] not in {"os.path.dirname", "attribute parent"} or foreign(value):
+        return False
+    return written(value.link[1]) is written(path)
 
 
 def none(node: ir.Expr) -> bool:

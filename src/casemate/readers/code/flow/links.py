@@ -13,7 +13,7 @@ PART = {"netloc": HOST_KINDS, "hostname": HOST_KINDS, "host": HOST_KINDS, "paren
 SAME_PATH = frozenset(
     [
         "resolve", "absolute", "realpath", "abspath", "normpath", "Path", "PurePath", "PosixPath", "PurePosixPath",
-        "fspath",
+        "fspath", "normcase",
     ]
 )  # fmt: skip
 MEMBER = frozenset({"archive", NO_PARENT, NO_ROOT})  # what a check of the name of a member says of the member
@@ -58,3 +58,12 @@ def resolved(value: Value) -> bool:
         if name.rpartition(".")[2] in RESOLVING:
             return True
     return False
+
+
+def written(path: Value) -> Value:
+    """Give what a path was made from by writing the same path in another way."""
+    for _ in range(MOST_LINKS):
+        if path.link is None or path.link[0].rpartition(".")[2] not in SAME_PATH:
+            break
+        path = path.link[1]
+    return path

@@ -188,7 +188,12 @@ class Builtins(Calls):
         return Value(types=frozenset({name}), taints=safer(first.taints, kinds))
 
     def proven(self, node: ir.Expr, frame: Frame) -> None:
-        """`int(x)` as a statement: it raises for every other text, so from here on the text is a number."""
+        """`int(x)` as a statement: it raises for every other text, so from here on the text is a number.
+
+        `known[x]` raises for every x that is no key.
+        """
+        if isinstance(node, ir.Item) and frame.state is not None:
+            self.found_by(node.value, self.quiet(node.value, frame), node.key, frame)
         if not isinstance(node, ir.Call) or len(node.arguments) == 0 or frame.state is None:
             return
         word = node.function.id if isinstance(node.function, ir.Name) else getattr(node.function, "name", "")

@@ -35,9 +35,11 @@ class Statements(Base):
         match node:
             case ir.Assign():
                 value = self.evaluate(node.value, frame)
+                if isinstance(node.value, ir.Item) and isinstance(node.value.key, ir.Name):
+                    self.proven(node.value, frame)
                 for target in node.targets:
                     self.assign(target, value, frame)
-                if isinstance(node.value, CONDITIONS) and value.types & VERDICTS:
+                if isinstance(node.value, CONDITIONS) and (value.types & VERDICTS or looks_up(node.value)):
                     self.remember(node, frame)
             case ir.Evaluate():
                 self.evaluate(node.value, frame)
@@ -407,6 +409,13 @@ class Statements(Base):
         if inner is not None:
             return Value(references=frozenset({Package(inner)}))
         return self.outside_value(f"{name}.{member}", frame, at)
+
+
+def looks_up(node: ir.Expr) -> bool:
+    """Tell whether a call asks for what stands under a key, which is nothing where there is none."""
+    if not isinstance(node, ir.Call) or not isinstance(node.function, ir.Attr):
+        return False
+    return node.function.name == "get" and len(node.arguments) == 1 and not isinstance(node.arguments[0], ir.Const)
 
 
 def variables_in(node: ir.Expr) -> Iterator[str]:
