@@ -221,7 +221,7 @@ class Calls(Texts):
             if not closures and value.taints and name in owner.annotated:
                 numeric = member.types and member.types <= {"int", "float", "bool", "complex", "uuid.UUID"}
                 return Value(taints=() if numeric else value.taints, types=member.types)
-            return bound(member, value) if closures else self.adopt(member, owner.store, frame)
+            return bound(member, value) if closures else set_later(self.adopt(member, owner.store, frame))
         if field is not None:
             return field
         for base in owner.ancestors_outside():
@@ -383,6 +383,13 @@ def bound(value: Value, receiver: Value) -> Value:
             reference = replace(reference, receiver=holder(receiver))  # noqa: PLW2901 -- the same, bound
         found.append(Value(references=frozenset({reference})))
     return join_all(found) if found else value
+
+
+def set_later(value: Value) -> Value:
+    """Give what a class says of an attribute of its objects: what is nothing there is what somebody sets afterwards."""
+    if value.constants is None or any(item[1] for item in value.constants):
+        return value
+    return Value(taints=value.taints, types=value.types - {"NoneType"})
 
 
 def kind_of(reference: Reference) -> str:

@@ -284,7 +284,7 @@ class Guards(Libraries):
         if not kinds and value.constants is not None:
             return bool(value.text)  # what is found in it is a part of what the program wrote
         if not kinds:  # of a text that is not known, a part is no member
-            return not value.types & {"str", "bytes"} and isinstance(node, ir.Name | ir.Attr | ir.Call)
+            return not value.types & {"str", "bytes"} and isinstance(node, ir.Name | ir.Attr | ir.Call | ir.Item)
         if "dict" in kinds:
             return not foreign(self.element(value, frame))
         return not any(foreign(item) for cell in self.contents(value, frame) for item in members(cell))

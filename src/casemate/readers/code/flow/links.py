@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from casemate.readers.code.flow.characters import INSIDE, NO_PARENT, NO_ROOT, settled
-from casemate.readers.code.flow.values import Taint, Token, Value, cleared
+from casemate.readers.code.flow.values import PASSED, Taint, Token, Value, cleared
 
 MOST_LINKS = 8  # of a value to what it was taken from
 TEXTUAL = frozenset({"str", "bytes", "NoneType"})
@@ -32,7 +32,9 @@ def textual(value: Value) -> bool:
 
 def foreign(value: Value) -> bool:
     """Tell whether somebody far away chose a value, or may have: what is local may decide what is allowed."""
-    return any(isinstance(taint.origin, Token) or taint.origin.trust.far for taint in value.taints)
+    return any(
+        taint.origin is not PASSED if isinstance(taint.origin, Token) else taint.origin.trust.far for taint in value.taints
+    )
 
 
 def narrowed(name: str, kinds: frozenset[str]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from casemate.readers.code.flow.links import RESOLVING
 from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State
 from casemate.readers.code.flow.values import (
+    PASSED,
     Closure,
     Deferred,
     Method,
@@ -66,7 +67,10 @@ class Abstraction:
     def enter(self, value: Value, depth: int = 0) -> tuple[Value, object]:
         """Give the callee's value, and its shape."""
         taints: tuple[Taint, ...] = ()
-        if value.taints:
+        past = bool(value.taints) and all(taint.origin is PASSED for taint in value.taints)
+        if past:
+            taints = (Taint(PASSED, frozenset(), None, sure=True),)
+        elif value.taints:
             token = Token(self.next)
             self.next += 1
             self.tokens[token] = value.taints
@@ -83,7 +87,7 @@ class Abstraction:
             objects=objects,
             prefix=prefix,
         )
-        return entered, (constants, bool(taints), value.types, reference_shapes, shapes, prefix)
+        return entered, (constants, bool(taints), past, value.types, reference_shapes, shapes, prefix)
 
     def enter_objects(self, value: Value, depth: int) -> tuple[frozenset[Place], object]:
         """Copy what the value holds."""

@@ -72,6 +72,9 @@ class Token(NamedTuple):
     number: int
 
 
+PASSED = Token(-1)  # of a call that ended before it was known what was passed
+
+
 class Taint(NamedTuple):
     """One label: where it is from, for which kinds of sink it is harmless, how it came here, whether that is sure."""
 
