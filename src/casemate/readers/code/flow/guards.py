@@ -278,7 +278,8 @@ class Guards(Libraries):
         if isinstance(node, ir.Sequence):
             return not any(foreign(self.quiet(part, frame)) for part in node.items)
         value = self.quiet(node, frame)
-        if foreign(value) or (isinstance(node, ir.Name) and frame.module.fills(node.id)):
+        of_module = isinstance(node, ir.Name) and frame.function is not None and node.id not in frame.now.variables
+        if foreign(value) or (of_module and isinstance(node, ir.Name) and frame.module.fills(node.id)):
             return False
         kinds = {cell.kind for cell in self.contents(value, frame)}
         if not kinds and value.constants is not None:

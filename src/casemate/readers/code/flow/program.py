@@ -85,7 +85,7 @@ class Module:
         found = self.filled.get(name)
         if found is None:
             word = re.escape(name.encode())
-            stored = rb"\[(?![ \t]*[\"'])[^\]\n]+\][ \t]*=(?!=)|\.(?:update|setdefault|add|append)\("
+            stored = rb"\[(?![ \t]*[\"'])[^\]\n]+\][ \t]*=(?!=)|\.(?:update|setdefault|add|append)\((?![ \t]*[\"'])"
             pattern = rb"^[ \t]+(?:[^#\n]*[^#\n\w.])?%b(?:%b)" % (word, stored)
             found = self.filled[name] = re.search(pattern, self.source.data, re.MULTILINE) is not None
         return found
