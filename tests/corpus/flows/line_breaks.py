@@ -12,6 +12,10 @@ def one_line():
     logger.info("login of " + repr(name))
     logger.info(f"login of {name!r}")
     logger.info("login of %r" % name)
+    logger.info(f"logins of {[name]}")
+    logger.info("logins of " + str({"first": name}))
+    logger.info("logins of %s" % ((name, name),))
+    logger.info(f"login of {[name][0]}")  # flag log-injection
     logger.info("login of %r and %d" % (name, 3))
     logger.info("login of %s", name.replace("\n", ""))
     logger.info("login of %s", name.replace("\r", " ").replace("\n", " "))

@@ -72,3 +72,11 @@ def split():
     os.popen("sort " + line)  # flag command-injection
     subprocess.getoutput(f"sort {line}")  # flag command-injection
     return ""
+
+
+@app.get("/copied")
+def copied():
+    words = ["git", "log", "--author=" + request.args["name"]]
+    subprocess.run([word for word in words])
+    subprocess.run([word for word in [request.args["name"], "log"]])  # flag command-injection
+    return ""

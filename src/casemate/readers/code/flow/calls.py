@@ -26,6 +26,7 @@ from casemate.readers.code.flow.values import (
     Origin,
     Outside,
     Package,
+    Partial,
     Reference,
     Step,
     Super,
@@ -104,7 +105,7 @@ class Calls(Texts):
                 return self.of_super(reference, name)
             case Method():
                 return outside(f"{reference.owner}.{reference.name}.{name}")
-            case Closure() | Decorating() | Member() | Deferred():
+            case Closure() | Decorating() | Member() | Deferred() | Partial():
                 return None
 
     def outside_value(self, name: str, frame: Frame, at: ir.At) -> Value:
@@ -301,11 +302,23 @@ class Calls(Texts):
                     results.append(self.decorate(reference, arguments))
                 case Deferred():
                     results.append(self.call(self.forced(reference), arguments, frame, node))
+                case Partial():
+                    results.append(self.call_partial(reference, arguments, frame, node))
                 case Package() | Super() | Member():
                     results.append(UNKNOWN_VALUE)
         if not results:
             return self.called_instance(callee, arguments, frame, node)
         return join_all(results)
+
+    def call_partial(self, reference: Partial, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """Call a function with the arguments that were there before, and with these."""
+        self.spend(5)
+        given = dict(arguments.keywords)
+        keywords = tuple((name, value) for name, value in reference.keywords if name not in given)
+        whole = arguments._replace(
+            positional=(*reference.positional, *arguments.positional), keywords=(*keywords, *arguments.keywords)
+        )
+        return self.call(reference.function, whole, frame, node)
 
     def undecorated(self, references: list[Reference]) -> list[Reference]:
         """Leave out the functions in whose place something is called that a decorator made of them."""

@@ -12,7 +12,7 @@ from casemate.readers.code.flow.characters import ALL, group, left_by, matched
 from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.links import foreign, resolved, safer
 from casemate.readers.code.flow.program import Class, Module
-from casemate.readers.code.flow.state import Cell, Frame, reach
+from casemate.readers.code.flow.state import SHOWN, Cell, Frame, reach, shown
 from casemate.readers.code.flow.values import (
     BOOL,
     NUMBER,
@@ -21,6 +21,7 @@ from casemate.readers.code.flow.values import (
     Closure,
     Outside,
     Package,
+    Partial,
     Reference,
     Super,
     Value,
@@ -126,6 +127,9 @@ class Builtins(Calls):
             if first is not None and name != "functools.wraps" and first.references:
                 return first
             return None if name in {"functools.cache", "functools.singledispatch"} else Value(references=IDENTITY)
+        if name == "functools.partial" and first is not None and first.references and arguments.rest is None:
+            partial = Partial(holder(first), arguments.positional[1:], arguments.keywords, node.at)
+            return Value(references=frozenset({partial}))
         if name == "functools.identity":
             return first
         if name.startswith("re."):
@@ -248,6 +252,8 @@ class Builtins(Calls):
             if method is not None:
                 call = ir.Call((0, 0), ir.Opaque((0, 0), ()), (), ())
                 return self.call_method(first, "__str__", Arguments((), (), None, None), frame, call)
+        if first.objects and SHOWN.issuperset(cell.kind for cell in self.contents(first, frame)):
+            taints = shown(first, frame.now)
         if name in {"repr", "ascii"}:
             taints = cleared(taints, ONE_LINE)
         result = "bytes" if name in {"bytes", "bytearray"} else "str"

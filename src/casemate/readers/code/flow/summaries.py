@@ -13,6 +13,7 @@ from casemate.readers.code.flow.values import (
     Closure,
     Deferred,
     Method,
+    Partial,
     Place,
     Reference,
     Step,
@@ -130,7 +131,7 @@ class Abstraction:
 
     def enter_references(self, value: Value, depth: int) -> tuple[frozenset[Reference], object]:
         """Methods and bound functions hold a value themselves."""
-        if not any(isinstance(r, Closure | Method | Super | Deferred) for r in value.references):
+        if not any(isinstance(r, Closure | Method | Super | Deferred | Partial) for r in value.references):
             return value.references, value.references
         found: set[Reference] = set()
         shapes: list[object] = []
@@ -151,10 +152,31 @@ class Abstraction:
                     receiver, shape = self.enter(reference.receiver, depth + 1)
                     found.add(Method(reference.owner, reference.name, receiver))
                     shapes.append((reference.owner, reference.name, shape))
+                case Partial():
+                    inner, shape = self.enter_partial(reference, depth + 1)
+                    found.add(inner)
+                    shapes.append((reference.at, shape))
                 case _:
                     found.add(reference)
                     shapes.append(reference)
         return frozenset(found), frozenset(shapes)
+
+
+    def enter_partial(self, reference: Partial, depth: int) -> tuple[Partial, object]:
+        """Copy the arguments that are there already."""
+        if depth > DEEPEST:
+            return replace(reference, positional=(), keywords=()), ()
+        function, shape = self.enter(reference.function, depth)
+        positional = [self.enter(value, depth) for value in reference.positional]
+        keywords = [(name, self.enter(value, depth)) for name, value in reference.keywords]
+        entered = Partial(
+            function,
+            tuple(value for value, _ in positional),
+            tuple((name, value) for name, (value, _) in keywords),
+            reference.at,
+        )
+        shapes = (shape, tuple(inner for _, inner in positional), tuple((name, inner) for name, (_, inner) in keywords))
+        return entered, shapes
 
 
 def number(frame: Frame | None) -> int:
@@ -221,6 +243,13 @@ class Return:
             case Closure():
                 receiver = self.value(reference.receiver, state) if reference.receiver is not None else None
                 return Closure(reference.function, self.frame(reference.frame), receiver)
+            case Partial():
+                return Partial(
+                    self.value(reference.function, state),
+                    tuple(self.value(value, state) for value in reference.positional),
+                    tuple((name, self.value(value, state)) for name, value in reference.keywords),
+                    reference.at,
+                )
             case Deferred() if reference.made is not None and self.tokens:
                 return replace(reference, made=self.value(reference.made, state))
             case _:
