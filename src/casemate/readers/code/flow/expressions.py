@@ -345,7 +345,11 @@ class Expressions(Base):
             first = values[1] if right.objects and len(values) > 1 else values[0]
             prefix = (first.text + left.text[2:].partition("%")[0]) if first.text is not None else first.prefix
         numeric = left.text is not None and numbers_only(left.text)
-        taints = () if numeric else merge_taints([left.taints, right.taints, *(shown(item, frame.now) for item in values[1:])])
+        taints = (
+            ()
+            if numeric
+            else merge_taints([left.taints, right.taints, *(shown(item, frame.now) for item in values[1:])])
+        )
         return Value(taints=cleared(taints, ONE_LINE) if quoting else taints, types=frozenset({"str"}), prefix=prefix)
 
     def text(self, node: ir.Text, frame: Frame) -> Value:

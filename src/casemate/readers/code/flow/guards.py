@@ -20,7 +20,17 @@ from casemate.readers.code.flow.characters import (
     settled,
     without,
 )
-from casemate.readers.code.flow.links import HOST_KINDS, MOST_LINKS, TEXTUAL, foreign, narrowed, resolved, safer, textual, written
+from casemate.readers.code.flow.links import (
+    HOST_KINDS,
+    MOST_LINKS,
+    TEXTUAL,
+    foreign,
+    narrowed,
+    resolved,
+    safer,
+    textual,
+    written,
+)
 from casemate.readers.code.flow.outside import Libraries
 from casemate.readers.code.flow.state import Cell, Frame
 from casemate.readers.code.flow.values import (
@@ -303,6 +313,9 @@ class Guards(Libraries):
             if self.refine_method(node, node.function, receiver, outcome, frame):
                 return
             callee = self.attribute(receiver, node.function.name, frame, node.at)
+            asks = node.function.name.startswith(("get", "find")) and len(node.arguments) == 1
+            if outcome and asks and not callee.references:
+                self.found_by(node.function.value, receiver, node.arguments[0], frame)
         else:
             callee = self.quiet(node.function, frame)
         for reference in callee.references:
@@ -331,7 +344,7 @@ class Guards(Libraries):
             return True
         if first is None:
             return False
-        if function.name == "get" and outcome and len(node.arguments) == 1 and not receiver.references:
+        if function.name == "get" and outcome and len(node.arguments) == 1 and receiver.objects:
             self.found_by(function.value, receiver, first, frame)
             return True
         if function.name == "startswith":
@@ -353,11 +366,10 @@ class Guards(Libraries):
 
         Who may fill what is not known is not known: then only a name with a line break in it is ruled out.
         """
-        contents = self.contents(value, frame)
-        if any(cell.kind == "dict" and (cell.items or cell.rest) for cell in contents):
-            if self.closed(table, frame):
-                self.trust(key, frame, ALL)
-        elif not contents and not value.taints and not value.types & TEXTUAL:
+        written = any(cell.kind == "dict" and (cell.items or cell.rest) for cell in self.contents(value, frame))
+        if written and self.closed(table, frame):
+            self.trust(key, frame, ALL)
+        elif not value.taints and not value.types & TEXTUAL:
             self.trust(key, frame, ONE_LINE)
 
     def begins(self, node: ir.Expr, receiver: Value, beginning: Value, frame: Frame) -> None:

@@ -33,7 +33,8 @@ def textual(value: Value) -> bool:
 def foreign(value: Value) -> bool:
     """Tell whether somebody far away chose a value, or may have: what is local may decide what is allowed."""
     return any(
-        taint.origin is not PASSED if isinstance(taint.origin, Token) else taint.origin.trust.far for taint in value.taints
+        taint.origin is not PASSED if isinstance(taint.origin, Token) else taint.origin.trust.far
+        for taint in value.taints
     )
 
 

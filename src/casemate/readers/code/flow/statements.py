@@ -415,7 +415,8 @@ def looks_up(node: ir.Expr) -> bool:
     """Tell whether a call asks for what stands under a key, which is nothing where there is none."""
     if not isinstance(node, ir.Call) or not isinstance(node.function, ir.Attr):
         return False
-    return node.function.name == "get" and len(node.arguments) == 1 and not isinstance(node.arguments[0], ir.Const)
+    asks = node.function.name.startswith(("get", "find")) and len(node.arguments) == 1
+    return asks and not isinstance(node.arguments[0], ir.Const)
 
 
 def variables_in(node: ir.Expr) -> Iterator[str]:

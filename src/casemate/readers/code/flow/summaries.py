@@ -161,7 +161,6 @@ class Abstraction:
                     shapes.append(reference)
         return frozenset(found), frozenset(shapes)
 
-
     def enter_partial(self, reference: Partial, depth: int) -> tuple[Partial, object]:
         """Copy the arguments that are there already."""
         if depth > DEEPEST:
