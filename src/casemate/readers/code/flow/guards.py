@@ -326,7 +326,7 @@ class Guards(Libraries):
             elif isinstance(reference, Closure):
                 self.refine_closure(reference, node, outcome, frame)
 
-    def refine_method(
+    def refine_method(  # noqa: PLR0911 -- one line for each kind of method
         self,
         node: ir.Call,
         function: ir.Attr,

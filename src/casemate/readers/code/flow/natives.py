@@ -118,7 +118,7 @@ class Builtins(Calls):
             case _:
                 return None
 
-    def functional(  # noqa: C901, PLR0911 -- one line for each kind of function
+    def functional(  # noqa: C901, PLR0911, PLR0912 -- one line for each kind of function
         self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
     ) -> Value | None:
         """Give the result of library functions that work on functions, and of the decorators of the library."""
@@ -130,6 +130,8 @@ class Builtins(Calls):
         if name == "functools.partial" and first is not None and first.references and arguments.rest is None:
             partial = Partial(holder(first), arguments.positional[1:], arguments.keywords, node.at)
             return Value(references=frozenset({partial}))
+        if name == "collections.deque":
+            return self.copy_of("list", first, frame)
         if name == "functools.identity":
             return first
         if name.startswith("re."):

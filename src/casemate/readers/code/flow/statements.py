@@ -34,13 +34,7 @@ class Statements(Base):
         """Run one statement."""
         match node:
             case ir.Assign():
-                value = self.evaluate(node.value, frame)
-                if isinstance(node.value, ir.Item) and isinstance(node.value.key, ir.Name):
-                    self.proven(node.value, frame)
-                for target in node.targets:
-                    self.assign(target, value, frame)
-                if isinstance(node.value, CONDITIONS) and (value.types & VERDICTS or looks_up(node.value)):
-                    self.remember(node, frame)
+                self.assign_each(node, frame)
             case ir.Evaluate():
                 self.evaluate(node.value, frame)
                 self.proven(node.value, frame)
@@ -83,6 +77,16 @@ class Statements(Base):
                 frame.outer_names.update(dict.fromkeys(node.names, node.is_global))
             case _:
                 assert_never(node)
+
+    def assign_each(self, node: ir.Assign, frame: Frame) -> None:
+        """Store a value in each target, and learn what the value says of the names in it."""
+        value = self.evaluate(node.value, frame)
+        if isinstance(node.value, ir.Item) and isinstance(node.value.key, ir.Name):
+            self.proven(node.value, frame)
+        for target in node.targets:
+            self.assign(target, value, frame)
+        if isinstance(node.value, CONDITIONS) and (value.types & VERDICTS or looks_up(node.value)):
+            self.remember(node, frame)
 
     def throw(self, node: ir.Expr, frame: Frame) -> None:
         """`raise Error` makes an object of the class."""
