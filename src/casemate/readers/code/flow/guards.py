@@ -369,6 +369,8 @@ class Guards(Libraries):
         written = any(cell.kind == "dict" and (cell.items or cell.rest) for cell in self.contents(value, frame))
         if written and self.closed(table, frame):
             self.trust(key, frame, ALL)
+        elif written and foreign(self.element(value, frame)):
+            return
         elif not value.taints and not value.types & TEXTUAL:
             self.trust(key, frame, ONE_LINE)
 
