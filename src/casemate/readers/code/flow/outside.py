@@ -61,6 +61,8 @@ class Libraries(Commands):
         if native is not None:
             return native
         if model is None or model.parameters is None:
+            if receiver is None and name.endswith(".abort"):  # of whatever extension of a framework
+                frame.state = None
             return self.unmodelled(name, model, receiver, arguments, frame)
         through = self.called_through(model, receiver, arguments, frame, node) if "calls" in model.tags else None
         started = through or (self.start(model, passed) if model.entry is not None else None)
