@@ -61,8 +61,6 @@ class Libraries(Commands):
         if native is not None:
             return native
         if model is None or model.parameters is None:
-            if receiver is None and name.endswith(".abort"):  # of whatever extension of a framework
-                frame.state = None
             return self.unmodelled(name, model, receiver, arguments, frame)
         through = self.called_through(model, receiver, arguments, frame, node) if "calls" in model.tags else None
         started = through or (self.start(model, passed) if model.entry is not None else None)
@@ -150,6 +148,8 @@ class Libraries(Commands):
         groups = [tuple(taint._replace(sure=False) for taint in reach(v, frame.now)) for v in arguments.every()]
         if receiver is not None:
             groups.append(receiver.taints)
+        elif name.endswith(".abort"):  # of whatever extension of a framework
+            frame.state = None
         if model is not None or name.rpartition(".")[2][:1].isupper():
             modelled = model is not None or self.library.known(name)
             return Value(types=frozenset({name}), taints=() if modelled else merge_taints(groups))
