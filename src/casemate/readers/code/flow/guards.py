@@ -366,6 +366,8 @@ class Guards(Libraries):
 
         Who may fill what is not known is not known: then only a name with a line break in it is ruled out.
         """
+        if not self.quiet(key, frame).taints:
+            return
         written = any(cell.kind == "dict" and (cell.items or cell.rest) for cell in self.contents(value, frame))
         if written and self.closed(table, frame):
             self.trust(key, frame, ALL)

@@ -81,11 +81,11 @@ class Statements(Base):
     def assign_each(self, node: ir.Assign, frame: Frame) -> None:
         """Store a value in each target, and learn what the value says of the names in it."""
         value = self.evaluate(node.value, frame)
-        if isinstance(node.value, ir.Item) and isinstance(node.value.key, ir.Name):
+        if isinstance(node.value, ir.Item) and labelled(node.value.key, frame):
             self.proven(node.value, frame)
         for target in node.targets:
             self.assign(target, value, frame)
-        if isinstance(node.value, CONDITIONS) and (value.types & VERDICTS or looks_up(node.value)):
+        if isinstance(node.value, CONDITIONS) and (value.types & VERDICTS or looks_up(node.value, frame)):
             self.remember(node, frame)
 
     def throw(self, node: ir.Expr, frame: Frame) -> None:
@@ -415,12 +415,18 @@ class Statements(Base):
         return self.outside_value(f"{name}.{member}", frame, at)
 
 
-def looks_up(node: ir.Expr) -> bool:
-    """Tell whether a call asks for what stands under a key, which is nothing where there is none."""
+def labelled(node: ir.Expr, frame: Frame) -> bool:
+    """Tell whether an expression is a variable with a label."""
+    value = frame.now.variables.get(node.id) if isinstance(node, ir.Name) else None
+    return value is not None and bool(value.taints)
+
+
+def looks_up(node: ir.Expr, frame: Frame) -> bool:
+    """Tell whether a call asks for what stands under a key with a label, which is nothing where there is none."""
     if not isinstance(node, ir.Call) or not isinstance(node.function, ir.Attr):
         return False
     asks = node.function.name.startswith(("get", "find")) and len(node.arguments) == 1
-    return asks and not isinstance(node.arguments[0], ir.Const)
+    return asks and labelled(node.arguments[0], frame)
 
 
 def variables_in(node: ir.Expr) -> Iterator[str]:
