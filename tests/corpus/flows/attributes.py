@@ -1,4 +1,6 @@
-"""Attributes that are set by a name, and who chose the name."""
+"""Attributes that are set by a name, and who chose the name; what a class says of them before they are set."""
+
+import os
 
 from flask import Flask, request
 
@@ -36,4 +38,17 @@ def own_names():
         if name not in EDITABLE:
             continue
         setattr(user, name, request.form[name])
+    return ""
+
+
+class Machine:
+    shell = None
+
+
+@app.post("/start")
+def start():
+    machine: Machine = rented_machine()
+    if not machine.shell:
+        return "nothing to start"
+    os.system(request.form["command"])  # flag command-injection
     return ""

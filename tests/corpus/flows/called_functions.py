@@ -1,7 +1,9 @@
 """Functions that are called by way of something else: what captured them, decorated them, or gave them a name."""
 
 import functools
+import logging
 import os
+import threading
 
 from flask import Flask, request
 
@@ -164,3 +166,33 @@ def choose():
 choose()
 os.system(kept["first"])  # flag command-injection
 os.system(kept["second"])
+
+
+def hail(greeting, name, *, quietly=True):
+    os.system(greeting + name)  # flag command-injection
+
+
+def hail_quietly(greeting, name):
+    os.system("hail " + greeting)
+
+
+def described(place, *fields):
+    return f"failed in {place}: {fields}"
+
+
+def report(describe, *fields):
+    logging.error("%s", describe(*fields))
+
+
+def report_of(describe):
+    logging.error("%s", describe())  # flag log-injection
+
+
+@app.route("/partly")
+def partly():
+    functools.partial(hail, "hello ", quietly=False)(request.args["name"])
+    functools.partial(hail_quietly, "hello")(request.args["name"])
+    threading.Thread(target=functools.partial(hail_quietly, "hello", request.args["name"])).start()
+    report(functools.partial(described, "partly"), request.args["name"])
+    report_of(functools.partial(described, request.args["name"]))
+    return ""

@@ -360,3 +360,31 @@ def step_by_step():
     if good:  # a known false alarm: a verdict that is made in steps is not followed back
         os.system("show " + x)  # flag command-injection
     return ""
+
+
+def joined(base, *paths):
+    final = os.path.abspath(os.path.join(base, *paths))
+    folder = os.path.abspath(base)
+    if (
+        not os.path.normcase(final).startswith(os.path.normcase(folder + os.sep))
+        and os.path.normcase(final) != os.path.normcase(folder)
+        and os.path.dirname(os.path.normcase(folder)) != os.path.normcase(folder)
+    ):
+        raise PermissionError(final)
+    return final
+
+
+def joined_by_length(base, *paths):
+    final = os.path.abspath(os.path.join(base, *paths))
+    folder = os.path.abspath(base)
+    if not os.path.normcase(final).startswith(os.path.normcase(folder + os.sep)) and len(final) > 9:
+        raise PermissionError(final)
+    return final
+
+
+@app.route("/joined")
+def joined_path():
+    open(joined(BASE, request.args["name"]))
+    open(joined_by_length(BASE, request.args["name"]))  # flag path-traversal
+    os.system("cat " + joined(BASE, request.args["name"]))  # flag command-injection
+    return "done"

@@ -1,6 +1,7 @@
 """A container is as dangerous as the element that is taken out of it."""
 
 import os
+from collections import deque
 
 from flask import Flask, request
 
@@ -43,4 +44,13 @@ def by_loop():
     for number, name in enumerate(request.args.getlist("name")):
         os.system(f"echo {number}")
         os.system(f"echo {name}")  # flag command-injection
+    return ""
+
+
+@app.route("/waiting")
+def by_turn():
+    waiting = deque([("first", request.args["x"])])
+    name, value = waiting.popleft()
+    os.system("touch " + name)
+    os.system("touch " + value)  # flag command-injection
     return ""

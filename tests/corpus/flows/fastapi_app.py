@@ -1,5 +1,6 @@
 """FastAPI: parameters of a route, bodies, uploads, dependencies, and what the types of parameters rule out."""
 
+import functools
 import os
 import sqlite3
 import subprocess
@@ -103,3 +104,19 @@ async def talk(websocket: WebSocket):
     text = await websocket.receive_text()
     os.system(text)  # flag command-injection
     await websocket.send_text(text)
+
+
+def audited(view):
+    @functools.wraps(view)
+    async def wrapper(*args, **kwargs):
+        return await view(*args, **kwargs)
+
+    return wrapper
+
+
+@app.post("/wrapped/{name}")
+@audited
+async def wrapped(name: str, request: Request):
+    requests.get("http://" + request.scope["server"][0] + "/internal")
+    os.system("show " + name)  # flag command-injection
+    return ""

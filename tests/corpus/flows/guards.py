@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 from flask import Flask, abort, request
+from shop_rest import abort as refuse
+from shop_rest import report
 
 app = Flask(__name__)
 ROOT = Path("/srv/files")
@@ -88,4 +90,16 @@ def prefix_only():
 def typed():
     number = request.args.get("n", type=int)
     subprocess.getoutput(f"seq {number}")
+    return ""
+
+
+@app.route("/refused")
+def refused():
+    x = request.args["x"]
+    if not x.isdigit():
+        report(404)
+    os.system("kill " + x)  # flag command-injection
+    if not x.isdigit():
+        refuse(404, message="no number")
+    os.system("kill " + x)
     return ""

@@ -3,7 +3,8 @@
 import os
 
 import requests
-from flask import Flask, request
+from flask import Flask, redirect, request
+from shop_links import get_safe_redirect, get_short_redirect
 
 app = Flask(__name__)
 API = os.environ["API"]
@@ -25,3 +26,28 @@ def host():
     requests.get(API + request.args["path"])  # flag server-side-request-forgery
     requests.get("https://%s/users" % request.args["host"])  # flag server-side-request-forgery
     return ""
+
+
+@app.route("/back")
+def back():
+    address = kept_address()
+    if request.args.get("more"):
+        address = f"{address}&{request.args['more']}"
+    if request.args.get("place"):
+        address = f"{address}#{request.args['place']}"
+    if request.args.get("safely"):
+        return redirect(get_safe_redirect(request.args["next"]))
+    if request.args.get("shortly"):
+        return redirect(get_short_redirect(request.args["next"]))  # flag open-redirect
+    if request.args.get("whole"):
+        address = request.args["whole"]
+        return redirect(address)  # flag open-redirect
+    return redirect(address)
+
+
+@app.route("/either")
+def either():
+    address = f"{kept_address()}&{request.args['more']}"
+    if request.args.get("whole"):
+        address = request.args["whole"]
+    return redirect(address)  # flag open-redirect

@@ -1,6 +1,6 @@
 import logging
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 from flask import Flask, abort, request
 from markupsafe import Markup
 app = Flask(__name__)
@@ -12,6 +12,15 @@ def one_line():
     logger.info("login of " + repr(name))
     logger.info(f"login of {name!r}")
     logger.info("login of %r" % name)
+    logger.info("login from %s", urlsplit(name).hostname)
+    logger.info("login from %s", urlsplit(name).geturl())
+    logger.info("login from %s", urljoin("/", name))  # flag log-injection
+    logger.info("login from %s", unquote(urlsplit(name).path))  # flag log-injection
+    logger.info("login from %s", parse_qsl(urlsplit(name).query)[0][1])  # flag log-injection
+    logger.info(f"logins of {[name]}")
+    logger.info("logins of " + str({"first": name}))
+    logger.info("logins of %s" % ((name, name),))
+    logger.info(f"login of {[name][0]}")  # flag log-injection
     logger.info("login of %r and %d" % (name, 3))
     logger.info("login of %s", name.replace("\n", ""))
     logger.info("login of %s", name.replace("\r", " ").replace("\n", " "))

@@ -121,3 +121,11 @@ def started():
     os.execl("/bin/sh", "sh", "-c", "ls " + by)  # flag command-injection
     os.execl(by, by)
     subprocess.run(["python3", by])
+
+
+@app.get("/copied")
+def copied():
+    words = ["git", "log", "--author=" + request.args["name"]]
+    subprocess.run([word for word in words])
+    subprocess.run([word for word in [request.args["name"], "log"]])  # flag command-injection
+    return ""

@@ -163,6 +163,7 @@ class Analysis:
     def run(self, closure: Closure, given: dict[str, Value]) -> Frame:
         """Run a function, as a method where it is one."""
         machine, function = self.machine, closure.function
+        machine.settle_around(closure.frame)
         if function.owner is not None and function.kind != "staticmethod":
             return machine.start_method(closure, function.owner, given)
         frame = Frame(function.module, function, closure.frame, 0)

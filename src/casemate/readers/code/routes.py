@@ -26,7 +26,7 @@ def said(route: str) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     route = route[:LONGEST]
     for bracket, first, second in CONVERTED.findall(route):
-        leads = bracket == "<" and first in CONVERTERS
+        leads = bracket == "<" and (first in CONVERTERS or numbered(first))
         name, kind = (second, first) if leads else (first, second)
         found[name] = converted(kind)
     for name, pattern in GROUP.findall(route):
@@ -37,9 +37,14 @@ def said(route: str) -> dict[str, frozenset[str]]:
 def converted(kind: str) -> frozenset[str]:
     """Give the kinds for which what a converter lets through is harmless."""
     word = kind.partition("(")[0]
-    if word in NUMBERS:
+    if word in NUMBERS or numbered(word):
         return EVERY
     return PLAIN if word in SLUGS else matched(kind.removeprefix("re:"))
+
+
+def numbered(word: str) -> bool:
+    """Tell whether a converter of the program says by its name what it lets through: `strict_uuid`."""
+    return not {"int", "uuid"}.isdisjoint(word.split("_"))
 
 
 def matched(pattern: str) -> frozenset[str]:

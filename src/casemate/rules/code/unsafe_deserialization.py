@@ -50,4 +50,7 @@ EXAMPLE = """
 def unsafe_deserialization(code: Code) -> Iterator[Hit]:
     """Report every flow into a format that calls functions."""
     message = "{source} is turned into objects by {sink}, which runs the code that it names"
-    return judge.flows(code, "deserialization", message=message, remote=Severity.CRITICAL, local=Severity.MEDIUM)
+    for found in judge.worst(code, "deserialization"):
+        # marshal is the form of compiled programs, and to name a program that is then run is what a starter does
+        local = Severity.LOW if found.sink.startswith("marshal.") else Severity.MEDIUM
+        yield judge.hit(found, message, Severity.CRITICAL if found.trust.far else local)

@@ -226,6 +226,10 @@ class Base(ABC):
         """Learn from a call that raises for what is not of some form."""
 
     @abstractmethod
+    def found_by(self, table: ir.Expr, value: Value, key: ir.Expr, frame: Frame) -> None:
+        """Learn that a key is in a table."""
+
+    @abstractmethod
     def quiet(self, node: ir.Expr, frame: Frame) -> Value:
         """Evaluate what was evaluated before, without its effects on the state."""
 

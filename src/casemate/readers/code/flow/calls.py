@@ -10,7 +10,8 @@ from casemate.model.finding import Trust
 from casemate.readers.code import ir
 from casemate.readers.code.flow import paths, sql
 from casemate.readers.code.flow.base import Arguments, EntryPoint
-from casemate.readers.code.flow.characters import WRITTEN
+from casemate.readers.code.flow.characters import CHOOSING, WRITTEN
+from casemate.readers.code.flow.links import textual
 from casemate.readers.code.flow.program import Class
 from casemate.readers.code.flow.state import Frame, reach
 from casemate.readers.code.flow.texts import Texts
@@ -25,6 +26,7 @@ from casemate.readers.code.flow.values import (
     Origin,
     Outside,
     Package,
+    Partial,
     Reference,
     Step,
     Super,
@@ -42,8 +44,19 @@ from casemate.readers.code.flow.values import (
 )
 
 LOOKUPS = frozenset(  # methods whose arguments choose among what is there
-    {"get", "pop", "setdefault", "filter", "filter_by", "find", "find_one", "first", "get_or_404", "where"}
-)
+    {
+        "get", "pop", "setdefault", "filter", "filter_by", "find", "find_one", "first", "get_or_404", "where",
+        "__getitem__", "getlist", "getall", "get_list", "get_all",
+    }
+)  # fmt: skip
+# Words in the names of methods whose result is made of what they are given: its parts are parts of that.
+MAKING = frozenset(
+    {
+        "parse", "load", "loads", "decode", "deserialize", "unpack", "read", "build", "create", "make", "new", "from",
+        "convert", "transform", "clean", "split", "match", "search", "scan", "extract", "validate", "open", "wrap",
+        "to",
+    }
+)  # fmt: skip
 TEXTUAL = frozenset({"str", "bytes", "bytearray"})
 FORMATS = frozenset({"format", "format_map"})
 NATIVE = frozenset({"functools", "contextlib", "abc", "copy", "asyncio", "importlib"})  # known without models
@@ -78,7 +91,7 @@ class Calls(Texts):
         if not found and name in self.library.habits and value.references and not value.taints:
             return typed(self.library.habits[name])  # of a class whose base cannot be told
         if not found:
-            return Value(taints=value.taints, link=(f"attribute {name}", value))
+            return Value(taints=inherited(value.taints), link=(f"attribute {name}", value))
         result = join_all(found)
         return result.but(link=(f"attribute {name}", value)) if result.link is None else result
 
@@ -102,7 +115,7 @@ class Calls(Texts):
                 return self.of_super(reference, name)
             case Method():
                 return outside(f"{reference.owner}.{reference.name}.{name}")
-            case Closure() | Decorating() | Member() | Deferred():
+            case Closure() | Decorating() | Member() | Deferred() | Partial():
                 return None
 
     def outside_value(self, name: str, frame: Frame, at: ir.At) -> Value:
@@ -219,7 +232,7 @@ class Calls(Texts):
             if not closures and value.taints and name in owner.annotated:
                 numeric = member.types and member.types <= {"int", "float", "bool", "complex", "uuid.UUID"}
                 return Value(taints=() if numeric else value.taints, types=member.types)
-            return bound(member, value) if closures else self.adopt(member, owner.store, frame)
+            return bound(member, value) if closures else set_later(self.adopt(member, owner.store, frame))
         if field is not None:
             return field
         for base in owner.ancestors_outside():
@@ -252,7 +265,17 @@ class Calls(Texts):
             return self.call(callee, arguments, frame, node)
         self.tell_methods(receiver, name, frame)
         self.receive_statement(name, name, arguments, frame, node)
-        return self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
+        result = self.unknown_method(receiver, arguments, frame, lookup=name in LOOKUPS)
+        if result.taints and not receiver.taints and MAKING.isdisjoint(name.lower().split("_")):
+            return self.chosen_by(result, arguments, frame)
+        return result
+
+    def chosen_by(self, result: Value, arguments: Arguments, frame: Frame) -> Value:
+        """Give what may be a text that was passed, or another thing that it only chose: `store.entries(name)`."""
+        given = [value for value in arguments.every() if reach(value, frame.now)]
+        if not all(textual(value) for value in given):
+            return result
+        return result.but(taints=tuple(t._replace(cleared=t.cleared | {CHOOSING}) for t in result.taints))
 
     def tell_methods(self, receiver: Value, name: str, frame: Frame) -> None:
         """Tell of a call of what nothing is known of but its type, or of a base in a library."""
@@ -277,7 +300,9 @@ class Calls(Texts):
         passed = [tuple(t._replace(sure=False) for t in reach(value, frame.now)) for value in given]
         return Value(taints=merge_taints([receiver.taints, *passed]))
 
-    def call(self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+    def call(  # noqa: C901 -- one line for each kind of reference
+        self, callee: Value, arguments: Arguments, frame: Frame, node: ir.Call
+    ) -> Value:
         """Call whatever a value refers to."""
         results: list[Value] = []
         references = ordered(callee.references)
@@ -296,11 +321,23 @@ class Calls(Texts):
                     results.append(self.decorate(reference, arguments))
                 case Deferred():
                     results.append(self.call(self.forced(reference), arguments, frame, node))
+                case Partial():
+                    results.append(self.call_partial(reference, arguments, frame, node))
                 case Package() | Super() | Member():
                     results.append(UNKNOWN_VALUE)
         if not results:
             return self.called_instance(callee, arguments, frame, node)
         return join_all(results)
+
+    def call_partial(self, reference: Partial, arguments: Arguments, frame: Frame, node: ir.Call) -> Value:
+        """Call a function with the arguments that were there before, and with these."""
+        self.spend(5)
+        given = dict(arguments.keywords)
+        keywords = tuple((name, value) for name, value in reference.keywords if name not in given)
+        whole = arguments._replace(
+            positional=(*reference.positional, *arguments.positional), keywords=(*keywords, *arguments.keywords)
+        )
+        return self.call(reference.function, whole, frame, node)
 
     def undecorated(self, references: list[Reference]) -> list[Reference]:
         """Leave out the functions in whose place something is called that a decorator made of them."""
@@ -350,6 +387,11 @@ class Calls(Texts):
                 self.enter(self.forced(function), reference)
 
 
+def inherited(taints: tuple[Taint, ...]) -> tuple[Taint, ...]:
+    """Give the labels that an attribute has of its object: not those of what only chose the object among others."""
+    return tuple(taint for taint in taints if CHOOSING not in taint.cleared) if taints else taints
+
+
 def reveals(arguments: Arguments) -> bool:
     """Tell whether something is formatted that has attributes to look into: no number and no text."""
     return any(
@@ -373,6 +415,13 @@ def bound(value: Value, receiver: Value) -> Value:
             reference = replace(reference, receiver=holder(receiver))  # noqa: PLW2901 -- the same, bound
         found.append(Value(references=frozenset({reference})))
     return join_all(found) if found else value
+
+
+def set_later(value: Value) -> Value:
+    """Give what a class says of an attribute of its objects: what is nothing there is what somebody sets afterwards."""
+    if value.constants is None or any(item[1] for item in value.constants):
+        return value
+    return Value(taints=value.taints, types=value.types - {"NoneType"})
 
 
 def kind_of(reference: Reference) -> str:

@@ -22,6 +22,7 @@ ALL = frozenset({"*"})
 ONE_LINE = frozenset({"log", "header"})
 # Marks: what alone makes nothing harmless, but does together. They travel with the kinds that a label is harmless for.
 NO_PARENT, NO_ROOT, SLASHED, NOT_TWICE = "no ..", "not absolute", "begins with /", "does not begin with //"
+CHOOSING = "may only have chosen the object"  # what is read of that object is another value
 TOGETHER = (
     (frozenset({NO_PARENT, NO_ROOT}), INSIDE),
     (frozenset({SLASHED, NOT_TWICE}), frozenset({"redirect"})),

@@ -12,9 +12,10 @@ from casemate.readers.code.flow.base import Arguments, Base
 from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.links import safer, textual
 from casemate.readers.code.flow.program import OPERATORS, Class, dotted
-from casemate.readers.code.flow.state import Cell, Frame, join_states
+from casemate.readers.code.flow.state import Cell, Frame, join_states, shown
 from casemate.readers.code.flow.values import (
     BOOL,
+    LED,
     ONE_LINE,
     UNKNOWN_VALUE,
     Closure,
@@ -30,7 +31,6 @@ from casemate.readers.code.flow.values import (
 )
 from casemate.readers.code.view import UNKNOWN, Constant
 
-LED = frozenset({"led", "led by a path"})
 LONGEST_TEXT = 10_000  # of a folded constant
 
 
@@ -73,7 +73,7 @@ COMPARISONS: dict[str, Callable[[Constant, Constant], bool]] = {
 def led(first: Value, second: Value) -> tuple[str, Value] | None:
     """Give the link of a text that begins with what the program or its starter chose, and a `/`: its host is not open.
 
-    Behind a `?` or `#` nothing is open at all.
+    Behind a `?`, a `#` or one more `&` nothing is open at all.
     """
     if first.link is not None and first.link[0] in LED:
         return (first.link[0], first)
@@ -84,7 +84,7 @@ def led(first: Value, second: Value) -> tuple[str, Value] | None:
     begins = second.text if second.text is not None else second.prefix
     if not chosen or not begins or begins.startswith("//"):
         return None
-    return ("led by a path", first) if begins[0] in "?#" else ("led", first) if begins[0] == "/" else None
+    return ("led by a path", first) if begins[0] in "?#&" else ("led", first) if begins[0] == "/" else None
 
 
 class Expressions(Base):
@@ -352,7 +352,11 @@ class Expressions(Base):
             first = values[1] if right.objects and len(values) > 1 else values[0]
             prefix = (first.text + left.text[2:].partition("%")[0]) if first.text is not None else first.prefix
         numeric = left.text is not None and numbers_only(left.text)
-        taints = () if numeric else merge_taints([left.taints, *(value.taints for value in values)])
+        taints = (
+            ()
+            if numeric
+            else merge_taints([left.taints, right.taints, *(shown(item, frame.now) for item in values[1:])])
+        )
         return Value(taints=cleared(taints, ONE_LINE) if quoting else taints, types=frozenset({"str"}), prefix=prefix)
 
     def text(self, node: ir.Text, frame: Frame) -> Value:
@@ -360,7 +364,7 @@ class Expressions(Base):
         values = [self.evaluate(part, frame) for part in node.parts]
         if not node.template:
             values = [self.special(value, "__str__", (), frame, node.at) or value for value in values]
-        taints = merge_taints(value.taints for value in values)
+        taints = merge_taints(shown(value, frame.now) for value in values)
         if node.template:
             return Value(taints=taints, types=frozenset({"string.templatelib.Template"}))
         prefix = ""
@@ -469,6 +473,9 @@ class Expressions(Base):
                 if isinstance(clause.target, ir.Name) and textual(items):
                     self.only_passing(clause.target, items, test, frame)
         element = self.evaluate(node.element, frame)
+        same = self.copied_in_order(node, frame)
+        if same is not None:
+            return same
         value = self.evaluate(node.value, frame) if node.value is not None else None
         bound = {name.id for clause in node.clauses for name in names_in(clause.target)}
         for name in bound:
@@ -482,6 +489,17 @@ class Expressions(Base):
             cell = Cell("list", {}, element, {}, exact=False)
         kind = "list" if node.kind == "generator" else node.kind
         return Value(types=frozenset({kind}), objects=frozenset({self.allocate(frame.now, cell)}))
+
+    def copied_in_order(self, node: ir.Comprehension, frame: Frame) -> Value | None:
+        """`[x for x in known]` is the same list."""
+        clause = node.clauses[0]
+        alone = len(node.clauses) == 1 and not clause.conditions and node.kind in {"list", "generator"}
+        if not alone or not isinstance(clause.target, ir.Name) or not isinstance(node.element, ir.Name):
+            return None
+        if node.element.id != clause.target.id:
+            return None
+        items = self.exact_list(self.quiet(clause.items, frame), frame)
+        return self.new_list("list", items, frame) if items is not None else None
 
     def only_passing(self, target: ir.Name, items: Value, test: ir.Expr, frame: Frame) -> None:
         """`for letter in text if test`: know of a character of a text what the test lets through."""

@@ -258,13 +258,19 @@ class Functions(Guards):
             elif name in keywords:
                 found[name] = keywords.pop(name)
             elif parameter.kind != "=" and arguments.rest is not None:
-                found[name] = arguments.rest
+                found[name] = self.one_of(arguments.rest, parameter, closure)
             elif arguments.others is not None:
-                found[name] = arguments.others
+                found[name] = self.one_of(arguments.others, parameter, closure)
             else:
                 found[name] = self.default(parameter, closure, frame)
             found[name] = self.with_annotation(found[name], parameter, closure)
         return found
+
+    def one_of(self, value: Value, parameter: ir.Parameter, closure: Closure) -> Value:
+        """Give what of `*values` a parameter gets: an object of a library is none of the texts among them."""
+        kind = self.annotated_type(parameter.annotation, self.home(closure)) if value.taints else None
+        told = kind is not None and kind.types and all(isinstance(one, str) and "." in one for one in kind.types)
+        return kind if kind is not None and told else value
 
     def with_annotation(self, value: Value, parameter: ir.Parameter, closure: Closure) -> Value:
         """Take the type of a parameter from its annotation where the argument has none."""

@@ -20,7 +20,17 @@ from casemate.readers.code.flow.characters import (
     settled,
     without,
 )
-from casemate.readers.code.flow.links import HOST_KINDS, MOST_LINKS, foreign, narrowed, resolved, safer, textual
+from casemate.readers.code.flow.links import (
+    HOST_KINDS,
+    MOST_LINKS,
+    TEXTUAL,
+    foreign,
+    narrowed,
+    resolved,
+    safer,
+    textual,
+    written,
+)
 from casemate.readers.code.flow.outside import Libraries
 from casemate.readers.code.flow.state import Cell, Frame
 from casemate.readers.code.flow.values import (
@@ -138,12 +148,22 @@ class Guards(Libraries):
         self.refine(node.left, not outcome, frame)
         self.refine_side(node.right, outcome, frame)
         second = frame.now
+        at_root = self.is_root(node.right, outcome, frame)
         for name, value in before.variables.items():
             one, other = first.variables.get(name), second.variables.get(name)
+            if at_root and value.taints:  # there every path lies inside
+                other = value.but(taints=safer(value.taints, INSIDE))
             if one is None or other is None or (one is value or other is value):
                 continue
             before.variables[name] = value.but(taints=common(one, other))
         frame.state = before
+
+    def is_root(self, node: ir.Expr, outcome: bool, frame: Frame) -> bool:  # noqa: FBT001 -- the branch taken
+        """Tell whether a folder of the program is its own parent there: `dirname(base) == base`."""
+        if not isinstance(node, ir.Compare) or node.operators not in {("==",), ("!=",)}:
+            return False
+        left, right = (self.quiet(part, frame) for part in node.operands)
+        return outcome == (node.operators == ("==",)) and (parent_of(left, right) or parent_of(right, left))
 
     def refine_side(self, node: ir.Expr, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Learn from one part of a condition; what is empty there carries no danger."""
@@ -273,13 +293,14 @@ class Guards(Libraries):
         if isinstance(node, ir.Sequence):
             return not any(foreign(self.quiet(part, frame)) for part in node.items)
         value = self.quiet(node, frame)
-        if foreign(value):
+        of_module = isinstance(node, ir.Name) and frame.function is not None and node.id not in frame.now.variables
+        if foreign(value) or (of_module and isinstance(node, ir.Name) and frame.module.fills(node.id)):
             return False
         kinds = {cell.kind for cell in self.contents(value, frame)}
         if not kinds and value.constants is not None:
             return bool(value.text)  # what is found in it is a part of what the program wrote
         if not kinds:  # of a text that is not known, a part is no member
-            return not value.types & {"str", "bytes"} and isinstance(node, ir.Name | ir.Attr | ir.Call)
+            return not value.types & {"str", "bytes"} and isinstance(node, ir.Name | ir.Attr | ir.Call | ir.Item)
         if "dict" in kinds:
             return not foreign(self.element(value, frame))
         return not any(foreign(item) for cell in self.contents(value, frame) for item in members(cell))
@@ -297,6 +318,9 @@ class Guards(Libraries):
             if self.refine_method(node, node.function, receiver, outcome, frame):
                 return
             callee = self.attribute(receiver, node.function.name, frame, node.at)
+            asks = node.function.name.startswith(("get", "find")) and len(node.arguments) == 1
+            if outcome and asks and not callee.references:
+                self.found_by(node.function.value, receiver, node.arguments[0], frame)
         else:
             callee = self.quiet(node.function, frame)
         for reference in ordered(callee.references):
@@ -307,7 +331,7 @@ class Guards(Libraries):
             elif isinstance(reference, Closure):
                 self.refine_closure(reference, node, outcome, frame)
 
-    def refine_method(
+    def refine_method(  # noqa: PLR0911 -- one line for each kind of method
         self,
         node: ir.Call,
         function: ir.Attr,
@@ -325,6 +349,9 @@ class Guards(Libraries):
             return True
         if first is None:
             return False
+        if function.name == "get" and outcome and len(node.arguments) == 1 and receiver.objects:
+            self.found_by(function.value, receiver, first, frame)
+            return True
         if function.name == "startswith":
             begins = self.begins if outcome else self.begins_not
             begins(function.value, receiver, self.quiet(first, frame), frame)
@@ -338,6 +365,21 @@ class Guards(Libraries):
             check = self.only_of if function.name == "issubset" else self.none_of
             check(subject, first, frame)
         return subject is not None
+
+    def found_by(self, table: ir.Expr, value: Value, key: ir.Expr, frame: Frame) -> None:
+        """`if known.get(x) is None: return`: x is a key of what the program wrote down, or names what exists.
+
+        Who may fill what is not known is not known: then only a name with a line break in it is ruled out.
+        """
+        if not self.quiet(key, frame).taints:
+            return
+        written = any(cell.kind == "dict" and (cell.items or cell.rest) for cell in self.contents(value, frame))
+        if written and self.closed(table, frame):
+            self.trust(key, frame, ALL)
+        elif written and foreign(self.element(value, frame)):
+            return
+        elif not value.taints and not value.types & TEXTUAL:
+            self.trust(key, frame, ONE_LINE)
 
     def begins(self, node: ir.Expr, receiver: Value, beginning: Value, frame: Frame) -> None:
         """`startswith`: of a resolved path its folder, of a URL its host."""
@@ -600,6 +642,13 @@ def asked(node: ir.Expr, outcome: bool) -> tuple[ir.Expr, bool]:  # noqa: FBT001
     if isinstance(node, ir.Compare) and node.operators in {("is",), ("is not",)} and none(node.operands[1]):
         return node.operands[0], outcome == (node.operators == ("is",))
     return node, not outcome
+
+
+def parent_of(value: Value, path: Value) -> bool:
+    """Tell whether a value is the folder of a path that nobody far away chose."""
+    if value.link is None or value.link[0] not in {"os.path.dirname", "attribute parent"} or foreign(value):
+        return False
+    return written(value.link[1]) is written(path)
 
 
 def none(node: ir.Expr) -> bool:

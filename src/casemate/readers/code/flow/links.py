@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from casemate.readers.code.flow.characters import INSIDE, NO_PARENT, NO_ROOT, settled
-from casemate.readers.code.flow.values import Taint, Token, Value, cleared
+from casemate.readers.code.flow.values import PASSED, Taint, Token, Value, cleared
 
 MOST_LINKS = 8  # of a value to what it was taken from
 TEXTUAL = frozenset({"str", "bytes", "NoneType"})
@@ -13,7 +13,7 @@ PART = {"netloc": HOST_KINDS, "hostname": HOST_KINDS, "host": HOST_KINDS, "paren
 SAME_PATH = frozenset(
     [
         "resolve", "absolute", "realpath", "abspath", "normpath", "Path", "PurePath", "PosixPath", "PurePosixPath",
-        "fspath",
+        "fspath", "normcase",
     ]
 )  # fmt: skip
 MEMBER = frozenset({"archive", NO_PARENT, NO_ROOT})  # what a check of the name of a member says of the member
@@ -32,7 +32,10 @@ def textual(value: Value) -> bool:
 
 def foreign(value: Value) -> bool:
     """Tell whether somebody far away chose a value, or may have: what is local may decide what is allowed."""
-    return any(isinstance(taint.origin, Token) or taint.origin.trust.far for taint in value.taints)
+    return any(
+        taint.origin is not PASSED if isinstance(taint.origin, Token) else taint.origin.trust.far
+        for taint in value.taints
+    )
 
 
 def narrowed(name: str, kinds: frozenset[str]) -> frozenset[str]:
@@ -58,3 +61,12 @@ def resolved(value: Value) -> bool:
         if name.rpartition(".")[2] in RESOLVING:
             return True
     return False
+
+
+def written(path: Value) -> Value:
+    """Give what a path was made from by writing the same path in another way."""
+    for _ in range(MOST_LINKS):
+        if path.link is None or path.link[0].rpartition(".")[2] not in SAME_PATH:
+            break
+        path = path.link[1]
+    return path

@@ -9,24 +9,27 @@ from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, EntryPoint
 from casemate.readers.code.flow.calls import bound
 from casemate.readers.code.flow.expressions import Expressions
-from casemate.readers.code.flow.functions import Functions
+from casemate.readers.code.flow.functions import Functions, around
 from casemate.readers.code.flow.natives import NAMES
 from casemate.readers.code.flow.program import Class, Module, Program, dotted
 from casemate.readers.code.flow.state import Cell, Frame, Heap, State
 from casemate.readers.code.flow.statements import Statements
 from casemate.readers.code.flow.summaries import Return, Summary
 from casemate.readers.code.flow.values import (
+    PASSED,
     UNKNOWN_VALUE,
     Closure,
     Deferred,
     Member,
     Outside,
     Reference,
+    Token,
     Value,
     constant,
     join,
     join_all,
     kinds_in_order,
+    merge_taints,
     ordered,
     outside,
     typed,
@@ -52,6 +55,7 @@ class Machine(Functions, Expressions, Statements):
         self.classes: dict[tuple[str, int], Class] = {}
         self.harmless: set[tuple[str, int]] = set()  # decorators of the program that were seen to change nothing else
         self.made_of: dict[object, Value] = {}
+        self.settled: set[int] = set()  # numbers of frames
 
     def lookup(self, name: str, frame: Frame) -> Value | None:
         """Give the value of a name, None where nothing is known of it."""
@@ -428,6 +432,24 @@ class Machine(Functions, Expressions, Statements):
             if value.taints:
                 self.touched.add((owner, name))
 
+    def settle_around(self, frame: Frame | None) -> None:
+        """Mark what stands for arguments in the bodies around a function that is called when these have long ended.
+
+        No call that is still being summarised will ever say what was passed.
+        """
+        for outer in around(frame):
+            if outer.function is None or outer.number in self.settled or outer.state is None:
+                continue
+            self.settled.add(outer.number)
+            state = outer.state
+            for name, value in state.variables.items():
+                state.variables[name] = long_passed(value)
+            for place, cell in state.heap.items():
+                items = {key: long_passed(item) for key, item in cell.items.items()}
+                attributes = {key: long_passed(item) for key, item in cell.attributes.items()}
+                rest = long_passed(cell.rest) if cell.rest is not None else None
+                state.heap[place] = Cell(cell.kind, items, rest, attributes, cell.exact)
+
     def typed_parameters(self, closure: Closure, frame: Frame) -> dict[str, Value]:
         """Give the parameters of a function that nobody is known to call: their types, and their defaults' types."""
         found: dict[str, Value] = {}
@@ -491,6 +513,14 @@ def written(annotation: ir.Const) -> ir.Expr | None:
     for part in rest:
         found = ir.Attr(annotation.at, found, part)
     return found
+
+
+def long_passed(value: Value) -> Value:
+    """Give a value whose labels stand for those of an argument as one of which nobody will say what was passed."""
+    if not any(isinstance(taint.origin, Token) for taint in value.taints):
+        return value
+    past = (t._replace(origin=PASSED) if isinstance(t.origin, Token) else t for t in value.taints)
+    return value.but(taints=merge_taints([past]))
 
 
 def definition(reference: Reference) -> tuple[str, int] | None:

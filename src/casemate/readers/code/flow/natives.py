@@ -12,7 +12,7 @@ from casemate.readers.code.flow.characters import ALL, group, left_by, matched
 from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.links import foreign, resolved, safer
 from casemate.readers.code.flow.program import Class, Module
-from casemate.readers.code.flow.state import Cell, Frame, reach
+from casemate.readers.code.flow.state import SHOWN, Cell, Frame, reach, shown
 from casemate.readers.code.flow.values import (
     BOOL,
     NUMBER,
@@ -21,6 +21,7 @@ from casemate.readers.code.flow.values import (
     Closure,
     Outside,
     Package,
+    Partial,
     Reference,
     Super,
     Value,
@@ -118,7 +119,7 @@ class Builtins(Calls):
             case _:
                 return None
 
-    def functional(  # noqa: C901, PLR0911 -- one line for each kind of function
+    def functional(  # noqa: C901, PLR0911, PLR0912 -- one line for each kind of function
         self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call
     ) -> Value | None:
         """Give the result of library functions that work on functions, and of the decorators of the library."""
@@ -127,6 +128,11 @@ class Builtins(Calls):
             if first is not None and name != "functools.wraps" and first.references:
                 return first
             return None if name in {"functools.cache", "functools.singledispatch"} else Value(references=IDENTITY)
+        if name == "functools.partial" and first is not None and first.references and arguments.rest is None:
+            partial = Partial(holder(first), arguments.positional[1:], arguments.keywords, node.at)
+            return Value(references=frozenset({partial}))
+        if name == "collections.deque":
+            return self.copy_of("list", first, frame)
         if name == "functools.identity":
             return first
         if name.startswith("re."):
@@ -189,7 +195,12 @@ class Builtins(Calls):
         return Value(types=frozenset({name}), taints=safer(first.taints, kinds))
 
     def proven(self, node: ir.Expr, frame: Frame) -> None:
-        """`int(x)` as a statement: it raises for every other text, so from here on the text is a number."""
+        """`int(x)` as a statement: it raises for every other text, so from here on the text is a number.
+
+        `known[x]` raises for every x that is no key.
+        """
+        if isinstance(node, ir.Item) and frame.state is not None:
+            self.found_by(node.value, self.quiet(node.value, frame), node.key, frame)
         if not isinstance(node, ir.Call) or len(node.arguments) == 0 or frame.state is None:
             return
         word = node.function.id if isinstance(node.function, ir.Name) else getattr(node.function, "name", "")
@@ -244,6 +255,8 @@ class Builtins(Calls):
             if method is not None:
                 call = ir.Call((0, 0), ir.Opaque((0, 0), ()), (), ())
                 return self.call_method(first, "__str__", Arguments((), (), None, None), frame, call)
+        if first.objects and SHOWN.issuperset(cell.kind for cell in self.contents(first, frame)):
+            taints = shown(first, frame.now)
         if name in {"repr", "ascii"}:
             taints = cleared(taints, ONE_LINE)
         result = "bytes" if name in {"bytes", "bytearray"} else "str"

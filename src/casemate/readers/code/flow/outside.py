@@ -19,6 +19,7 @@ from casemate.readers.code.flow.values import (
     Decorating,
     Origin,
     Outside,
+    Partial,
     Reference,
     Step,
     Taint,
@@ -35,6 +36,8 @@ MOST_CONTEXTS = 32  # of one call that are kept
 FUNCTIONS = frozenset({"func", "function", "fn", "callback", "callable", "target"})
 HOSTED = frozenset({"url", "redirect"})
 LED = {"url": frozenset({"led", "led by a path"}), "redirect": frozenset({"led by a path"})}  # links that fix the host
+# What `get_safe_redirect` or `safe_join` of a library that is not followed is for.
+SAID = (("redirect", "redirect"), ("join", "path"), ("path", "path"), ("filename", "path"))
 OPENED = frozenset({"io.BytesIO", "io.StringIO", "io.TextIOWrapper", "werkzeug.datastructures.FileStorage"})
 
 
@@ -117,6 +120,8 @@ class Libraries(Commands):
                 itself = reference.receiver is None and bool(parameters) and parameters[0].name == "self"
                 known = (UNKNOWN_VALUE, *arguments.positional) if itself else arguments.positional
                 self.call_closure(reference, arguments._replace(positional=known), frame, node.at)
+            elif isinstance(reference, Partial):
+                self.call_partial(reference, arguments, frame, node)
         frame.state = frame.state or before
 
     def note(self, name: str, receiver: Value | None, arguments: Arguments, frame: Frame, node: ir.Call) -> None:
@@ -147,10 +152,12 @@ class Libraries(Commands):
         groups = [tuple(taint._replace(sure=False) for taint in reach(v, frame.now)) for v in arguments.every()]
         if receiver is not None:
             groups.append(receiver.taints)
+        elif name.endswith(".abort"):  # of whatever extension of a framework
+            frame.state = None
         if model is not None or name.rpartition(".")[2][:1].isupper():
             modelled = model is not None or self.library.known(name)
             return Value(types=frozenset({name}), taints=() if modelled else merge_taints(groups))
-        return Value(taints=merge_taints(groups))
+        return Value(taints=cleared(merge_taints(groups), said_safe(name)))
 
     def receive(self, sink: Sink, model: Model, passed: dict[str, Value], frame: Frame, node: ir.Call) -> None:
         """Let the argument that a sink names arrive in it."""
@@ -385,6 +392,14 @@ def bind_names(passed: dict[str, Value], parameters: tuple[str, ...], arguments:
                 passed.setdefault(parameter, arguments.others.but())
     if spread and others:
         passed[spread] = together(others, frame)
+
+
+def said_safe(name: str) -> frozenset[str]:
+    """Give the kinds for which a function without a model says by its name that its result is harmless."""
+    words = name.rpartition(".")[2].split("_")
+    if "safe" not in words:
+        return NO_KINDS
+    return frozenset(kind for word, kind in SAID if word in words)
 
 
 def takes_path(model: Model, argument: str) -> bool:

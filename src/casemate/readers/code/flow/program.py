@@ -51,6 +51,7 @@ class Module:
         self.frame: Frame | None = None  # of its body, once executed
         self.busy = False
         self.globals: dict[str, Value] = {}  # what functions store in it
+        self.filled: dict[str, bool] = {}
 
     @cached_property
     def source(self) -> Source:
@@ -72,6 +73,16 @@ class Module:
             line = data[place + 7 : end if end >= 0 else len(data)]
             found |= {name.strip().decode("utf-8", "replace") for name in line.split(b"#")[0].split(b",")}
         return frozenset(found)
+
+    def fills(self, name: str) -> bool:
+        """Tell by the text whether a function of a module stores under keys that are not constant in what it holds."""
+        found = self.filled.get(name)
+        if found is None:
+            word = re.escape(name.encode())
+            stored = rb"\[(?![ \t]*[\"'])[^\]\n]+\][ \t]*=(?!=)|\.(?:update|setdefault|add|append)\((?![ \t]*[\"'])"
+            pattern = rb"^[ \t]+(?:[^#\n]*[^#\n\w.])?%b(?:%b)" % (word, stored)
+            found = self.filled[name] = re.search(pattern, self.source.data, re.MULTILINE) is not None
+        return found
 
     def may_bind(self, name: str) -> bool:
         """Tell by the text whether a module may give a name a meaning of its own: else it is that of a module below."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from casemate.readers.code.flow.values import UNKNOWN_VALUE, Place, Taint, Typed, Value, join, merge_taints
+from casemate.readers.code.flow.values import (
+    ONE_LINE,
+    UNKNOWN_VALUE,
+    Place,
+    Taint,
+    Typed,
+    Value,
+    cleared,
+    join,
+    merge_taints,
+)
 from casemate.readers.code.ir import At, Expr
 
 if TYPE_CHECKING:
@@ -16,6 +26,7 @@ Facts: TypeAlias = "dict[str, tuple[frozenset[str], Value | None]]"
 NO_FACTS: Facts = {}
 MOST_ITEMS = 64
 DEEPEST_OBJECT = 6
+SHOWN = frozenset({"list", "tuple", "dict", "set"})
 MOST_OBJECTS = 64  # that are looked into for labels
 
 
@@ -204,6 +215,15 @@ class Frame:
         if self.state is None:
             return State({})
         return self.state
+
+
+def shown(value: Value, state: State) -> tuple[Taint, ...]:
+    """Give the labels of a value that becomes part of a text: a container shows what it holds as representations."""
+    if not value.objects:
+        return value.taints
+    if not SHOWN.issuperset(cell.kind for cell in cells(value, state)):
+        return value.taints
+    return cleared(reach(value, state), ONE_LINE)
 
 
 def cells(value: Value, state: State) -> list[Cell]:

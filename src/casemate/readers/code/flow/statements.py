@@ -34,11 +34,7 @@ class Statements(Base):
         """Run one statement."""
         match node:
             case ir.Assign():
-                value = self.evaluate(node.value, frame)
-                for target in node.targets:
-                    self.assign(target, value, frame)
-                if isinstance(node.value, CONDITIONS) and value.types & VERDICTS:
-                    self.remember(node, frame)
+                self.assign_each(node, frame)
             case ir.Evaluate():
                 self.evaluate(node.value, frame)
                 self.proven(node.value, frame)
@@ -81,6 +77,16 @@ class Statements(Base):
                 frame.outer_names.update(dict.fromkeys(node.names, node.is_global))
             case _:
                 assert_never(node)
+
+    def assign_each(self, node: ir.Assign, frame: Frame) -> None:
+        """Store a value in each target, and learn what the value says of the names in it."""
+        value = self.evaluate(node.value, frame)
+        if isinstance(node.value, ir.Item) and labelled(node.value.key, frame):
+            self.proven(node.value, frame)
+        for target in node.targets:
+            self.assign(target, value, frame)
+        if isinstance(node.value, CONDITIONS) and (value.types & VERDICTS or looks_up(node.value, frame)):
+            self.remember(node, frame)
 
     def throw(self, node: ir.Expr, frame: Frame) -> None:
         """`raise Error` makes an object of the class."""
@@ -407,6 +413,20 @@ class Statements(Base):
         if inner is not None:
             return Value(references=frozenset({Package(inner)}))
         return self.outside_value(f"{name}.{member}", frame, at)
+
+
+def labelled(node: ir.Expr, frame: Frame) -> bool:
+    """Tell whether an expression is a variable with a label."""
+    value = frame.now.variables.get(node.id) if isinstance(node, ir.Name) else None
+    return value is not None and bool(value.taints)
+
+
+def looks_up(node: ir.Expr, frame: Frame) -> bool:
+    """Tell whether a call asks for what stands under a key with a label, which is nothing where there is none."""
+    if not isinstance(node, ir.Call) or not isinstance(node.function, ir.Attr):
+        return False
+    asks = node.function.name.startswith(("get", "find")) and len(node.arguments) == 1
+    return asks and labelled(node.arguments[0], frame)
 
 
 def variables_in(node: ir.Expr) -> Iterator[str]:

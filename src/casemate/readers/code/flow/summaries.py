@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 from casemate.readers.code.flow.links import RESOLVING
 from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State
 from casemate.readers.code.flow.values import (
+    PASSED,
     Closure,
     Deferred,
     Method,
+    Partial,
     Place,
     Reference,
     Step,
@@ -27,7 +29,8 @@ from casemate.readers.code.ir import At
 if TYPE_CHECKING:
     from casemate.readers.code.flow.program import Class
 
-BOUND = (Closure, Method, Super, Deferred)
+BOUND = (Closure, Method, Super, Deferred, Partial)
+UNLABELLED = (False, False)
 Name = TypeVar("Name")
 DEEPEST = 3  # levels of an argument that are followed
 MOST_OBJECTS = 40  # of all arguments of one call
@@ -71,7 +74,10 @@ class Abstraction:
         if not (value.taints or value.objects or bound(value.references)):
             return self.enter_simple(value)
         taints: tuple[Taint, ...] = ()
-        if value.taints:
+        past = bool(value.taints) and all(taint.origin is PASSED for taint in value.taints)
+        if past:
+            taints = (Taint(PASSED, frozenset(), None, sure=True),)
+        elif value.taints:
             token = Token(self.next)
             self.next += 1
             self.tokens[token] = value.taints
@@ -80,7 +86,7 @@ class Abstraction:
         references, reference_shapes = self.enter_references(value, depth)
         constants = value.constants if self.keep else None
         prefix = value.prefix if self.keep else None
-        shape = (constants, bool(taints), value.types, reference_shapes, shapes, prefix)
+        shape = (constants, (bool(taints), past), value.types, reference_shapes, shapes, prefix)
         if not taints and references is value.references and objects == value.objects and self.whole(value):
             return value, shape
         entered = Value(
@@ -100,10 +106,10 @@ class Abstraction:
     def enter_simple(self, value: Value) -> tuple[Value, object]:
         """Give what neither has a label nor leads to an object: most values."""
         if self.whole(value):
-            return value, (value.constants, False, value.types, value.references, (), value.prefix)
+            return value, (value.constants, UNLABELLED, value.types, value.references, (), value.prefix)
         constants, prefix = (value.constants, value.prefix) if self.keep else (None, None)
         entered = Value(constants=constants, types=value.types, references=value.references, prefix=prefix)
-        return entered, (constants, False, value.types, value.references, (), prefix)
+        return entered, (constants, UNLABELLED, value.types, value.references, (), prefix)
 
     def enter_objects(self, value: Value, depth: int) -> tuple[frozenset[Place], object]:
         """Copy what the value holds."""
@@ -172,10 +178,30 @@ class Abstraction:
                     receiver, shape = self.enter(reference.receiver, depth + 1)
                     found.add(Method(reference.owner, reference.name, receiver))
                     shapes.append((reference.owner, reference.name, shape))
+                case Partial():
+                    inner, shape = self.enter_partial(reference, depth + 1)
+                    found.add(inner)
+                    shapes.append((reference.at, shape))
                 case _:
                     found.add(reference)
                     shapes.append(reference)
         return frozenset(found), frozenset(shapes)
+
+    def enter_partial(self, reference: Partial, depth: int) -> tuple[Partial, object]:
+        """Copy the arguments that are there already."""
+        if depth > DEEPEST:
+            return replace(reference, positional=(), keywords=()), ()
+        function, shape = self.enter(reference.function, depth)
+        positional = [self.enter(value, depth) for value in reference.positional]
+        keywords = [(name, self.enter(value, depth)) for name, value in reference.keywords]
+        entered = Partial(
+            function,
+            tuple(value for value, _ in positional),
+            tuple((name, value) for name, (value, _) in keywords),
+            reference.at,
+        )
+        shapes = (shape, tuple(inner for _, inner in positional), tuple((name, inner) for name, (_, inner) in keywords))
+        return entered, shapes
 
 
 def bound(references: frozenset[Reference]) -> bool:
@@ -251,6 +277,13 @@ class Return:
             case Closure():
                 receiver = self.value(reference.receiver, state) if reference.receiver is not None else None
                 return Closure(reference.function, self.frame(reference.frame), receiver)
+            case Partial():
+                return Partial(
+                    self.value(reference.function, state),
+                    tuple(self.value(value, state) for value in reference.positional),
+                    tuple((name, self.value(value, state)) for name, value in reference.keywords),
+                    reference.at,
+                )
             case Deferred() if reference.made is not None and self.tokens:
                 return replace(reference, made=self.value(reference.made, state))
             case _:

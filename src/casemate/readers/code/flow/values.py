@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from casemate.readers.code.flow.program import Class, Function, Module
     from casemate.readers.code.flow.state import Cell, Frame
 
+LED = frozenset({"led", "led by a path"})  # links of a text whose beginning decides about the host
 ONE_LINE = frozenset({"log", "header"})  # kinds for which a text without line breaks is harmless
 MOST_CONSTANTS = 12
 MOST_TAINTS = 8
@@ -70,6 +71,9 @@ class Token(NamedTuple):
     """What stands for the labels of an argument while a function is summarised."""
 
     number: int
+
+
+PASSED = Token(-1)  # of a call that ended before it was known what was passed
 
 
 class Taint(NamedTuple):
@@ -171,7 +175,17 @@ class Super:
     receiver: Value
 
 
-Reference: TypeAlias = "Outside | Method | Closure | Deferred | Package | Member | Decorating | Super | Class"
+@dataclass(frozen=True, slots=True, eq=False)
+class Partial:
+    """`functools.partial(function, *positional, **keywords)`: a call of which some arguments are there already."""
+
+    function: Value
+    positional: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+    at: At
+
+
+Reference: TypeAlias = "Outside | Partial | Method | Closure | Deferred | Package | Member | Decorating | Super | Class"
 Typed: TypeAlias = "tuple[str, Constant]"
 
 
@@ -358,7 +372,15 @@ def join(left: Value, right: Value) -> Value:
         references=few(left.references | right.references),
         objects=fewest(left.objects | right.objects),
         prefix=left.prefix if left.prefix == right.prefix else common_prefix(left.prefix, right.prefix),
+        link=led_by(left, right),
     )
+
+
+def led_by(left: Value, right: Value) -> tuple[str, Value] | None:
+    """Give the link of a text that begins as the program says, whichever of two it is."""
+    found = [value.link for value in (left, right) if value.taints]
+    links = [link for link in found if link is not None and link[0] in LED]
+    return min(links, key=lambda link: link[0]) if links and len(links) == len(found) else None
 
 
 def ordered(references: frozenset[Reference]) -> list[Reference]:
@@ -392,6 +414,8 @@ def rank(reference: Reference) -> tuple[int, str, int, int]:  # noqa: PLR0911 --
         case Deferred():
             place = f"{reference.closure.function.module.path} {reference.decorator.at[0]}"
             return (8, place, reference.closure.function.definition.node, reference.frame.number)
+        case Partial():
+            return (9, "", reference.at[0], reference.at[1])
         case _:  # a class of the program
             return (7, reference.module.path, reference.at[0], 0)
 
