@@ -31,8 +31,9 @@ QUADRATIC = frozenset({"punycode", "idna"})  # a file of some megabytes would ta
 UNNAMED = re.compile(rb"\\N\{(?![^}]{1,200}\})")  # the beginning of a character's name that does not end soon
 MOST_COMMENTS = 100  # lines in a row that are parsed as comments, or as nothing but a backslash
 FEW_COMMENTS = 10  # of a long file
+LONG_RUN = re.compile(rb"(?:\n[ \t\f\r]*+(?:#[^\n]*+|\\\r?(?=\n))?+(?=\n|\Z)){%d}" % (FEW_COMMENTS - 1))
 MOST_UNNAMED = 100  # of one file
-LONG = 300_000  # bytes: whether a longer file can be parsed is tried first
+LONG = 100_000  # bytes: whether a longer file can be parsed is tried first
 STEP = 100  # steps of the parser between two looks at it
 MOST_STEPS = 3_000_000  # of the parser for one file: five times as many as any file of real packages took
 MOST_TRIES = 300_000  # of them after the first error: each tries several ways on
@@ -215,11 +216,14 @@ def errors(tree: Tree) -> Iterator[Node]:
 
 def tree_of(data: bytes) -> Tree | None:
     """Parse; None where that would take too many steps."""
-    return Parser(LANGUAGE).parse(data) if len(data) <= LONG or Trial(data).passes() else None
+    if len(data) <= LONG:
+        return Parser(LANGUAGE).parse(data)
+    tried = Trial(data).tree()
+    return Parser(LANGUAGE).parse(data, old_tree=tried) if tried is not None else None  # at once: nothing has changed
 
 
 class Trial:
-    """Parses a file to see whether that ends soon; the tree is thrown away, as what reads its text so would be slow.
+    """Parses a file to see whether that ends soon; of the tree the text cannot be read, but another is made of it.
 
     What counts is what the parser did and what it read, never the time: the answer is the same on every machine.
     """
@@ -229,13 +233,13 @@ class Trial:
         self.data = data
         self.steps = self.tries = self.read = 0
 
-    def passes(self) -> bool:
-        """Tell whether the parser came to the end."""
+    def tree(self) -> Tree | None:
+        """Give the tree where the parser came to the end."""
         try:
-            Parser(LANGUAGE).parse(self.piece, progress_callback=self.too_much)
+            found = Parser(LANGUAGE).parse(self.piece, progress_callback=self.too_much)
         except ValueError:  # that it was stopped
-            return False
-        return self.read <= MOST_READ * len(self.data)
+            return None
+        return found if self.read <= MOST_READ * len(self.data) else None
 
     def piece(self, offset: int, _: object) -> bytes:
         """Give what stands from an offset on; nothing more to a parser that read too much."""
@@ -258,7 +262,7 @@ def without_long_runs(data: bytes) -> bytes:
     """
     if data.count(b"\\N{") > MOST_UNNAMED:
         data = UNNAMED.sub(b"\\\\N ", data)
-    if data.count(b"#") + data.count(b"\\\n") + data.count(b"\\\r\n") <= MOST_COMMENTS:
+    if data.count(b"#") + data.count(b"\\\n") + data.count(b"\\\r\n") <= MOST_COMMENTS or not LONG_RUN.search(data):
         return data
     lines, run, most = data.split(b"\n"), 0, MOST_COMMENTS if len(data) <= LONG else FEW_COMMENTS
     for number, line in enumerate(lines):
