@@ -10,8 +10,8 @@ from casemate.readers.code.flow.characters import ALL
 from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.guards import Guards
 from casemate.readers.code.flow.program import Function
-from casemate.readers.code.flow.state import NUMBERS, Cell, Frame, Heap, State, join_cells, join_states, reach
-from casemate.readers.code.flow.summaries import Abstraction, Return, Summary
+from casemate.readers.code.flow.state import NUMBERS, Cell, Frame, Heap, State, join_cells, join_states, labelled, reach
+from casemate.readers.code.flow.summaries import DEEPEST, Abstraction, Return, Summary
 from casemate.readers.code.flow.values import (
     UNKNOWN_VALUE,
     Closure,
@@ -44,7 +44,7 @@ class Functions(Guards):
         function = closure.function
         key_of = (function.module.path, function.definition.node)
         passed = self.passed(closure, arguments, frame)
-        plain = not any(reach(value, frame.now) for value in passed.values())
+        plain = not any(labelled(value, frame.now, DEEPEST + 1) for value in passed.values())
         small = function.size < SMALL
         constants = self.shapes.get(key_of, 0) < MOST_SHAPES and (small or not plain or self.every_context)
         self.called.add(key_of)

@@ -231,6 +231,31 @@ def cells(value: Value, state: State) -> list[Cell]:
     return [state.heap[key] for key in sorted(value.objects) if key in state.heap]
 
 
+def labelled(value: Value, state: State, depth: int) -> bool:
+    """Tell whether a value, or anything in it down to a depth, has a label."""
+    if value.taints or not value.objects:
+        return bool(value.taints)
+    seen: set[Place] = set()
+    level = [value]
+    while level and depth > 0 and len(seen) < MOST_OBJECTS:
+        depth -= 1
+        below: list[Value] = []
+        for item in level:
+            for key in item.objects:
+                cell = None if key in seen else state.heap.get(key)
+                if cell is None:
+                    continue
+                seen.add(key)
+                parts = (*cell.items.values(), *cell.attributes.values(), *((cell.rest,) if cell.rest else ()))
+                for part in parts:
+                    if part.taints:
+                        return True
+                    if part.objects:
+                        below.append(part)
+        level = below
+    return False
+
+
 def reach(value: Value, state: State, depth: int = DEEPEST_OBJECT) -> tuple[Taint, ...]:
     """Give the labels of a value and of everything in it, each object looked at once."""
     if not value.objects:
