@@ -142,7 +142,7 @@ class Run:
             self.measure(path)
         parts = units.split(self.sizes)
         kept = {part: self.kept(part) for part in parts} if self.store is not None else {}
-        for part in parts:
+        for part in parts if self.store is not None else ():
             if kept.get(part) is None:
                 self.look(part)
         present = self.scan_present(kept)
@@ -166,11 +166,13 @@ class Run:
         return data
 
     def measure(self, path: str) -> None:
-        """Read one file, to know its size and its digest."""
+        """Read one file, to know its size and its digest, and what stands in it where that must be known anyway."""
         data = self.taken(path)
         if data is not None:
             self.sizes[path] = len(data)
             self.lines += data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
+            if self.store is None:  # nothing is kept: it is looked at in any case
+                self.scan.look(path, data)
 
     def look(self, part: Sequence[str]) -> None:
         """Scan the files of a part: what is kept of it will be for what stands in them now."""

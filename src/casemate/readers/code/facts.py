@@ -38,11 +38,11 @@ GIVEN = Query(
     (typed_default_parameter name: (_) @default value: (_) @value)
     (pair key: (string) @key value: (_) @value)
     (named_expression name: (_) @target value: (_) @value)
+    (comparison_operator (_) @compare operators: ["==" "!="] (_) @value)
     """,
 )
 IMPORTS = Query(LANGUAGE, "[(import_statement) (import_from_statement)] @import")
 SCOPES = Query(LANGUAGE, "[(function_definition) (class_definition)] @scope")
-COMPARED = Query(LANGUAGE, '(comparison_operator (_) @compare operators: ["==" "!="] (_) @value)')
 
 
 class FileView:
@@ -245,11 +245,10 @@ class FileView:
         """Give the assignments that touch one of these ranges of bytes, each once."""
         found: dict[tuple[int, int], Assignment] = {}
         for start, end in ranges:
-            for query in (GIVEN, COMPARED):
-                cursor = QueryCursor(query)
-                cursor.set_byte_range(start, end)
-                for _, captures in cursor.matches(self.source.tree.root_node):
-                    self.assignment(captures, found)
+            cursor = QueryCursor(GIVEN)
+            cursor.set_byte_range(start, end)
+            for _, captures in cursor.matches(self.source.tree.root_node):
+                self.assignment(captures, found)
         return tuple(found[place] for place in sorted(found))
 
     def assignment(self, captures: dict[str, list[Node]], found: dict[tuple[int, int], Assignment]) -> None:

@@ -31,7 +31,7 @@ QUADRATIC = frozenset({"punycode", "idna"})  # a file of some megabytes would ta
 UNNAMED = re.compile(rb"\\N\{(?![^}]{1,200}\})")  # the beginning of a character's name that does not end soon
 MOST_COMMENTS = 100  # lines in a row that are parsed as comments, or as nothing but a backslash
 FEW_COMMENTS = 10  # of a long file
-LONG_RUN = re.compile(rb"(?:\n[ \t\f\r]*+(?:#[^\n]*+|\\\r?(?=\n))?+(?=\n|\Z)){%d}" % (FEW_COMMENTS - 1))
+LONG_RUN = re.compile(rb"\n(?:[ \t\f\r]*+(?:#[^\n]*+|\\\r?(?=\n))?+\n){%d}" % (FEW_COMMENTS - 1))  # blank lines count
 MOST_UNNAMED = 100  # of one file
 LONG = 100_000  # bytes: whether a longer file can be parsed is tried first
 STEP = 100  # steps of the parser between two looks at it
