@@ -11,7 +11,7 @@ from casemate.readers.code.flow.containers import numbered
 from casemate.readers.code.flow.guards import Guards
 from casemate.readers.code.flow.program import Function
 from casemate.readers.code.flow.state import NUMBERS, Cell, Frame, Heap, State, join_cells, join_states, labelled, reach
-from casemate.readers.code.flow.summaries import DEEPEST, Abstraction, Return, Summary
+from casemate.readers.code.flow.summaries import DEEPEST, Abstraction, Return, Simple, Summary
 from casemate.readers.code.flow.values import (
     UNKNOWN_VALUE,
     Closure,
@@ -36,6 +36,8 @@ class Functions(Guards):
     summaries: dict[object, Summary]
     running: dict[object, bool]  # key → whether it was met again while it ran
     shapes: dict[object, int]
+    numbers: dict[object, int]  # of the shapes of arguments
+    simple: Simple
     fresh_token: int
     last_return: Return
 
@@ -48,12 +50,13 @@ class Functions(Guards):
         small = function.size < SMALL
         constants = self.shapes.get(key_of, 0) < MOST_SHAPES and (small or not plain or self.every_context)
         self.called.add(key_of)
-        enter = Abstraction(frame.now, self.fresh_token, constants=constants, plain=plain)
+        enter = Abstraction(frame.now, self.fresh_token, self.simple, constants=constants, plain=plain)
         variables, shape = self.parameters(passed, enter)
         self.fresh_token = enter.next
         self.spend(len(enter.heap))
         nested = closure.frame is not None and closure.frame.function is not None
-        key = (key_of, shape, id(closure.frame) if nested else 0)
+        number = self.numbers.setdefault(shape, len(self.numbers))  # the shape may be large: it is compared once
+        key = (key_of, number, id(closure.frame) if nested else 0)
         summary = None if nested else self.summaries.get(key)
         if summary is None:
             if key in self.running or frame.depth > self.deepest(function, plain=plain):

@@ -14,7 +14,7 @@ from casemate.readers.code.flow.natives import NAMES
 from casemate.readers.code.flow.program import Class, Module, Program, dotted
 from casemate.readers.code.flow.state import Cell, Frame, Heap, State
 from casemate.readers.code.flow.statements import Statements
-from casemate.readers.code.flow.summaries import Return, Summary
+from casemate.readers.code.flow.summaries import Return, Simple, Summary
 from casemate.readers.code.flow.values import (
     PASSED,
     UNKNOWN_VALUE,
@@ -50,6 +50,8 @@ class Machine(Functions, Expressions, Statements):
         self.summaries: dict[object, Summary] = {}
         self.running: dict[object, bool] = {}
         self.shapes: dict[object, int] = {}
+        self.numbers: dict[object, int] = {}
+        self.simple: Simple = {}
         self.fresh_token = 0
         self.last_return: Return
         self.classes: dict[tuple[str, int], Class] = {}

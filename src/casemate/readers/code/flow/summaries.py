@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from casemate.readers.code.flow.links import RESOLVING
 from casemate.readers.code.flow.state import Cell, Frame, Heap, SinkHit, State
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BOUND = (Closure, Method, Super, Deferred, Partial)
 UNLABELLED = (False, False)
 Name = TypeVar("Name")
+Simple: TypeAlias = "dict[int, tuple[Cell, object]]"
 DEEPEST = 3  # levels of an argument that are followed
 MOST_OBJECTS = 40  # of all arguments of one call
 
@@ -58,13 +59,14 @@ class Summary:
 class Abstraction:
     """Arguments on their way into a callee: labels become tokens, objects get places of their own."""
 
-    def __init__(self, source: State, first: int, *, constants: bool, plain: bool) -> None:
+    def __init__(self, source: State, first: int, simple: Simple, *, constants: bool, plain: bool) -> None:
         """Begin with nothing entered.
 
-        `first` is the number of the first token; without `constants` the callee is not specialised for them; where all
-        is `plain`, nothing is labelled, and of an instance only its class is passed.
+        `first` is the number of the first token; `simple` are contents that were found to enter as they are, with their
+        shapes; without `constants` the callee is not specialised for them; where all is `plain`, nothing is labelled,
+        and of an instance only its class is passed.
         """
-        self.source, self.next, self.keep, self.plain = source, first, constants, plain
+        self.source, self.next, self.simple, self.keep, self.plain = source, first, simple, constants, plain
         self.tokens: dict[Token, tuple[Taint, ...]] = {}
         self.places: dict[Place, int] = {}
         self.heap: dict[Place, Cell] = {}
@@ -135,13 +137,20 @@ class Abstraction:
         return frozenset(places), tuple(shapes)
 
     def enter_cell(self, key: Place, cell: Cell, depth: int) -> object:
-        """Copy one object."""
+        """Copy one object, where anything in it is not what it was."""
+        known = self.simple.get(id(cell)) if self.keep else None
+        if known is not None:
+            self.heap[key] = cell
+            return known[1]
         items, item_shapes = self.enter_each(cell.items, depth)
         attributes, attribute_shapes = self.enter_each(cell.attributes, depth)
         rest, rest_shape = self.enter(cell.rest, depth + 1) if cell.rest is not None else (None, None)
         same = items is cell.items and attributes is cell.attributes and rest is cell.rest
+        shape = (cell.kind, cell.exact, item_shapes, rest_shape, attribute_shapes)
+        if same and self.keep and not any(value.objects or bound(value.references) for value in contents(cell)):
+            self.simple[id(cell)] = (cell, shape)  # which keeps the content, and with it the number
         self.heap[key] = cell if same else Cell(cell.kind, items, rest, attributes, cell.exact)
-        return (cell.kind, cell.exact, item_shapes, rest_shape, attribute_shapes)
+        return shape
 
     def enter_each(self, values: dict[Name, Value], depth: int) -> tuple[dict[Name, Value], object]:
         """Copy what stands under each name, where anything is not what it was."""
@@ -202,6 +211,14 @@ class Abstraction:
         )
         shapes = (shape, tuple(inner for _, inner in positional), tuple((name, inner) for name, (_, inner) in keywords))
         return entered, shapes
+
+
+def contents(cell: Cell) -> Iterator[Value]:
+    """Yield everything that an object holds."""
+    yield from cell.items.values()
+    yield from cell.attributes.values()
+    if cell.rest is not None:
+        yield cell.rest
 
 
 def bound(references: frozenset[Reference]) -> bool:
