@@ -50,7 +50,8 @@ class Scan:
         self.entrances: dict[str, set[Mark]] = {}
         for word, how, tops in entrances(library):
             mark = f"{how.__name__} {word}"
-            checks.setdefault(word, []).append((mark, how))
+            if (mark, how) not in checks.setdefault(word, []):
+                checks[word].append((mark, how))
             for top in tops:
                 self.entrances.setdefault(top, set()).add(mark)
         for top in called_whatever(library):

@@ -9,7 +9,8 @@ Leave debug off in the code and switch it on from outside: `flask --debug run`. 
 server made for it.
 
 ## Known misses
-Debug that is switched on by the environment or a configuration file.
+Debug that is switched on by the environment or a configuration file, or by position in a variable whose name does not
+say so.
 """
 
 import re
