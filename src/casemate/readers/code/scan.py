@@ -26,6 +26,7 @@ RUNS = frozenset({"code", "command", "deserialization"})
 
 Mark: TypeAlias = str | Needle  # what is found: "word", "import top", "function name", or a needle
 Check: TypeAlias = Callable[[bytes, int, int], bool]
+Checks: TypeAlias = dict[str, list[tuple[Mark, Check]]]  # by word
 
 
 class Scan:
@@ -35,7 +36,7 @@ class Scan:
         """Build the automaton. `paths` are all files of the program: they tell which folders are packages of tests."""
         self.sources = sources(library)
         self.far_sources = sources(library, only_far=True)
-        checks: dict[str, list[tuple[Mark, Check]]] = {}
+        checks: Checks = {}
         for word, names in self.sources.items():
             models = [library.models.get(name) for name in names]
             only_called = all(model is not None and model.parameters is not None for model in models)
@@ -47,15 +48,7 @@ class Scan:
                 checks[word].append((f"call builtin {word}", alone))
         beside = {needle.beside for rule in rules for needle in map(as_needle, rule.needles) if needle.beside}
         self.top_words = {top.encode(): f"import {top}" for top in library.tops | library.frameworks | beside}
-        self.entrances: dict[str, set[Mark]] = {}
-        for word, how, tops in entrances(library):
-            mark = f"{how.__name__} {word}"
-            if (mark, how) not in checks.setdefault(word, []):
-                checks[word].append((mark, how))
-            for top in tops:
-                self.entrances.setdefault(top, set()).add(mark)
-        for top in called_whatever(library):
-            self.entrances.setdefault(top, set()).add(f"import {top}")
+        self.entrances = entrances(library, checks)
         self.needles: dict[Needle, list[str]] = {}  # and the rules that look for them
         for rule in rules:
             for needle in dict.fromkeys(map(as_needle, rule.needles)):
@@ -182,7 +175,19 @@ def followed(needle: Needle) -> Check:
     return lambda data, _, end: behind.match(data, end) is not None
 
 
-def entrances(library: Library) -> Iterator[tuple[str, Check, Collection[str]]]:
+def entrances(library: Library, checks: Checks) -> dict[str, set[Mark]]:
+    """Add checks of what stands where a framework is given a function, and give its marks, by framework ("" for any)."""
+    found: dict[str, set[Mark]] = {top: {f"import {top}"} for top in called_whatever(library)}
+    for word, how, tops in ways_in(library):
+        mark = f"{how.__name__} {word}"
+        if (mark, how) not in checks.setdefault(word, []):
+            checks[word].append((mark, how))
+        for top in tops:
+            found.setdefault(top, set()).add(mark)
+    return found
+
+
+def ways_in(library: Library) -> Iterator[tuple[str, Check, Collection[str]]]:
     """Yield the words one of which stands where a framework is given a function, how, and the framework ("" for any).
 
     Decorators that are called what a method of every container is called count where they decorate.
