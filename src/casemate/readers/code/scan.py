@@ -176,7 +176,7 @@ def followed(needle: Needle) -> Check:
 
 
 def entrances(library: Library, checks: Checks) -> dict[str, set[Mark]]:
-    """Add checks of what stands where a framework is given a function, and give its marks, by framework ("" for any)."""
+    """Add checks of what stands where a framework is given a function, and give its marks by framework, "" for any."""
     found: dict[str, set[Mark]] = {top: {f"import {top}"} for top in called_whatever(library)}
     for word, how, tops in ways_in(library):
         mark = f"{how.__name__} {word}"
