@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,30 +15,34 @@ import measure
 import corpus
 
 BIN = Path(sys.executable).parent
+RUFF = "ruff check --select S --no-cache"
 
 
 def audit(rounds: int) -> None:
-    """CPU seconds of whole processes over the same lines."""
-    root = corpus.fetch()
-    packages = [str(path) for path in corpus.packages(root)]
+    """CPU seconds of whole processes over the same lines: casemate cold, cold while it keeps its results, and warm."""
+    packages = [str(path) for path in corpus.packages(corpus.fetch())]
     count = sum(corpus.lines(Path(path)) for path in packages)
-    print(f"## audit: {count:,} lines of {', '.join(Path(path).name for path in packages)}")
-    fast = {
-        "ruff --select S --no-cache": [
-            str(BIN / "ruff"),
-            "check",
-            "--isolated",
-            "--select",
-            "S",
-            "--no-cache",
-            "-q",
-            *packages,
-        ],
-        "casemate audit": [str(BIN / "casemate"), "audit", *packages],
-    }
-    costs = measure.interleaved(fast, rounds)
-    costs |= measure.interleaved({"bandit": [str(BIN / "bandit"), "-q", "-r", *packages]}, 1)
-    table(costs, base="ruff --select S --no-cache")
+    print(
+        f"## audit: {count:,} lines of {', '.join(Path(path).name for path in packages)}; {rounds} interleaved rounds"
+    )
+    ruff = [str(BIN / "ruff"), "check", "--isolated", "--select", "S", "--no-cache", "-q", *packages]
+    casemate = [str(BIN / "casemate"), "audit"]
+    costs: dict[str, list[measure.Cost]] = {}
+    with tempfile.TemporaryDirectory() as home:
+        for number in range(rounds):
+            keeping = ["env", f"XDG_CACHE_HOME={home}/{number}", *casemate, *packages]
+            commands = {
+                RUFF: ruff,
+                "casemate audit --no-cache": [*casemate, "--no-cache", *packages],
+                "casemate audit --no-cache --workers 1": [*casemate, "--no-cache", "--workers", "1", *packages],
+                "casemate audit, first run": keeping,
+                "casemate audit, nothing changed": keeping,
+            }
+            for name, argv in commands.items():
+                costs.setdefault(name, []).append(measure.run_once(argv))
+    if shutil.which("bandit", path=BIN):
+        costs["bandit"] = [measure.run_once([str(BIN / "bandit"), "-q", "-r", *packages])]
+    table(costs, base=RUFF)
 
 
 def start_up(rounds: int) -> None:
