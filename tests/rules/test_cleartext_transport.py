@@ -62,3 +62,24 @@ def test_the_default_of_an_argument_is_an_address(tmp_path: Path) -> None:
 
 def test_tests_fetch_what_they_like(tmp_path: Path) -> None:
     assert noted(tmp_path / "tests", 'requests.get("http://news.example.org/today")') == []
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("connection = Telnet(place)\n    return connection.read_all()", [Severity.INFO]),
+        (
+            "connection = Telnet(place)\n    connection.write(b'status')\n    return connection.read_all()",
+            [Severity.LOW],
+        ),
+        ("connection = Telnet(place)\n    say(connection)\n    return connection.read_all()", [Severity.LOW]),
+        ("connection = Telnet(place)\n    return connection.read_until(b'login:')", [Severity.LOW]),
+    ],
+)
+def test_who_only_listens_by_telnet_says_nothing_to_others(code: str, expected: list[Severity], tmp_path: Path) -> None:
+    before = "from telnetlib import Telnet\n\ndef say(connection):\n    connection.write(b'status')\n\n"
+    before = before if "say(" in code else "from telnetlib import Telnet\n\n"
+    path = tmp_path / "listen.py"
+    path.write_text(f"{before}def listen(place):\n    {code}\n", encoding="utf-8")
+    found = audit([path], select={"cleartext-transport"}).findings
+    assert [finding.severity for finding in found] == expected

@@ -81,3 +81,11 @@ def test_no_text_is_no_secret(code: str, tmp_path: Path) -> None:
 def test_nobody_signs_in_to_a_test(tmp_path: Path) -> None:
     assert severities(tmp_path / "tests" / "app.py", 'SECRET_KEY = "a calm sea"') == []
     assert severities(tmp_path / "tests" / "app.py", 'jwt.encode({}, "a calm sea")') == [Severity.INFO]
+
+
+def test_a_password_for_the_same_machine_in_a_test_is_a_note(tmp_path: Path) -> None:
+    address = 'DATABASE = "postgres://shop:{}@{}/shop"'.format("calm9" + "seas", "{}")
+    assert severities(tmp_path / "tests" / "app.py", address.format("localhost:5432")) == [Severity.INFO]
+    assert severities(tmp_path / "tests" / "app.py", address.format("127.0.0.1")) == [Severity.INFO]
+    assert severities(tmp_path / "tests" / "app.py", address.format("localhost.example.org")) == [Severity.LOW]
+    assert severities(tmp_path / "app.py", address.format("localhost")) == [Severity.HIGH]

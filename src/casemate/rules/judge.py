@@ -35,6 +35,14 @@ def flows(code: Code, *kinds: str, message: str, remote: Severity, local: Severi
             yield hit(found, message, severity)
 
 
+def started(found: FlowHit, severity: Severity) -> Severity:
+    """Give how bad it is that the starter chooses what runs: who may start this could run it, and must also reach it.
+
+    Where it is not even sure that the value arrives, as where a file is loaded that it only names, that is a note.
+    """
+    return severity if found.sure else Severity.INFO
+
+
 def hit(found: FlowHit, message: str, severity: Severity) -> Hit:
     """Make a flow a hit of this severity."""
     return replace(found.hit(message), severity=severity, confidence=None if found.sure else Confidence.LOW)

@@ -28,6 +28,7 @@ FORMATS = (
         r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@{}<>$%]+:(?P<password>[^\s/:@{}<>$%*]{6,})@[\w.-]+",
     ),
 )
+HERE = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+)(?![\w.-])")
 KNOWN = tuple((name, re.compile(pattern)) for name, pattern in FORMATS)
 PASSWORDS = frozenset({"password", "passwd", "passphrase", "pwd"})
 LAST = frozenset({"secret", "token", "apikey"})
@@ -51,12 +52,13 @@ POPULAR = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a text looks like, how sure that is, and whether the name alone says so."""
+    """What a text looks like, how sure that is, whether the name alone says so, and whether it is for this machine."""
 
     message: str
     severity: Severity
     confidence: Confidence
     named: bool = False
+    here: bool = False
 
 
 def entropy(text: str) -> float:
@@ -74,7 +76,8 @@ def by_format(text: str) -> Shape | None:
         secret = found.groupdict().get("password") or found[0]
         if PLACEHOLDER.search(secret) or (secret.lower() in PASSWORDS) or entropy(secret) < 2.5:
             continue
-        return Shape(f"{name} stands in the source", Severity.HIGH, Confidence.HIGH)
+        here = HERE.match(text, found.end("password") + 1) if "password" in found.groupdict() else None
+        return Shape(f"{name} stands in the source", Severity.HIGH, Confidence.HIGH, here=here is not None)
     return None
 
 

@@ -32,6 +32,23 @@ def quoted():
     logger.info("request %s", request.data)
     logger.info("fields %s", [name])
     logger.info("fields %s", json.dumps({"name": name}))
+    fields = {"name": name, "greeting": f"hello {name}"}
+    logger.info(fields)
+    logger.info([name])
+    logger.info(fields["greeting"])  # flag log-injection
+    return ""
+
+
+@app.route("/empty")
+@app.route("/empty/<place>")
+def empty(place=None):
+    name = request.args.get("name")
+    if not name:
+        logger.info("nobody signs in as %s", name)
+    if not place and name:
+        logger.info("login of %s", name)  # flag log-injection
+        logger.info("login at %s", place)
+    logger.info("login at %s", place)  # flag log-injection
     return ""
 
 

@@ -20,4 +20,5 @@ def login():
     current_app.logger.error(f"login of {name}")  # flag log-injection
     log.info("login", name=name)
     logger.info("login of {}", len(name))
+    logger.info({"name": name})
     return ""

@@ -40,6 +40,7 @@ CONNECTIONS = (
     "urllib3.connectionpool.HTTPConnectionPool",
     "urllib3.connection.HTTPConnection",
 )
+SAYING = ("telnetlib.Telnet.write", "telnetlib.Telnet.interact")
 FETCHES = frozenset(
     {
         "delete", "get", "head", "open", "options", "patch", "post", "put", "request", "Request", "retrieve", "stream",
@@ -122,6 +123,19 @@ def mail(code: Code) -> Iterator[Call]:
             yield from (call for call in code.calls(name) if call.function not in home)
 
 
+def telnet(code: Code) -> Iterator[Hit]:
+    """Yield where Telnet connects; where the program only listens to the end it tells nobody anything."""
+    made = [call for call in code.calls("telnetlib.Telnet") if call.positional or call.keywords]
+    says = made and any(True for _ in code.calls(*SAYING))
+    listening = [call.function for call in code.calls("telnetlib.Telnet.read_all")] if made else []
+    for call in made:
+        if says or call.function not in listening:
+            severity = Severity.INFO if in_tests(code.path) else None
+            yield Hit(call.location, "all that is said by Telnet travels in the clear", severity=severity)
+        elif not in_tests(code.path):
+            yield Hit(call.location, UNSIGNED, severity=Severity.INFO)
+
+
 @rule(
     severity=Severity.LOW,
     confidence=Confidence.MEDIUM,
@@ -137,9 +151,7 @@ def cleartext_transport(code: Code) -> Iterator[Hit]:
     """Flag passwords that are sent by FTP, Telnet, HTTP, or to a mail server without TLS."""
     test = Severity.INFO if in_tests(code.path) else None
     found = [call for call in code.calls("ftplib.FTP", "ftplib.FTP.login") if signs_in(call)]
-    for call in code.calls("telnetlib.Telnet"):
-        if call.positional or call.keywords:
-            yield Hit(call.location, "all that is said by Telnet travels in the clear", severity=test)
+    yield from telnet(code)
     asked = list(code.calls(*CLIENTS))
     given = [one for one in code.assignments(near=PLAIN) if one.kind == "default"] if asked else []
     defaults = {(one.function, one.target): text(one.value) for one in given}

@@ -10,7 +10,8 @@ others must run, run it in a confined process (`casemate run`).
 
 ## Known misses
 A module that the starter of the program chooses (arguments, environment) is not reported: the starter could run it
-too. Expression engines without a library model. Code that is written to a file and imported later.
+too. What the starter's values may become in code that is not modelled is a note of severity info. Expression engines
+without a library model. Code that is written to a file and imported later.
 """
 
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ EXAMPLE = """
 )
 def code_injection(code: Code) -> Iterator[Hit]:
     """Report every flow into code, and remote values that choose a module."""
-    message = "{source} is run as Python by {sink}"
-    yield from judge.flows(code, "code", message=message, remote=Severity.CRITICAL, local=Severity.LOW)
+    for found in judge.worst(code, "code"):
+        severity = Severity.CRITICAL if found.trust.far else judge.started(found, Severity.LOW)
+        yield judge.hit(found, "{source} is run as Python by {sink}", severity)
     yield from judge.flows(code, "import", message="{source} chooses the module for {sink}", remote=Severity.CRITICAL)

@@ -65,6 +65,12 @@ def represented(value: Value) -> bool:
     return value.known or value.items is not None or value.entries is not None or value.type in QUOTED
 
 
+def shown(call: Call, argument: str) -> bool:
+    """Tell whether the message itself is a container, which is logged as its representation."""
+    message = call.argument(argument)
+    return message is not None and not message.known and represented(message)
+
+
 def logged(code: Code) -> dict[Location, Call]:
     """Give the calls that log, by place."""
     return {call.location: call for call in code.calls(tag="log")}
@@ -85,7 +91,7 @@ def log_injection(code: Code) -> Iterator[Hit]:
             continue
         calls = logged(code) if calls is None else calls
         call = calls.get(found.location)
-        if call is not None and found.argument == "*args" and quoted(call):
+        if call is not None and (quoted(call) if found.argument == "*args" else shown(call, found.argument)):
             continue
         if found.source in ONE_LINE:
             yield judge.hit(found, "{source} is logged by {sink} as it came", Severity.INFO)

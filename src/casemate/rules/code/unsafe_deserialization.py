@@ -52,5 +52,5 @@ def unsafe_deserialization(code: Code) -> Iterator[Hit]:
     message = "{source} is turned into objects by {sink}, which runs the code that it names"
     for found in judge.worst(code, "deserialization"):
         # marshal is the form of compiled programs, and to name a program that is then run is what a starter does
-        local = Severity.LOW if found.sink.startswith("marshal.") else Severity.MEDIUM
+        local = judge.started(found, Severity.LOW) if found.sink.startswith("marshal.") else Severity.MEDIUM
         yield judge.hit(found, message, Severity.CRITICAL if found.trust.far else local)

@@ -277,5 +277,13 @@ class Base(ABC):
         """Give what a decorator makes of a function."""
 
     @abstractmethod
-    def verdicts(self, closure: Closure, node: ir.Call, outcome: bool, frame: Frame) -> dict[str, frozenset[str]]:  # noqa: FBT001 -- the result
-        """Give, by parameter, the kinds it is harmless for where the function returned something true, or false."""
+    def verdicts(
+        self,
+        closure: Closure,
+        node: ir.Call,
+        outcome: bool,  # noqa: FBT001 -- the result
+        frame: Frame,
+        *,
+        first: bool,
+    ) -> dict[str, frozenset[str]]:
+        """Give, by parameter, the kinds it is harmless for where the result, or the first of it, was true, or false."""

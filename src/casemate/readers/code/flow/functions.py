@@ -299,11 +299,15 @@ class Functions(Guards):
         """Remember what a true result, and what a false one, says of the parameters."""
         if frame.function is None or frame.state is None or not any(was.taints for was in frame.started.values()):
             return
+        verdict = node.value
+        if isinstance(verdict, ir.Sequence) and verdict.kind == "tuple" and verdict.items:
+            verdict = verdict.items[0]  # `return False, reason`
+            value = self.quiet(verdict, frame)
         known = outcomes(value)
         if True in known:
-            frame.verdicts.append(self.learnt(node.value, True, frame))  # noqa: FBT003 -- the result is true
+            frame.verdicts.append(self.learnt(verdict, True, frame))  # noqa: FBT003 -- the result is true
         if False in known:
-            frame.refusals.append(self.learnt(node.value, False, frame))  # noqa: FBT003 -- the result is false
+            frame.refusals.append(self.learnt(verdict, False, frame))  # noqa: FBT003 -- the result is false
 
     def learnt(self, node: ir.Expr | None, outcome: bool, frame: Frame) -> dict[str, frozenset[str]]:  # noqa: FBT001 -- the result
         """Give the kinds for which each parameter is harmless where a function returns something true, or false."""
@@ -316,12 +320,20 @@ class Functions(Guards):
             name: kinds for name, was in frame.started.items() if (kinds := gained(was, refined.variables.get(name)))
         }
 
-    def verdicts(self, closure: Closure, node: ir.Call, outcome: bool, frame: Frame) -> dict[str, frozenset[str]]:  # noqa: FBT001 -- the result
-        """Give, by parameter, the kinds it is harmless for where the function returned something true, or false."""
+    def verdicts(
+        self,
+        closure: Closure,
+        node: ir.Call,
+        outcome: bool,  # noqa: FBT001 -- the result
+        frame: Frame,
+        *,
+        first: bool,
+    ) -> dict[str, frozenset[str]]:
+        """Give, by parameter, the kinds it is harmless for where the result, or the first of it, was true, or false."""
         saved, frame.state = frame.state, frame.now.copy()
         summary = self.summarise_call(closure, self.arguments(node, frame), frame, node.at)
         frame.state = saved
-        if summary is None:
+        if summary is None or (summary.value is not None and ("tuple" in summary.value.types) != first):
             return {}
         return summary.verdicts if outcome else summary.refusals
 

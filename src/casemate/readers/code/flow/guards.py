@@ -79,8 +79,8 @@ class Guards(Libraries):
                 self.refine_either(node, outcome, frame)
             case ir.Compare():
                 self.refine_compare(node, outcome, frame)
-            case ir.Call():
-                self.refine_call(node, outcome, frame)
+            case ir.Call() | ir.Item():
+                self.refine_result(node, outcome, frame)
             case ir.Walrus():
                 self.refine(node.value, outcome, frame)
             case ir.Name():
@@ -91,8 +91,14 @@ class Guards(Libraries):
                 return
 
     def refine_truth(self, node: ir.Name, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
-        """Take a variable that holds the verdict of a check for that check, while all in it is what it was then."""
+        """Take a variable that holds the verdict of a check for that check, while all in it is what it was then.
+
+        A text that is false is empty.
+        """
         condition = frame.conditions.get(node.id)
+        value = None if outcome or condition is not None else frame.now.variables.get(node.id)
+        if value is not None and textual(value) and not value.references:
+            frame.now.variables[node.id] = value.but(taints=())
         if condition is None or frame.state is None:
             return
         held = frame.state.variables
@@ -311,6 +317,15 @@ class Guards(Libraries):
         if value.link is not None and value.link[0] == "attribute parents" and resolved(value.link[1]):
             self.inside(value.link[1], frame)
 
+    def refine_result(self, node: ir.Call | ir.Item, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
+        """Learn from a call, or from the first of a pair that a predicate of the program gives: `check(x)[0]`."""
+        if isinstance(node, ir.Call):
+            self.refine_call(node, outcome, frame)
+        elif isinstance(node.value, ir.Call) and isinstance(node.key, ir.Const) and node.key.value == 0:
+            for reference in ordered(self.quiet(node.value.function, frame).references):
+                if isinstance(reference, Closure):
+                    self.refine_closure(reference, node.value, outcome, frame, first=True)
+
     def refine_call(self, node: ir.Call, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
         """Learn from a call that says something of an argument or of its object."""
         if isinstance(node.function, ir.Attr):
@@ -527,9 +542,17 @@ class Guards(Libraries):
         place = parameters.index(name) if name in parameters else -1
         return node.arguments[place] if 0 <= place < len(node.arguments) else None
 
-    def refine_closure(self, closure: Closure, node: ir.Call, outcome: bool, frame: Frame) -> None:  # noqa: FBT001 -- the branch taken
-        """Learn from a predicate of the program what its result says of its parameters."""
-        kinds = self.verdicts(closure, node, outcome, frame)
+    def refine_closure(
+        self,
+        closure: Closure,
+        node: ir.Call,
+        outcome: bool,  # noqa: FBT001 -- the branch taken
+        frame: Frame,
+        *,
+        first: bool = False,
+    ) -> None:
+        """Learn from a predicate of the program what its result, or the first part of it, says of its parameters."""
+        kinds = self.verdicts(closure, node, outcome, frame, first=first)
         names = [parameter.name for parameter in closure.function.definition.parameters]
         if closure.receiver is not None:
             names = names[1:]

@@ -15,6 +15,8 @@ MOST_ROUNDS = 4  # of a loop; after the second one constants that still change a
 NO_ARGUMENTS = Arguments((), (), None, None)
 CONDITIONS = (ir.Call, ir.Compare, ir.Boolean, ir.Not)
 VERDICTS = frozenset({"bool", "NoneType", "re.Match"})  # types of values that say whether something holds
+PAIR = frozenset({"tuple"})
+FIRST = ir.Const((0, 0), 0)
 LEAVING = (ir.Raise, ir.Return)
 IN_PLACE = {sign: f"__i{name}__" for sign, name in OPERATORS.items()}
 
@@ -86,7 +88,11 @@ class Statements(Base):
         for target in node.targets:
             self.assign(target, value, frame)
         if isinstance(node.value, CONDITIONS) and (value.types & VERDICTS or looks_up(node.value, frame)):
-            self.remember(node, frame)
+            self.remember(node.value, node.targets, frame)
+        elif isinstance(node.value, ir.Call) and value.types == PAIR:
+            first = ir.Item(node.value.at, node.value, FIRST)
+            firsts = tuple(target.items[0] for target in node.targets if isinstance(target, ir.Sequence))
+            self.remember(first, firsts, frame)
 
     def throw(self, node: ir.Expr, frame: Frame) -> None:
         """`raise Error` makes an object of the class."""
@@ -95,18 +101,18 @@ class Statements(Base):
         if classes and frame.state is not None:
             self.call(Value(references=classes), NO_ARGUMENTS, frame, ir.Call(node.at, node, (), ()))
 
-    def remember(self, node: ir.Assign, frame: Frame) -> None:
+    def remember(self, verdict: ir.Expr, targets: tuple[ir.Expr, ...], frame: Frame) -> None:
         """`ok = check(x)`: whether `ok` is true says something of `x`, as long as both stay what they are."""
         if frame.state is None:
             return
         held = frame.state.variables
-        parts = tuple((name, held.get(name)) for name in dict.fromkeys(variables_in(node.value)))
+        parts = tuple((name, held.get(name)) for name in dict.fromkeys(variables_in(verdict)))
         used = {name for name, _ in parts}
-        for target in node.targets:
+        for target in targets:
             if isinstance(target, ir.Name) and target.id in held and target.id not in used:
                 if not held[target.id].taints:
                     held[target.id] = held[target.id].but()  # a value of its own: nothing else is this verdict
-                frame.conditions[target.id] = Condition(node.value, held[target.id], parts)
+                frame.conditions[target.id] = Condition(verdict, held[target.id], parts)
 
     def finish(self, node: ir.Return, frame: Frame) -> None:
         """`return`: remember the value, and what a true result says of the parameters."""
