@@ -62,15 +62,9 @@ class Scan:
         self.top_words = {top.encode(): f"import {top}" for top in library.tops | library.frameworks | beside}
         self.entrances: dict[str, set[Mark]] = {}
         self.of: dict[Mark, set[Mark]] = {}  # words that are looked for in files with one of these imports alone
-        for word, how, tops in entrances(library):
-            mark = f"{how.__name__} {word}"
-            checks.setdefault(word, []).append((mark, how))
-            for top in tops:
-                self.entrances.setdefault(top, set()).update((mark, ODD) if how is decorates else (mark,))
-                self.of.setdefault(mark, set()).add(f"import {top}" if top else "")
+        self.ways: dict[Mark, tuple[str, Check, set[str]]] = {}
+        self.look_for_entrances(library, checks)
         self.decorating = {f"import {top}" for top, marks in self.entrances.items() if ODD in marks}
-        for top in called_whatever(library):
-            self.entrances.setdefault(top, set()).add(f"import {top}")
         self.needles: dict[Needle, list[str]] = {}  # and the rules that look for them
         for rule in rules:
             for needle in dict.fromkeys(map(as_needle, rule.needles)):
@@ -82,6 +76,19 @@ class Scan:
         self.automaton = BytesAhoCorasick([text.encode() for text in texts])
         self.found: dict[str, frozenset[Mark]] = {}
         self.test_packages = {path.removesuffix("__init__.py") for path in paths if path.endswith("tests/__init__.py")}
+
+    def look_for_entrances(self, library: Library, checks: dict[str, list[tuple[Mark, Check]]]) -> None:
+        """Add the words at which a framework may be given a function."""
+        for word, how, tops, name in entrances(library):
+            mark = f"{how.__name__} {word}"
+            checks.setdefault(word, []).append((mark, how))
+            if name:
+                self.ways.setdefault(mark, (word, how, set()))[2].add(name)
+            for top in tops:
+                self.entrances.setdefault(top, set()).update((mark, ODD) if how is decorates else (mark,))
+                self.of.setdefault(mark, set()).add(f"import {top}" if top else "")
+        for top in called_whatever(library):
+            self.entrances.setdefault(top, set()).add(f"import {top}")
 
     def look(self, path: str, data: bytes) -> None:
         """Remember what stands in a file."""
@@ -146,6 +153,14 @@ class Scan:
             for word, names in (self.far_sources if self.tests(path) else self.sources).items()
             if word in found and any(not top or f"import {top}" in found for top in map(top_of, names))
         }
+
+    def ways_in(self, path: str) -> Iterator[tuple[str, Check, set[str]]]:
+        """Yield the words at which a framework may be given a function: how they stand there, and what they mean."""
+        found = self.found.get(path, frozenset())
+        for word, how, names in (self.ways[mark] for mark in sorted(self.ways.keys() & found, key=str)):
+            wanted = {name for name in names if f"import {top_of(name)}" in found}
+            if wanted:
+                yield word, how, wanted
 
     def tests(self, path: str) -> bool:
         """Tell whether a file is a test by its name, or lies in a package of tests."""
@@ -232,8 +247,10 @@ def followed(needle: Needle) -> Check:
     return lambda data, _, end: behind.match(data, end) is not None
 
 
-def entrances(library: Library) -> Iterator[tuple[str, Check, Collection[str]]]:
+def entrances(library: Library) -> Iterator[tuple[str, Check, Collection[str], str]]:
     """Yield the words one of which stands where a framework is given a function, how, and the framework ("" for any).
+
+    The last is what a word means where something is called.
 
     Decorators that are called what a method of every container is called count where they decorate.
     """
@@ -243,17 +260,17 @@ def entrances(library: Library) -> Iterator[tuple[str, Check, Collection[str]]]:
         if model.entry is None:
             continue
         if model.entry.of != "override":
-            yield word, decorates if model.entry.of == "decorated" and word in EVERYWHERE else whole, top
+            yield word, decorates if model.entry.of == "decorated" and word in EVERYWHERE else whole, top, name
         elif word.endswith("*"):
-            yield word[:-1], begun, top
+            yield word[:-1], begun, top, ""
         else:
-            yield word, overrides, top
+            yield word, overrides, top, ""
     for convention in library.conventions:
         tops = convention.tops or ("",)
         for name in convention.functions:
-            yield name, defined, tops
+            yield name, defined, tops, ""
         for word in () if convention.functions else convention.words or convention.parameters[-1:]:
-            yield word, whole, tops
+            yield word, whole, tops, ""
 
 
 def called_whatever(library: Library) -> Iterator[str]:
