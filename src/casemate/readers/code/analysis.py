@@ -132,6 +132,9 @@ class Analysis:
         for node, meanings in standing:
             line = node.start_point.row + 1
             self.guarded(module, line, partial(self.consider, names, node, meanings))
+        renamed = names.renamed(frozenset[str]().union(*wanted.values()))
+        if renamed:
+            self.visit(module, renamed, having, stands)
 
     def consider(self, names: Names, node: Node, meanings: Collection[str]) -> None:
         """Run the functions around an identifier that may mean one of these names."""
