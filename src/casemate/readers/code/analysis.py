@@ -18,7 +18,7 @@ from casemate.readers.code.flow.guards import NUMERIC
 from casemate.readers.code.flow.machine import Machine, share
 from casemate.readers.code.flow.program import Class, Function, Module, Program
 from casemate.readers.code.flow.state import Frame
-from casemate.readers.code.flow.values import Closure, Outside, Value, constant
+from casemate.readers.code.flow.values import Closure, Outside, Value, constant, ordered
 from casemate.readers.code.names import Names
 from casemate.readers.code.parse import Source
 from casemate.readers.code.scan import Check
@@ -314,7 +314,7 @@ class Analysis:
             if not call.arguments or not any(model is not None and "injects" in model.tags for model in makers):
                 continue
             wanted = machine.marked("contextmanager", machine.quiet(call.arguments[0], home))
-            for reference in wanted.references:
+            for reference in ordered(wanted.references):
                 if isinstance(reference, Closure):
                     inner = EntryPoint(reference, point.entry, "")
                     given = tuple(self.given(inner).items())

@@ -24,6 +24,7 @@ RENAMED = re.compile(BLANK + rb"\bas\b")
 CALLS_ON = re.compile(BLANK + rb"\((?:[^()]|\([^()]{0,200}\)){0,200}?(?:\)" + BLANK + rb"\(|\bcallback\b)")
 OPEN_DECORATOR = re.compile(rb"^[ \t\f]*@[^\n]*[(,][ \t\f]*(?:#[^\n]*)?\r?\n", re.MULTILINE)
 ODD_DECORATOR = re.compile(rb"^[ \t\f]*@(?![ \t]*[^\W\d][\w.]*[ \t]*(?:\(|#|\r?$))", re.MULTILINE)
+ENDLESS = re.compile(rb"\s*(?:(?:\\\r?\n|#[^\n]{0,200}\n)\s*){5}|\s*#[^\n]{200}")
 
 LONG = 2000  # bytes of a line before a word
 NEAR = 300  # bytes before a word in which a decorator may begin that it belongs to
@@ -242,9 +243,12 @@ def before(data: bytes, start: int) -> bytes:
 
 
 def followed(needle: Needle) -> Check:
-    """Make the check of what stands right behind a needle."""
-    behind = re.compile(needle.then.encode())
-    return lambda data, _, end: behind.match(data, end) is not None
+    """Make the check of what stands right behind a needle: among blanks there may be comments and ends of lines.
+
+    A few of them are looked over. Where there are more, what follows may be anything.
+    """
+    behind = re.compile(needle.behind.encode())
+    return lambda data, _, end: (behind.match(data, end) or ENDLESS.match(data, end)) is not None
 
 
 def entrances(library: Library) -> Iterator[tuple[str, Check, Collection[str], str]]:
