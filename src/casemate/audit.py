@@ -29,6 +29,7 @@ from casemate.part import Part, Result, digest, packed, unpacked
 from casemate.readers import files
 from casemate.readers.code import Code, units
 from casemate.readers.code.analysis import fault
+from casemate.readers.code.parse import Source
 from casemate.readers.code.scan import Scan
 from casemate.services import workers
 from casemate.services.store import Store
@@ -179,7 +180,7 @@ class Run:
         for path in part:
             data = self.taken(path)
             if data is not None:
-                self.scan.look(path, data)
+                self.scan.look(path, Source(path, data, []).data)  # as Python reads it: other encodings, other letters
 
     def kept(self, part: Sequence[str]) -> Kept | None:
         """Give what is kept of a part if its files, and those it read, are the same; None else."""

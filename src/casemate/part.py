@@ -100,6 +100,8 @@ class Part:
                 self.analysis.open(path)
             if words or enters:
                 self.analysis.visit(self.analysis.program.module(path), words)
+            for word, stands, names in self.scan.ways_in(path):  # in a function that makes an application, perhaps
+                self.analysis.visit(self.analysis.program.module(path), {word: names}, stands=stands)
 
     def reached(self) -> list[str]:
         """Give the files of other parts in which a flow from this one ends."""

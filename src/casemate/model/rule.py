@@ -8,7 +8,13 @@ from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Evidence, Severity
 from casemate.model.location import Flow, Location
 
+GAP = r"\s*(?:(?:\\\r?\n|#[^\n]{0,200}\n)\s*){0,5}"
 Subject_contra = TypeVar("Subject_contra", contravariant=True)
+
+
+def spaced(pattern: str) -> str:
+    """Give a regular expression with comments and joined lines wherever any number of blanks may be."""
+    return pattern.replace(r"\s*", GAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,11 @@ class Needle:
     text: str
     then: str = ""
     beside: str = ""
+
+    @property
+    def behind(self) -> str:
+        """The regular expression of what follows, with comments and joined lines wherever blanks may be."""
+        return spaced(self.then)
 
 
 @dataclass(frozen=True, slots=True)

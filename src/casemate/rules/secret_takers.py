@@ -31,11 +31,11 @@ TAKERS: dict[str, tuple[str, int | None, str]] = {
     "MySQLdb.connect": ("passwd", None, ENTERING),
 }
 NEEDLES = (
-    *(Needle("encode", r"\(", top) for top in ("jwt", "jose")),
-    *(Needle(name, r"\(", "itsdangerous") for name in ("Serializer", "Signer")),
-    *(Needle(f"{name}.new", r"\(") for name in CIPHERS),
-    *(Needle(name, r"\(", "cryptography") for name in ("Fernet", "AES", "AESGCM", "ChaCha20Poly1305")),
-    *(Needle("connect", r"\(", top) for top in ("asyncpg", "mysql", "psycopg", "psycopg2", "pymysql", "MySQLdb")),
+    *(Needle("encode", r"\s*\(", top) for top in ("jwt", "jose")),
+    *(Needle(name, r"\s*\(", "itsdangerous") for name in ("Serializer", "Signer")),
+    *(Needle(name, r"\s*\.\s*new\s*\(") for name in CIPHERS),
+    *(Needle(name, r"\s*\(", "cryptography") for name in ("Fernet", "AES", "AESGCM", "ChaCha20Poly1305")),
+    *(Needle("connect", r"\s*\(", top) for top in ("asyncpg", "mysql", "psycopg", "psycopg2", "pymysql", "MySQLdb")),
 )
 
 

@@ -18,9 +18,10 @@ from casemate.readers.code.flow.guards import NUMERIC
 from casemate.readers.code.flow.machine import Machine, share
 from casemate.readers.code.flow.program import Class, Function, Module, Program
 from casemate.readers.code.flow.state import Frame
-from casemate.readers.code.flow.values import Closure, Outside, Value, constant
+from casemate.readers.code.flow.values import Closure, Outside, Value, constant, ordered
 from casemate.readers.code.names import Names
 from casemate.readers.code.parse import Source
+from casemate.readers.code.scan import Check
 
 ENUMS = frozenset({"enum.Enum", "enum.StrEnum", "enum.IntEnum", "enum.Flag", "enum.IntFlag"})
 SCHEMED = frozenset({"assignment"})  # kinds for which an object is harmless whose class says which fields there are
@@ -50,7 +51,7 @@ class Analysis:
         self.skipped: list[Skipped] = []
         self.present: frozenset[str] = frozenset()  # top modules of libraries that some file names
         self._started: set[tuple[str, int]] = set()
-        self._visited: dict[tuple[str, str, re.Pattern[bytes] | None], set[str]] = {}
+        self._visited: dict[tuple[str, str, re.Pattern[bytes] | Check | None], set[str]] = {}
         self._entered: dict[tuple[str, int], str] = {}
         self._entries_done = 0
         self._reads: dict[tuple[str, int], set[tuple[Class, str]]] = {}
@@ -99,22 +100,27 @@ class Analysis:
         self.run_entries()
 
     def visit(
-        self, module: Module, wanted: Mapping[str, Collection[str]], having: re.Pattern[bytes] | None = None
+        self,
+        module: Module,
+        wanted: Mapping[str, Collection[str]],
+        having: re.Pattern[bytes] | None = None,
+        stands: Check | None = None,
     ) -> None:
         """Run every function in which one of these identifiers may mean one of its qualified names.
 
         Nothing is run, not even the module, where none of them stands outside of texts and comments. With `having`
-        only those count that are called, and this pattern stands in the text of the call.
+        only those count that are called, and this pattern stands in the text of the call; with `stands` those for which
+        it holds.
         """
         standing: list[tuple[Node, set[str]]] = []
         for word, meanings in sorted(wanted.items()):
-            done = self._visited.setdefault((module.path, word, having), set())
+            done = self._visited.setdefault((module.path, word, having or stands), set())
             new = set(meanings) - done
             done |= new
             if not new:
                 continue
             often = module.source.data.count(word.encode()) > MOST_PLACES
-            uses = list(islice(identifiers(module.source, word), MOST_USES + 1)) if not often else []
+            uses = list(islice(identifiers(module.source, word, stands), MOST_USES + 1)) if not often else []
             if often:
                 self.skip(module, 0, Why.BUDGET, f"the word {word} stands too often to look at every place")
             elif len(uses) > MOST_USES:
@@ -126,6 +132,9 @@ class Analysis:
         for node, meanings in standing:
             line = node.start_point.row + 1
             self.guarded(module, line, partial(self.consider, names, node, meanings))
+        renamed = names.renamed(frozenset[str]().union(*wanted.values()))
+        if renamed:
+            self.visit(module, renamed, having, stands)
 
     def consider(self, names: Names, node: Node, meanings: Collection[str]) -> None:
         """Run the functions around an identifier that may mean one of these names."""
@@ -305,7 +314,7 @@ class Analysis:
             if not call.arguments or not any(model is not None and "injects" in model.tags for model in makers):
                 continue
             wanted = machine.marked("contextmanager", machine.quiet(call.arguments[0], home))
-            for reference in wanted.references:
+            for reference in ordered(wanted.references):
                 if isinstance(reference, Closure):
                     inner = EntryPoint(reference, point.entry, "")
                     given = tuple(self.given(inner).items())
@@ -396,14 +405,15 @@ def fault(error: BaseException) -> str:
     return f"{type(error).__name__} in {place}"
 
 
-def identifiers(source: Source, word: str) -> Iterator[Node]:
-    """Yield the identifiers of a file that are this word, found by bytes first."""
+def identifiers(source: Source, word: str, stands: Check | None = None) -> Iterator[Node]:
+    """Yield the identifiers of a file that are this word, found by bytes first, and that stand as they must."""
     wanted = word.encode()
     data, root = source.data, source.tree.root_node
     place = data.find(wanted)
     while place >= 0:
         end = place + len(wanted)
-        if not word_byte(data, place - 1) and not word_byte(data, end):
+        alone = not word_byte(data, place - 1) and not word_byte(data, end)
+        if alone and (stands is None or stands(data, place, end)):
             node = root.descendant_for_byte_range(place, end)
             if node is not None and node.type == "identifier":
                 yield node

@@ -27,6 +27,9 @@ from casemate.readers.code.view import UNKNOWN, Assignment, Call, Constant, Flow
 
 MOST_STEPS = 40
 DEEPEST = 6
+LONGEST = 200  # characters of a text of an expression
+FARTHEST = 4000  # of one that has many blanks, which may go
+SPACED_DOT = re.compile(r"(?:\s|\\\n)*\.(?:\s|\\\n)*")
 
 GIVEN = Query(
     LANGUAGE,
@@ -175,7 +178,7 @@ class FileView:
         made = value.link[0] if value.link is not None and "." in value.link[0] and " " not in value.link[0] else ""
         return Value(
             self.source.location(at),
-            self.source.text(at),
+            self.written(at),
             only[1] if only is not None else UNKNOWN,
             self.analysis.library.canonical(names[0]) if len(names) == 1 else "",
             value.prefix or "" if only is None else "",
@@ -300,11 +303,16 @@ class FileView:
             constant = {"true": True, "false": False, "none": None}[node.type]
         elif node.type == "binary_operator":
             constant = folded(self.module.lowering.expression(node))
-        text = self.source.text(node.byte_range)
+        text = self.written(node.byte_range)
         name = self.named(text) if node.type == "attribute" else ""
         called = node.child_by_field_name("function") if node.type == "call" else None
-        call = (called.text or b"").decode("utf-8", "replace")[:200] if called is not None else ""
+        call = self.written(called.byte_range) if called is not None else ""
         return Value(self.source.location(node.byte_range), text, constant, name, call=call)
+
+    def written(self, at: ir.At) -> str:
+        """Give the text of an expression, without the blanks that stand around its dots."""
+        text = self.source.text(at)
+        return tight(text if "   " not in text else self.source.text(at, FARTHEST))[:LONGEST]
 
     def named(self, text: str) -> str:
         """Give the qualified name of `module.name`, by the imports of the file alone."""
@@ -337,6 +345,11 @@ class FileView:
         location = self.source.location(hit.at)
         flow, sure = Flow(way(hit.taint.step)), hit.taint.sure
         return FlowHit(hit.kind, hit.sink, hit.argument, label, trust, location, flow, sure, item=hit.item, at=hit.at)
+
+
+def tight(text: str) -> str:
+    """Give the text of an expression without blanks around its dots: `ssl . CERT_NONE`. Strings stay as they are."""
+    return text if '"' in text or "'" in text else SPACED_DOT.sub(".", text)
 
 
 def folded(node: ir.Expr) -> Constant:

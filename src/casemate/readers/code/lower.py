@@ -243,7 +243,7 @@ class Lowering(Expressions, Patterns):
     def imported_from(self, node: Node, _: int) -> Iterator[ir.Statement]:
         """`from ..a import b as c, d` and `from a import *`."""
         origin = node.child_by_field_name("module_name")
-        written = "".join(text_of(origin).split())
+        written = dotted(origin)
         module = written.lstrip(".")
         level = len(written) - len(module)
         for part in node.children_by_field_name("name"):
@@ -284,5 +284,5 @@ class Lowering(Expressions, Patterns):
 
 
 def dotted(node: Node | None) -> str:
-    """Give a dotted name without the blanks that may stand in it."""
-    return "".join(text_of(node).split())
+    """Give a dotted name without the blanks and ends of lines that may stand in it."""
+    return "".join(text_of(node).replace("\\", "").split())

@@ -249,7 +249,9 @@ class Expressions:
 
     def comparison(self, node: Node) -> ir.Expr:
         """Lower `a < b < c`."""
-        operators = tuple(" ".join(text_of(n).split()) for n in node.children_by_field_name("operators"))
+        operators = tuple(
+            " ".join(text_of(n).replace("\\", " ").split()) for n in node.children_by_field_name("operators")
+        )
         operands = tuple(self.expression(child) for child in named(node) if child.type not in {"not in", "is not"})
         return ir.Compare(node.byte_range, operands, operators)
 

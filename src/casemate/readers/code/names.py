@@ -22,6 +22,17 @@ class Names:
         self.machine, self.module = machine, module
         self.frame = machine.module_frame(module)
 
+    def renamed(self, wanted: Collection[str]) -> dict[str, set[str]]:
+        """Give the names of the module under which something is known that is called otherwise, with what it is."""
+        found: dict[str, set[str]] = {}
+        for word, value in self.frame.now.variables.items():
+            known = {self.machine.library.canonical(r.name) for r in value.references if isinstance(r, Outside)}
+            known |= {kind for kind in value.types if isinstance(kind, str)}
+            meant = {name for name in known.intersection(wanted) if name.rpartition(".")[2] != word}
+            if meant:
+                found[word] = meant
+        return found
+
     def may_mean(self, node: Node, wanted: Collection[str]) -> bool:
         """Tell whether an identifier, as the last name of something, may be one of these qualified names."""
         parent = node.parent

@@ -10,9 +10,10 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
+from unicodedata import is_normalized, normalize
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
 from casemate.model.finding import Skipped, Why
 from casemate.model.location import Location
@@ -20,6 +21,8 @@ from casemate.readers.code.imports import imported_words
 from casemate.readers.files import LARGEST, read
 
 LANGUAGE = Language(tree_sitter_python.language())
+NAMES = Query(LANGUAGE, "(identifier) @name")
+FOREIGN = re.compile(r"\b[0-9A-Za-z_]*[^\W\x00-\x7f]\w*")  # words that are not ASCII alone
 SCOPES = frozenset({"function_definition", "class_definition", "lambda"})
 COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
 LAZY = re.compile(rb"^([ \t]*)lazy(?=[ \t]+(?:import|from)\b)", re.MULTILINE)
@@ -63,14 +66,14 @@ class Source:
         if data.isascii():
             return data
         try:
-            data.decode("utf-8")
+            text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             self.skipped.append(
                 Skipped(self.path, line, Why.ENCODING, "bytes that are not UTF-8; the rest was analysed")
             )
             return data.decode("utf-8", "replace").encode()
-        return data
+        return with_plain_names(data, text)
 
     def _recoded(self, data: bytes, name: str) -> bytes:
         try:
@@ -81,7 +84,7 @@ class Source:
             detail = f"not in the declared encoding {name[:40]!r}; read as Latin-1"
             self.skipped.append(Skipped(self.path, 1, Why.ENCODING, detail))
             text = data.decode("latin-1")
-        return text.encode("utf-8", "replace")
+        return with_plain_names(text.encode("utf-8", "replace"), text)
 
     @cached_property
     def tree(self) -> Tree:
@@ -165,6 +168,23 @@ class Source:
     def text(self, at: tuple[int, int], most: int = 200) -> str:
         """Give the text of a range of bytes, cut after `most` characters."""
         return self.data[at[0] : min(at[1], at[0] + 4 * most)].decode("utf-8", "replace")[:most]
+
+
+def with_plain_names(data: bytes, text: str) -> bytes:
+    """Write names as Python reads them: letters of full width are those of ASCII (PEP 3131). Texts stay as they are."""
+    words = {match.group() for match in FOREIGN.finditer(text)}
+    odd = {word for word in words if word.isidentifier() and not is_normalized("NFKC", word)}
+    tree = tree_of(without_long_runs(data)) if odd else None
+    if tree is None:
+        return data
+    named = QueryCursor(NAMES).captures(tree.root_node).get("name", [])
+    parts, end = list[bytes](), 0
+    for node in sorted(named, key=lambda node: node.start_byte):
+        name = (node.text or b"").decode("utf-8", "replace")
+        if name in odd:
+            parts += data[end : node.start_byte], normalize("NFKC", name).encode()
+            end = node.end_byte
+    return b"".join((*parts, data[end:]))
 
 
 def characters(data: bytes) -> int:

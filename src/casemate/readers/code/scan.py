@@ -13,9 +13,23 @@ from casemate.readers.code.imports import imported_words
 from casemate.readers.code.view import Code
 
 WORD = frozenset(b"_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") | frozenset(range(0x80, 0x100))
-CALLED = re.compile(rb"[ \t]*\(")
+BLANK = rb"(?:[ \t\f]|\\\r?\n)*"
+CALLED = re.compile(BLANK + rb"\(")
+# An assignment in a class, and no argument with a comma behind it: `get = show`, `get, post = show, show`.
+FUNCTION = rb"(?:lambda\b|(?![\[{\"'\d])[^\n,#(\[{;]*(?:[\n#(\[{;]|\Z))"
+GIVEN = re.compile(BLANK + rb"(?:[:,][^()=\n]{0,200})?=(?!=)" + BLANK + FUNCTION)
+TARGETS = re.compile(rb"[ \t\f]+(?:[\w\x80-\xff]+[ \t\f]*[,=][ \t\f]*)*|.*[;:][ \t\f]*", re.DOTALL)
+RENAMED = re.compile(BLANK + rb"\bas\b")
+# What a call gives is called at once, or it is told what to call: `app.get("/")(view)`, `get("/", callback=view)`.
+CALLS_ON = re.compile(BLANK + rb"\((?:[^()]|\([^()]{0,200}\)){0,200}?(?:\)" + BLANK + rb"\(|\bcallback\b)")
+OPEN_DECORATOR = re.compile(rb"^[ \t\f]*@[^\n]*[(,][ \t\f]*(?:#[^\n]*)?\r?\n", re.MULTILINE)
+ODD_DECORATOR = re.compile(rb"^[ \t\f]*@(?![ \t]*[^\W\d][\w.]*[ \t]*(?:\(|#|\r?$))", re.MULTILINE)
+ENDLESS = re.compile(rb"\s*(?:(?:\\\r?\n|#[^\n]{0,200}\n)\s*){5}|\s*#[^\n]{200}")
 
 LONG = 2000  # bytes of a line before a word
+NEAR = 300  # bytes before a word in which a decorator may begin that it belongs to
+FAR = 80  # bytes of blanks between two words
+ODD = "a decorator of another form than @name or @name(…)"
 COMMON = 4  # functions of libraries that have a parameter of one name
 TEST_FILE = r"(?:^|/)(?:test_[^/]*|conftest|[^/]*_test)\.py$"
 TESTS = re.compile(TEST_FILE)
@@ -48,7 +62,11 @@ class Scan:
                 checks[word].append((f"call builtin {word}", alone))
         beside = {needle.beside for rule in rules for needle in map(as_needle, rule.needles) if needle.beside}
         self.top_words = {top.encode(): f"import {top}" for top in library.tops | library.frameworks | beside}
-        self.entrances = entrances(library, checks)
+        self.entrances: dict[str, set[Mark]] = {}
+        self.of: dict[Mark, set[Mark]] = {}  # words that are looked for in files with one of these imports alone
+        self.ways: dict[Mark, tuple[str, Check, set[str]]] = {}
+        self.look_for_entrances(library, checks)
+        self.decorating = {f"import {top}" for top, marks in self.entrances.items() if ODD in marks}
         self.needles: dict[Needle, list[str]] = {}  # and the rules that look for them
         for rule in rules:
             for needle in dict.fromkeys(map(as_needle, rule.needles)):
@@ -61,20 +79,42 @@ class Scan:
         self.found: dict[str, frozenset[Mark]] = {}
         self.test_packages = {path.removesuffix("__init__.py") for path in paths if path.endswith("tests/__init__.py")}
 
+    def look_for_entrances(self, library: Library, checks: Checks) -> None:
+        """Add the words at which a framework may be given a function."""
+        for word, how, tops, name in entrances(library):
+            mark = f"{how.__name__} {word}"
+            if (mark, how) not in checks.setdefault(word, []):
+                checks[word].append((mark, how))
+            if name:
+                self.ways.setdefault(mark, (word, how, set()))[2].add(name)
+            for top in tops:
+                self.entrances.setdefault(top, set()).update((mark, ODD) if how is decorates else (mark,))
+                self.of.setdefault(mark, set()).add(f"import {top}" if top else "")
+        for top in called_whatever(library):
+            self.entrances.setdefault(top, set()).add(f"import {top}")
+
     def look(self, path: str, data: bytes) -> None:
         """Remember what stands in a file."""
-        found: set[Mark] = {self.top_words[word] for word in self.top_words.keys() & imported_words(data)}
+        imports: set[Mark] = {self.top_words[word] for word in self.top_words.keys() & imported_words(data)}
+        found = {*imports}
         waiting: dict[int, list[tuple[Mark, Check]]] = {}
         for place, start, end in self.automaton.find_matches_as_indexes(data, overlapping=True):
             checks = waiting.get(place)
             if checks is None:
-                checks = waiting[place] = list(self.checks[place])
+                checks = waiting[place] = [item for item in self.checks[place] if self.due_beside(item[0], imports)]
             for mark, check in checks:
                 if check(data, start, end):
                     found.add(mark)
                     waiting[place] = [item for item in waiting[place] if item[0] != mark]
+        if b"@" in data and not self.decorating.isdisjoint(imports) and ODD_DECORATOR.search(data):
+            found.add(ODD)
         if found:
             self.found[path] = frozenset(found)
+
+    def due_beside(self, mark: Mark, imports: set[Mark]) -> bool:
+        """Tell whether a word can matter in a file with these imports."""
+        of = self.of.get(mark)
+        return of is None or "" in of or not of.isdisjoint(imports)
 
     def present(self) -> frozenset[str]:
         """Give every top module that some file imports."""
@@ -117,6 +157,14 @@ class Scan:
             if word in found and any(not top or f"import {top}" in found for top in map(top_of, names))
         }
 
+    def ways_in(self, path: str) -> Iterator[tuple[str, Check, set[str]]]:
+        """Yield the words at which a framework may be given a function: how they stand there, and what they mean."""
+        found = self.found.get(path, frozenset())
+        for word, how, names in (self.ways[mark] for mark in sorted(self.ways.keys() & found, key=str)):
+            wanted = {name for name in names if f"import {top_of(name)}" in found}
+            if wanted:
+                yield word, how, wanted
+
     def tests(self, path: str) -> bool:
         """Tell whether a file is a test by its name, or lies in a package of tests."""
         package = f"{path.rpartition('tests/')[0]}tests/"
@@ -143,12 +191,12 @@ def whole(data: bytes, start: int, end: int) -> bool:
 
 def called(data: bytes, start: int, end: int) -> bool:
     """Tell whether a match is a word that is called."""
-    return whole(data, start, end) and CALLED.match(data, end) is not None and not begun(data, start, end)
+    return whole(data, start, end) and CALLED.match(data, end) is not None and not before(data, start).endswith(b"def")
 
 
 def alone(data: bytes, start: int, end: int) -> bool:
     """Tell whether a match is a word that is called, and no attribute."""
-    return called(data, start, end) and not data[max(start - 80, 0) : start].rstrip(b" \t").endswith(b".")
+    return called(data, start, end) and not before(data, start).endswith(b".")
 
 
 def defined(data: bytes, start: int, end: int) -> bool:
@@ -156,39 +204,59 @@ def defined(data: bytes, start: int, end: int) -> bool:
     return whole(data, start, end) and begun(data, start, end)
 
 
+def overrides(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a match is the name of a method where it is defined, or is given one: `get = show`."""
+    if not whole(data, start, end):
+        return False
+    if begun(data, start, end):
+        return True
+    return GIVEN.match(data, end) is not None and TARGETS.fullmatch(line_before(data, start)) is not None
+
+
 def begun(data: bytes, start: int, _: int) -> bool:
     """Tell whether a match is the beginning of the name of a function where it is defined."""
-    return data[max(start - 8, 0) : start].rstrip(b" \t").endswith(b"def")
+    found = before(data, start)
+    return found.endswith(b"def") or (not found and start >= FAR)
 
 
 def decorates(data: bytes, start: int, end: int) -> bool:
-    """Tell whether a match is a word of a decorator."""
+    """Tell whether a match is a word of a decorator, or of a function that may be called as one under another name."""
     if not whole(data, start, end):
         return False
-    line = data[data.rfind(b"\n", max(start - LONG, 0), start) + 1 : start]
-    return line.lstrip().startswith(b"@") or len(line) >= LONG
+    if CALLED.match(data, end) is None:
+        return RENAMED.match(data, end) is not None or before(data, start).endswith((b".", b"="))
+    line = line_before(data, start)
+    if line.lstrip().startswith(b"@") or len(line) >= LONG or CALLS_ON.match(data, end) is not None:
+        return True
+    return OPEN_DECORATOR.search(data, max(start - NEAR, 0), start) is not None
 
 
-def followed(needle: Needle) -> Check:
-    """Make the check of what stands right behind a needle."""
-    behind = re.compile(needle.then.encode())
-    return lambda data, _, end: behind.match(data, end) is not None
+def line_before(data: bytes, start: int) -> bytes:
+    """Give what stands on a line before a place, of a line without end the last of it."""
+    return data[data.rfind(b"\n", max(start - LONG, 0), start) + 1 : start]
 
 
-def entrances(library: Library, checks: Checks) -> dict[str, set[Mark]]:
-    """Add checks of what stands where a framework is given a function, and give its marks by framework, "" for any."""
-    found: dict[str, set[Mark]] = {top: {f"import {top}"} for top in called_whatever(library)}
-    for word, how, tops in ways_in(library):
-        mark = f"{how.__name__} {word}"
-        if (mark, how) not in checks.setdefault(word, []):
-            checks[word].append((mark, how))
-        for top in tops:
-            found.setdefault(top, set()).add(mark)
+def before(data: bytes, start: int) -> bytes:
+    """Give what stands right before a place but for blanks; nothing where there are only blanks for long."""
+    found = data[max(start - FAR, 0) : start].rstrip(b" \t\f")
+    while found.endswith((b"\\\n", b"\\\r\n")):
+        found = found[: found.rindex(b"\\")].rstrip(b" \t\f")
     return found
 
 
-def ways_in(library: Library) -> Iterator[tuple[str, Check, Collection[str]]]:
+def followed(needle: Needle) -> Check:
+    """Make the check of what stands right behind a needle: among blanks there may be comments and ends of lines.
+
+    A few of them are looked over. Where there are more, what follows may be anything.
+    """
+    behind = re.compile(needle.behind.encode())
+    return lambda data, _, end: (behind.match(data, end) or ENDLESS.match(data, end)) is not None
+
+
+def entrances(library: Library) -> Iterator[tuple[str, Check, Collection[str], str]]:
     """Yield the words one of which stands where a framework is given a function, how, and the framework ("" for any).
+
+    The last is what a word means where something is called.
 
     Decorators that are called what a method of every container is called count where they decorate.
     """
@@ -198,17 +266,17 @@ def ways_in(library: Library) -> Iterator[tuple[str, Check, Collection[str]]]:
         if model.entry is None:
             continue
         if model.entry.of != "override":
-            yield word, decorates if model.entry.of == "decorated" and word in EVERYWHERE else whole, top
+            yield word, decorates if model.entry.of == "decorated" and word in EVERYWHERE else whole, top, name
         elif word.endswith("*"):
-            yield word[:-1], begun, top
+            yield word[:-1], begun, top, ""
         else:
-            yield word, defined, top
+            yield word, overrides, top, ""
     for convention in library.conventions:
         tops = convention.tops or ("",)
         for name in convention.functions:
-            yield name, defined, tops
+            yield name, defined, tops, ""
         for word in () if convention.functions else convention.words or convention.parameters[-1:]:
-            yield word, whole, tops
+            yield word, whole, tops, ""
 
 
 def called_whatever(library: Library) -> Iterator[str]:

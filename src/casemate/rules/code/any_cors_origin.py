@@ -93,7 +93,7 @@ def of_django(code: Code) -> Iterator[tuple[Assignment, bool]]:
     confidence=Confidence.HIGH,
     cwe=(942, 346),
     needles=(
-        *(Needle(name, r"[^=\n]{0,40}=") for name in sorted(SETTINGS)),
+        *(Needle(name, r"""["']?(?:\s*\]){0,2}\s*(?::[^=\n]{0,80})?=""") for name in sorted(SETTINGS)),
         *(Needle(name, r"\s*=\s*True") for name in ("allow_credentials", "supports_credentials")),
     ),
     example=EXAMPLE,

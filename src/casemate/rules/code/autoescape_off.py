@@ -75,7 +75,7 @@ def switches_off(given: Assignment) -> bool:
     severity=Severity.MEDIUM,
     confidence=Confidence.MEDIUM,
     cwe=(79, 116),
-    needles=("jinja2", "TemplateLookup", Needle("autoescape", r"""["'\]]*\s*[=:]\s*(?:False|None)""")),
+    needles=("jinja2", "TemplateLookup", Needle("autoescape", r"""["']?(?:\s*\]){0,2}\s*[=:]\s*(?:False|None)""")),
     example=EXAMPLE,
 )
 def autoescape_off(code: Code) -> Iterator[Hit]:

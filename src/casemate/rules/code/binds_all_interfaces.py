@@ -74,7 +74,7 @@ def only_tries(code: Code, call: Call) -> bool:
     """Tell whether a port is only tried: nobody keeps the socket, or a function that looks for ports serves nobody."""
     if call.name != BIND or call.receiver is None:
         return False
-    owner, function = call.receiver.text.rpartition(".")[0], set(words(call.function.rpartition(".")[2]))
+    owner, function = call.receiver.text.rpartition(".")[0].rstrip(), set(words(call.function.rpartition(".")[2]))
     looks = function & {"port", "ports"} and function & FREE
     return owner.endswith(")") or (
         bool(looks) and not any(other.function == call.function for other in code.calls(*SERVES))

@@ -141,9 +141,8 @@ def telnet(code: Code) -> Iterator[Hit]:
     confidence=Confidence.MEDIUM,
     cwe=(319, 523),
     needles=(
-        *(Needle(f"import {name}") for name in ("ftplib", "telnetlib", "smtplib", "imaplib", "poplib")),
-        *(Needle(f"from {name}") for name in ("ftplib", "telnetlib", "smtplib", "imaplib", "poplib")),
-        *(Needle("http://"), Needle("ftp://"), Needle("HTTPConnection", r"(?:Pool)?\(")),
+        *(Needle(name, "", name) for name in ("ftplib", "telnetlib", "smtplib", "imaplib", "poplib")),
+        *(Needle("http://"), Needle("ftp://"), Needle("HTTPConnection", r"(?:Pool)?\s*\(")),
     ),
     example=EXAMPLE,
 )

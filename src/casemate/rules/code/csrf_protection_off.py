@@ -80,9 +80,12 @@ def switches_off(given: Assignment, *, pyramid: bool) -> bool:
     cwe=352,
     needles=(
         "csrf_exempt",
-        *(Needle(name, r"""["'\]]*\s*[=:]\s*False""") for name in (*SETTINGS, "csrf", "csrf_enabled", "require_csrf")),
+        *(
+            Needle(name, r"""["']?(?:\s*\]){0,2}\s*[=:]\s*False""")
+            for name in (*SETTINGS, "csrf", "csrf_enabled", "require_csrf")
+        ),
         Needle("check_origin", r"\s*=\s*False"),
-        Needle(".exempt", beside="flask_wtf"),
+        Needle("exempt", beside="flask_wtf"),
     ),
     example=EXAMPLE,
 )

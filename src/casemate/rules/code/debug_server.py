@@ -68,9 +68,9 @@ def switched_on(given: Assignment, *, settings: bool) -> bool:
     confidence=Confidence.HIGH,
     cwe=(489, 94),
     needles=(
-        *(Needle(name, r"""["'\]]*\s*[=:]""") for name in ("debug", "DEBUG", "use_debugger")),
-        Needle("run", r"\([^)\n]*,[^)\n]*,"),
-        *("import bottle", "from bottle"),
+        *(Needle(name, r"""["']?(?:\s*\]){0,2}\s*[=:]""") for name in ("debug", "DEBUG", "use_debugger")),
+        Needle("run", r"\s*\([^()]{0,200},[^()]{0,200},"),
+        Needle("bottle", "", "bottle"),
     ),
     capabilities=(Capability.CODE_EVAL,),
     example=EXAMPLE,

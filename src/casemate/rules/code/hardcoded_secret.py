@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.finding import Confidence, Severity
-from casemate.model.rule import Hit, Needle
+from casemate.model.rule import Hit, Needle, spaced
 from casemate.readers.code import Assignment, Code
 from casemate.rules import rule
 from casemate.rules.naming import in_tests
@@ -37,7 +37,7 @@ from casemate.rules.secret_takers import NEEDLES as TAKING
 from casemate.rules.secret_takers import taken
 
 # `…_key: str = "`, `"password": "`
-GIVEN = r"""\w{0,80}["'\])]{0,9}\s*(?::[^=\n]{0,80})?[=:]=?\s*(?:\(\s*)?[rRbBuU]{0,2}["']"""
+GIVEN = r"""\w{0,80}["']?(?:\s*[\])]){0,9}\s*(?::[^=\n]{0,80})?[=:]=?\s*(?:\(\s*)?[rRbBuU]{0,2}["']"""
 ISSUED = r"""(?:[^"'\n]{0,200}\d|[^"'\n]{0,200}["']\s*[^\s,)\]}:;#])"""  # no token without a digit; or put together
 WORDS = ("password", "passwd", "passphrase", "pwd", *sorted(map(str.lower, FRAMEWORK_KEYS)))
 ISSUED_WORDS = ("secret", "token", "apikey", "api_key", "_key", "Key")
@@ -52,17 +52,19 @@ SHAPES: tuple[str | Needle, ...] = (
     *("PRIVATE KEY", "AKIA", "ASIA", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "k_live_", "xox"),
     *("AIza", "SG.", "npm_", "pypi-AgE", "sk-ant-", "sk-proj-", "hf_", "eyJ"),
     Needle("://", r"[^\s/:@]+:[^\s/@]{6,}@"),
-    Needle("SECRET_KEY", r"""["'\]]*\s*=\s*(?:os\.)?(?:environ\.get|getenv)\("""),
+    Needle("SECRET_KEY", r"""["']?(?:\s*\]){0,2}\s*=\s*(?:os\s*\.\s*)?(?:environ\s*\.\s*get|getenv)\s*\("""),
 )
 NEEDLES = (*forms(WORDS, GIVEN), *forms(ISSUED_WORDS, GIVEN + ISSUED), *SHAPES)
 NEAR = re.compile(  # all that has such a name, to know a table of them
     "|".join(
-        re.escape(n.text) + n.then if isinstance(n, Needle) else re.escape(n)
+        re.escape(n.text) + n.behind if isinstance(n, Needle) else re.escape(n)
         for n in (*forms((*WORDS, *ISSUED_WORDS), GIVEN), *SHAPES)
     ).encode()
 )
 OTHERWISE = re.compile(
-    r"""(?:os\.)?(?:environ\.get|getenv)\(\s*["'][^"']*["'],\s*(?:default\s*=\s*)?["'](?P<text>[^"'\n]+)["']\s*,?\s*\)$"""
+    spaced(
+        r"""(?:os\s*\.\s*)?(?:environ\s*\.\s*get|getenv)\s*\(\s*["'][^"']*["']\s*,\s*(?:default\s*=\s*)?["'](?P<text>[^"'\n]+)["']\s*(?:,\s*)?\)$"""
+    )
 )
 LITERAL = re.compile(r"\(?\s*[rRbBuU]{0,2}['\"]")
 

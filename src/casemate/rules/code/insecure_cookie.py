@@ -43,7 +43,9 @@ SETTINGS = frozenset(
     for switch in ("SECURE", "HTTPONLY")
 ) - {"CSRF_COOKIE_HTTPONLY", "LANGUAGE_COOKIE_SECURE", "LANGUAGE_COOKIE_HTTPONLY"}  # fmt: skip
 OF_A_USER = "this cookie stands for a user and"
-CALLED = re.compile(rb"\.(?:set_cookie|set_signed_cookie|set_secure_cookie|add_cookie)\([^()]*(?:\([^()]*\)[^()]*)*\)")
+CALLED = re.compile(
+    rb"\.[\s\\]*(?:set_cookie|set_signed_cookie|set_secure_cookie|add_cookie)[\s\\]*\([^()]*(?:\([^()]*\)[^()]*)*\)"
+)
 SET = re.compile(rb"_COOKIE_(?:SECURE|HTTPONLY)|https_only")
 
 EXAMPLE = """
@@ -117,7 +119,7 @@ def names_setting(code: Code, given: Assignment) -> bool:
     confidence=Confidence.HIGH,
     cwe=(614, 1004),
     needles=(
-        *(Needle(f".{method}", r"\(") for method in METHODS),
+        *(Needle(method, r"\s*\(") for method in METHODS),
         *("_COOKIE_SECURE", "_COOKIE_HTTPONLY", "https_only", "AuthTkt", "CookieSessionFactory"),
     ),
     example=EXAMPLE,

@@ -31,6 +31,7 @@ NAMES = (
     "X_FRAME_OPTIONS",
 )
 NEAR = re.compile("|".join((*NAMES, "django-insecure-")).encode())
+ASIDE = re.compile(r"""#[^\n"']*\n|\\\n""")  # comments, and ends of lines
 ANY_HOST = re.compile(r"""[\[(]\s*["']\*["']\s*,?\s*[\])]""")
 FAST_HASH = re.compile(r"""[\[(]\s*["'][\w.]*\b(?:Unsalted)?(?:MD5|SHA1)PasswordHasher["']""")
 
@@ -63,7 +64,7 @@ EXAMPLE = """
     confidence=Confidence.HIGH,
     cwe=(1188, 16),
     needles=(
-        *(Needle(name, r"[^=\n]{0,40}=") for name in NAMES),
+        *(Needle(name, r"""["']?(?:\s*\]){0,2}\s*(?::[^=\n]{0,80})?[-+]?=""") for name in NAMES),
         "django-insecure-",
     ),
     example=EXAMPLE,
@@ -81,9 +82,10 @@ def insecure_setting(code: Code) -> Iterator[Hit]:
 def judged(given: Assignment) -> tuple[str, Severity]:
     """Give what a setting lets others do, "" where it is harmless, and how bad that is."""
     text = given.value.constant if isinstance(given.value.constant, str) else ""
+    written = ASIDE.sub("", given.value.text)
     found = {
-        "ALLOWED_HOSTS": ANY_HOST.fullmatch(given.value.text) is not None,
-        "PASSWORD_HASHERS": FAST_HASH.match(given.value.text) is not None,
+        "ALLOWED_HOSTS": ANY_HOST.fullmatch(written) is not None,
+        "PASSWORD_HASHERS": FAST_HASH.match(written) is not None,
         "SECRET_KEY": text.startswith("django-insecure-"),
         "SESSION_SERIALIZER": text.endswith("PickleSerializer"),
         "X_FRAME_OPTIONS": text.upper() == "ALLOWALL",

@@ -124,12 +124,12 @@ def broken(ciphers: Value | None) -> str:
     cwe=(327, 326),
     needles=(
         Needle("PROTOCOL_", r"(?:SSLv2|SSLv3|SSLv23|TLSv1|TLSv1_1|TLS)\b"),
-        Needle("TLSVersion.", r"(?:SSLv3|TLSv1(?:_1)?|MINIMUM_SUPPORTED)\b"),
+        Needle("TLSVersion", r"\s*\.\s*(?:SSLv3|TLSv1(?:_1)?|MINIMUM_SUPPORTED)\b"),
         *(Needle(f"{name}_METHOD", r"\b") for name in (*VERSIONS, "SSLv23", "TLS")),
         Needle("OP_NO_", r"(?:SSLv2|SSLv3|TLSv1|TLSv1_1)\b", "ssl"),
-        Needle("SSLContext", r"\(\s*\)", "ssl"),
-        Needle("ssl.wrap_socket", r"\("),
-        Needle("set_ciphers", r"\("),
+        Needle("SSLContext", r"\s*\(\s*\)", "ssl"),
+        Needle("wrap_socket", r"\s*\(", "ssl"),
+        Needle("set_ciphers", r"\s*\("),
     ),
     example=EXAMPLE,
 )

@@ -95,8 +95,8 @@ def sealed(code: Code) -> frozenset[str]:
     confidence=Confidence.HIGH,
     cwe=327,
     needles=(
-        *(Needle(top, r"\.Cipher\b") for top in TOPS),
-        *(Needle(where, r"\.ciphers\b") for where in ("hazmat.primitives", "hazmat.decrepit")),
+        *(Needle("Cipher", r"\b", top) for top in TOPS),
+        Needle("ciphers", r"\b", "cryptography"),
     ),
     example=EXAMPLE,
 )

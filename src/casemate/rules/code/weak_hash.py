@@ -168,8 +168,8 @@ def for_secret(call: Call, given: Sequence[Assignment]) -> bool:
     cwe=(328, 916),
     needles=(
         *("hashlib", "passlib", "generate_password_hash"),
-        *(Needle(f"{top}.Hash") for top in ("Crypto", "Cryptodome")),
-        Needle("hazmat.primitives"),
+        *(Needle("Hash", r"\b", top) for top in ("Crypto", "Cryptodome")),
+        Needle("hashes", r"\b", "cryptography"),
     ),
     example=EXAMPLE,
 )

@@ -101,7 +101,7 @@ def runs_chmod(call: Call) -> bool:
     severity=Severity.LOW,
     confidence=Confidence.HIGH,
     cwe=732,
-    needles=(Needle("chmod", r"(?:\(|[\"' ])"), Needle("umask", r"\(")),
+    needles=(Needle("chmod", r"(?:\s*\(|[\"' ])"), Needle("umask", r"\s*\(")),
     capabilities=(Capability.FS_WRITE,),
     example=EXAMPLE,
 )

@@ -324,7 +324,7 @@ class Expressions(Base):
 
     def divided(self, left: Value, right: Value, frame: Frame, node: ir.Expr) -> Value:
         """`/`: of paths a path; of anything else a number, or what some library makes of it."""
-        for owner in (*left.types, *right.types):
+        for owner in (*kinds_in_order(left.types), *kinds_in_order(right.types)):
             model = self.library.member(owner, "__truediv__") if isinstance(owner, str) else None
             if model is not None:
                 call = ir.Call(node.at, ir.Opaque(node.at, ()), (), ())

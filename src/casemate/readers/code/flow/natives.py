@@ -32,6 +32,7 @@ from casemate.readers.code.flow.values import (
     join_all,
     kinds_in_order,
     merge_taints,
+    ordered,
     typed,
 )
 from casemate.readers.code.view import Constant
@@ -206,7 +207,7 @@ class Builtins(Calls):
         word = node.function.id if isinstance(node.function, ir.Name) else getattr(node.function, "name", "")
         if word not in PARSING:
             return
-        for reference in self.quiet(node.function, frame).references:
+        for reference in ordered(self.quiet(node.function, frame).references):
             if isinstance(reference, Outside):
                 kinds = PARSERS.get(self.library.canonical(reference.name), NO_KINDS)
                 self.trust(node.arguments[0], frame, kinds)
