@@ -173,14 +173,18 @@ class Run:
             self.sizes[path] = len(data)
             self.lines += data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
             if self.store is None:  # nothing is kept: it is looked at in any case
-                self.scan.look(path, data)
+                self.look_at(path, data)
 
     def look(self, part: Sequence[str]) -> None:
         """Scan the files of a part: what is kept of it will be for what stands in them now."""
         for path in part:
             data = self.taken(path)
             if data is not None:
-                self.scan.look(path, Source(path, data, []).data)  # as Python reads it: other encodings, other letters
+                self.look_at(path, data)
+
+    def look_at(self, path: str, data: bytes) -> None:
+        """Scan one file as Python reads it: there are other encodings, and other letters."""
+        self.scan.look(path, Source(path, data, []).data)
 
     def kept(self, part: Sequence[str]) -> Kept | None:
         """Give what is kept of a part if its files, and those it read, are the same; None else."""
