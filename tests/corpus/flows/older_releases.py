@@ -7,7 +7,9 @@ from django.http import HttpResponseRedirect
 from django.utils.encoding import force_text
 from django.utils.http import is_safe_url
 from flask import Flask, Markup, escape
+from flask import redirect
 from flask import request as asked
+from itsdangerous import JSONWebSignatureSerializer, TimedJSONWebSignatureSerializer
 from sqlalchemy import create_engine
 from werkzeug import secure_filename
 
@@ -40,3 +42,17 @@ def people():
     with open("people/" + secure_filename(name)) as file:
         file.read()
     return Markup("<b>" + name + "</b>") + escape(name)  # flag cross-site-scripting
+
+
+class Signed:
+    def __init__(self, key):
+        self.signer = JSONWebSignatureSerializer(key)
+        self.timed = TimedJSONWebSignatureSerializer(key, expires_in=60)
+
+    def leave(self):
+        self.timed.dumps(asked.args["next"])
+        if asked.args.get("at"):
+            return redirect(self.timed.loads(asked.args["at"]))
+        if asked.args.get("signed"):
+            return redirect(self.signer.loads(asked.args["signed"]))
+        return redirect(asked.args["next"])  # flag open-redirect

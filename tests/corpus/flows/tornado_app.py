@@ -7,6 +7,7 @@ import subprocess
 import tornado.web
 import tornado.websocket
 from tornado.escape import json_decode, xhtml_escape
+from tornado.httpclient import AsyncHTTPClient, HTTPClient, HTTPRequest
 from tornado.template import Template
 
 
@@ -61,3 +62,15 @@ class Chat(tornado.websocket.WebSocketHandler):
 
 
 app = tornado.web.Application([(r"/hello/(\w+)", Hello), (r"/go", Go), (r"/chat", Chat)])
+
+
+class Proxy(tornado.web.RequestHandler):
+    async def get(self, host, number):
+        client = AsyncHTTPClient()
+        await client.fetch("http://%s/" % host)  # flag server-side-request-forgery
+        asked = HTTPRequest(f"http://{host}/", method="POST")  # flag server-side-request-forgery
+        await client.fetch(asked)
+        HTTPClient().fetch(self.get_argument("address"))  # flag server-side-request-forgery
+        await tornado.websocket.websocket_connect("wss://" + host)  # flag server-side-request-forgery
+        await client.fetch(HTTPRequest("http://pages.example.org/" + number, user_agent=host))
+        return await client.fetch("http://pages.example.org/" + number, raise_error=False)

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urlparse
 from wsgiref.simple_server import make_server
 from wsgiref.validate import validator
 
+from werkzeug.wrappers import Request, Response
+
 
 def application(environ, start_response):
     query = parse_qs(environ["QUERY_STRING"])
@@ -52,3 +54,20 @@ def main():
     make_server("127.0.0.1", 8002, plain).serve_forever()
     make_server("127.0.0.1", 8003, validator(checked)).serve_forever()
     HTTPServer(("127.0.0.1", 8001), Handler).serve_forever()
+
+
+class Shop:
+    @Request.application
+    def __call__(self, asked):
+        os.system("job " + asked.args["name"])  # flag command-injection
+        return self.answer(asked)
+
+    def answer(self, asked):
+        return Response("<b>" + asked.form["name"] + "</b>", mimetype="text/html")  # flag cross-site-scripting
+
+
+@Request.application
+def small(asked):
+    os.system("job %d" % int(asked.args["number"]))
+    os.system("job " + asked.args["name"])  # flag command-injection
+    return Response("done")

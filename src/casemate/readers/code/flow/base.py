@@ -77,6 +77,7 @@ class Base(ABC):
         self.skipped: list[Skipped] = []
         self.touched: set[tuple[Class, str]] = set()  # fields in which a label was stored
         self.reads: set[tuple[Class, str]] = set()  # fields that were looked at since analysis last started somewhere
+        self.sharing: dict[str, Class | None] = {}  # by type of a library: what the program stores in its objects
         self.every_context = False  # keep each call as often as its arguments differ, and specialise for constants
         self.called: set[tuple[str, int]] = set()
         self.unfollowed: dict[tuple[str, ir.At], str] = {}
@@ -271,6 +272,10 @@ class Base(ABC):
     @abstractmethod
     def field(self, owner: Class, name: str, frame: Frame) -> Value | None:
         """Give what the methods of a class store in a field, None where none does."""
+
+    @abstractmethod
+    def shared(self, kind: str, frame: Frame) -> Class | None:
+        """Give what stands for all objects of a type of a library that keep what the program stores."""
 
     @abstractmethod
     def forced(self, reference: Deferred) -> Value:

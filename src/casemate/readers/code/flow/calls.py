@@ -204,6 +204,10 @@ class Calls(Texts):
         if name == "parent" and value.constants is not None and kind.startswith("pathlib."):
             return paths.parent(value, Value(taints=value.taints, types=value.types))
         if model is None:
+            shared = self.shared(kind, frame)
+            kept = self.field(shared, name, frame) if shared is not None else None
+            if kept is not None:
+                return kept
             dynamic = self.library.member(kind, "__getattr__")
             if dynamic is not None and dynamic.returns and not name.startswith("_"):
                 return Value(types=frozenset({dynamic.returns}))

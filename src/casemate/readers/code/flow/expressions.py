@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
 from casemate.model.finding import Trust
 from casemate.readers.code import ir
 from casemate.readers.code.flow.base import Arguments, Base
 from casemate.readers.code.flow.containers import numbered
-from casemate.readers.code.flow.links import safer, textual
+from casemate.readers.code.flow.links import behind, safer, textual
 from casemate.readers.code.flow.program import OPERATORS, Class, dotted
 from casemate.readers.code.flow.state import Cell, Frame, join_states, shown
 from casemate.readers.code.flow.values import (
@@ -20,6 +20,7 @@ from casemate.readers.code.flow.values import (
     UNKNOWN_VALUE,
     Closure,
     Origin,
+    Taint,
     Typed,
     Value,
     cleared,
@@ -32,6 +33,7 @@ from casemate.readers.code.flow.values import (
 from casemate.readers.code.view import UNKNOWN, Constant
 
 LONGEST_TEXT = 10_000  # of a folded constant
+SOMETHING = "?"  # stands for a part of a text that is not known, before one that is
 
 
 def within(part: Constant, whole: Constant) -> bool:
@@ -305,7 +307,8 @@ class Expressions(Base):
             if left.text is not None and right.prefix is not None:
                 prefix = left.text + right.prefix
             link = led(left, right)
-            return Value(taints=merge_taints((left.taints, right.taints)), types=types, prefix=prefix, link=link)
+            taints = merge_taints((left.taints, behind(left.text or left.prefix or joint(node), right.taints)))
+            return Value(taints=taints, types=types, prefix=prefix, link=link)
         if sign == "%":
             return self.formatted(left, right, frame, node)
         if sign == "/":
@@ -347,7 +350,7 @@ class Expressions(Base):
                 values += [*cell.items.values(), *((cell.rest,) if cell.rest is not None else ())]
         if left.types and left.types <= {"int", "float"} and not left.taints:
             return Value(types=left.types)
-        prefix = left.text.partition("%")[0] if left.text is not None else None
+        beginning = prefix = left.text.partition("%")[0] if left.text is not None else None
         if prefix == "" and left.text is not None and left.text.startswith("%s"):
             first = values[1] if right.objects and len(values) > 1 else values[0]
             prefix = (first.text + left.text[2:].partition("%")[0]) if first.text is not None else first.prefix
@@ -355,7 +358,13 @@ class Expressions(Base):
         taints = (
             ()
             if numeric
-            else merge_taints([left.taints, right.taints, *(shown(item, frame.now) for item in values[1:])])
+            else merge_taints(
+                [
+                    left.taints,
+                    behind(beginning, right.taints),
+                    *(behind(beginning, shown(item, frame.now)) for item in values[1:]),
+                ]
+            )
         )
         return Value(taints=cleared(taints, ONE_LINE) if quoting else taints, types=frozenset({"str"}), prefix=prefix)
 
@@ -364,7 +373,7 @@ class Expressions(Base):
         values = [self.evaluate(part, frame) for part in node.parts]
         if not node.template:
             values = [self.special(value, "__str__", (), frame, node.at) or value for value in values]
-        taints = merge_taints(shown(value, frame.now) for value in values)
+        taints = merge_taints(shown_behind(values, frame))
         if node.template:
             return Value(taints=taints, types=frozenset({"string.templatelib.Template"}))
         prefix = ""
@@ -613,6 +622,24 @@ def quoted(template: str) -> bool:
 def conversions(template: str) -> list[str]:
     """Give the letters of the conversions of a `%` template, "" where one has none."""
     return [part.lstrip("0123456789.-+ #")[:1] for part in template.replace("%%", "").split("%")[1:]]
+
+
+def shown_behind(values: list[Value], frame: Frame) -> Iterator[tuple[Taint, ...]]:
+    """Yield the labels of each part of a text, which stands behind the parts before it."""
+    beginning = unknown = ""
+    for value in values:
+        yield behind(beginning, shown(value, frame.now))
+        known = value.text or value.prefix
+        if known:
+            beginning += unknown + known
+        unknown = "" if known else SOMETHING
+
+
+def joint(node: ir.Expr) -> str | None:
+    """Tell of `folder + "/" + name` that something stands before the name, whatever the folder is."""
+    before = node.left if isinstance(node, ir.Binary) else None
+    last = before.right if isinstance(before, ir.Binary) and before.operator == "+" else None
+    return SOMETHING if isinstance(last, ir.Const) and isinstance(last.value, str) and last.value else None
 
 
 def kept_attribute(node: ir.Attr, frame: Frame) -> Value | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from casemate.readers.code.flow.characters import INSIDE, NO_PARENT, NO_ROOT, settled
-from casemate.readers.code.flow.values import PASSED, Taint, Token, Value, cleared
+from casemate.readers.code.flow.values import PASSED, Taint, Token, Value, cleared, merge_taints
 
 MOST_LINKS = 8  # of a value to what it was taken from
 TEXTUAL = frozenset({"str", "bytes", "NoneType"})
@@ -23,6 +23,16 @@ RESOLVING = frozenset({"resolve", "realpath", "abspath", "normpath"})
 def safer(taints: tuple[Taint, ...], kinds: frozenset[str]) -> tuple[Taint, ...]:
     """Give labels that are harmless for more kinds, and for what marks make harmless together."""
     return cleared(tuple(t._replace(cleared=settled(t.cleared | kinds)) for t in taints), kinds)
+
+
+def behind(beginning: str | None, taints: tuple[Taint, ...]) -> tuple[Taint, ...]:
+    """Give the labels of what stands behind the beginning of a text: no absolute path, unless that says nothing."""
+    return safer(taints, frozenset({NO_ROOT})) if taints and beginning and beginning.strip("/\\.") else taints
+
+
+def rooted(taints: tuple[Taint, ...]) -> tuple[Taint, ...]:
+    """Give the labels of a path from the root on that was normalised: `..` is gone, and it is absolute."""
+    return merge_taints([tuple(t._replace(cleared=(t.cleared - {NO_ROOT}) | {NO_PARENT}) for t in taints)])
 
 
 def textual(value: Value) -> bool:

@@ -217,6 +217,9 @@ class Machine(Functions, Expressions, Statements):
                 model = self.library.member(kind, name)
                 for sink in model.sinks if model is not None and model.parameters is None else ():
                     self.arrive(sink.kind, f"{kind}.{name}", name, item, frame, at)
+            shared = self.shared(kind, frame) if isinstance(kind, str) else None
+            if shared is not None:
+                self.share_field(shared, name, long_passed(item))
         if not value.objects:
             for reference in ordered(value.references):
                 if isinstance(reference, Class):
@@ -393,6 +396,14 @@ class Machine(Functions, Expressions, Statements):
                 found.append(self.opened(self.adopt(line.fields[name], line.store, frame), frame))
         return join_all(found) if found else None
 
+    def shared(self, kind: str, frame: Frame) -> Class | None:
+        """Give what stands for all objects of a type of a library that keep what the program stores: `flask.g`."""
+        if kind not in self.sharing:
+            model = self.library.models.get(kind)
+            shares = model is not None and "shared" in model.tags
+            self.sharing[kind] = Class(frame.module, (0, 0), kind, kind) if shares else None
+        return self.sharing[kind]
+
     def fill(self, owner: Class) -> None:
         """Run the constructor of a class once, to know the types of its fields."""
         if owner.filled:
@@ -433,6 +444,17 @@ class Machine(Functions, Expressions, Statements):
             share(state)
             if value.taints:
                 self.touched.add((owner, name))
+
+    def share_field(self, owner: Class, name: str, value: Value) -> None:
+        """Remember what was stored where all see it: not which constant or which object, since others store as well.
+
+        What reads it is run again for a type as for a label: who stores it may well be looked at last.
+        """
+        old = owner.fields.get(name)
+        value = Value(taints=value.taints, types=value.types, references=value.references)
+        self.keep_field(owner, name, value, State({}))
+        if owner.fields[name] is not old:
+            self.touched.add((owner, name))
 
     def settle_around(self, frame: Frame | None) -> None:
         """Mark what stands for arguments in the bodies around a function that is called when these have long ended.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from casemate.readers.code.flow.base import Arguments
+from casemate.readers.code.flow.links import rooted
 from casemate.readers.code.flow.values import Typed, Value
 
 LAST = frozenset({"Path", "PurePath", "PosixPath", "join", "joinpath", "__truediv__"})
@@ -25,6 +26,8 @@ def folded(name: str, receiver: Value | None, arguments: Arguments, result: Valu
         return result
     if last in LAST:
         return joined(parts, result)
+    if last == "normpath" and parts[0].prefix and not parts[0].prefix.strip("/"):
+        return known(result.but(taints=rooted(result.taints)), None, "/")
     if last in SAME:
         return known(result, parts[0].constants, parts[0].prefix)
     if last == "dirname":

@@ -231,14 +231,15 @@ class Class:
         return None
 
     def named(self, patterns: Iterable[str]) -> list[str]:
-        """Give the names of members that are asked for; `clean_*` are all with this beginning."""
+        """Give the names of members that are asked for; `clean_*` are all that begin so, `*` all public ones."""
         found: dict[str, None] = {}
         for pattern in patterns:
             if not pattern.endswith("*"):
                 found[pattern] = None
                 continue
             every = (name for owner in self.line() for name in owner.members)
-            found.update((name, None) for name in every if name.startswith(pattern[:-1]))
+            private = "_" if pattern == "*" else " "
+            found.update((name, None) for name in every if name.startswith(pattern[:-1]) and name[:1] != private)
         return list(found)
 
     def ancestors_outside(self) -> tuple[str, ...]:

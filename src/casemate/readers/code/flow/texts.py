@@ -8,7 +8,7 @@ from casemate.readers.code.flow.base import Arguments
 from casemate.readers.code.flow.characters import NO_PARENT, NO_ROOT, PLAIN
 from casemate.readers.code.flow.containers import Containers
 from casemate.readers.code.flow.expressions import LONGEST_TEXT
-from casemate.readers.code.flow.links import safer
+from casemate.readers.code.flow.links import behind, safer
 from casemate.readers.code.flow.state import Cell, Frame, reach
 from casemate.readers.code.flow.values import (
     BOOL,
@@ -125,6 +125,8 @@ class Texts(Containers):
             if template.startswith(("{}", "{0}")) and arguments.positional:
                 first = arguments.positional[0]
                 prefix = first.text if first.text is not None else first.prefix
+        beginning = None if template is None else template.partition("{")[0]
+        groups[1:] = [behind(beginning, group) for group in groups[1:]]
         return Value(taints=merge_taints(groups), types=frozenset({"str"}), prefix=prefix)
 
     def folded(self, value: Value, name: str, arguments: Arguments, frame: Frame) -> Value | None:  # noqa: PLR0911 -- one line for each reason not to
