@@ -448,12 +448,12 @@ class Machine(Functions, Expressions, Statements):
     def share_field(self, owner: Class, name: str, value: Value) -> None:
         """Remember what was stored where all see it: not which constant or which object, since others store as well.
 
-        What reads it is run again for a type as for a label: who stores it may well be looked at last.
+        What reads it is run again for an object as for a label: who stores it may well be looked at last.
         """
-        old = owner.fields.get(name)
+        known = owner.fields[name].types if name in owner.fields else frozenset[str | Class]()
         value = Value(taints=value.taints, types=value.types, references=value.references)
         self.keep_field(owner, name, value, State({}))
-        if owner.fields[name] is not old:
+        if any(isinstance(kind, Class) or "." in kind for kind in value.types - known):
             self.touched.add((owner, name))
 
     def settle_around(self, frame: Frame | None) -> None:
