@@ -11,10 +11,9 @@ The names in `__all__` are the public interface; nothing else is. They are loade
 """
 
 import sys
-from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
     from casemate.api import Result, run
     from casemate.audit import audit
@@ -93,6 +92,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Load a public name when it is first used: `casemate run` starts every program and must load nothing else."""
+    from importlib import import_module  # noqa: PLC0415 -- likewise
+
     home = next((home for home, names in _HOMES.items() if name in names), None)
     if home is None:
         message = f"module 'casemate' has no attribute {name!r}"

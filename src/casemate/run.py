@@ -7,9 +7,9 @@ Whatever is wrong is raised before anything of the target starts. The policy tha
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 from casemate.model.capability import Capability
+from casemate.model.dataclass import dataclass, field, replace
 from casemate.model.errors import Refused
 from casemate.model.policy import Grant, Policy
 from casemate.model.sandbox import Command, Json, Outcome, Plan

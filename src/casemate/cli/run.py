@@ -37,7 +37,6 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TypeAlias
 
 from casemate.cli.folder import working_directory
 from casemate.cli.isolation import refuse_unless_isolated
@@ -57,7 +56,7 @@ examples:
   casemate run --read data --connect api.example.com:443 app.py --verbose
   casemate run --policy casemate.toml --record run.jsonl -m shop
 """
-Record: TypeAlias = Callable[[Mapping[str, Json]], None]
+Record = Callable[[Mapping[str, Json]], None]
 ALLOWED_BY = {
     Capability.FS_READ: "--read",
     Capability.FS_WRITE: "--write",

@@ -1,11 +1,14 @@
 """What a program needs, and what it is granted: deny by default, absence means deny."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from casemate.model.capability import Capability
-from casemate.model.location import Location
+from casemate.model.dataclass import dataclass, field, replace
+
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from casemate.model.location import Location
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -35,7 +38,7 @@ class Need:
 
     capability: Capability
     resource: str
-    location: Location
+    location: "Location"
     reason: str
     resolved: bool = True
 

@@ -6,9 +6,9 @@ Deny beats allow, in any order: a grant that lies in a denied path is dropped, b
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
 
 from casemate.model.capability import Capability
+from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
 from casemate.model.policy import Grant, Missing, Policy

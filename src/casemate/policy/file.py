@@ -9,10 +9,10 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar, cast
 
 from casemate.model.capability import Capability
+from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import PolicyError
 from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.scope import Scope, ScopeKind

@@ -7,7 +7,8 @@ Sets are lists of literal paths: a pattern is resolved here, before anything is 
 import os
 import pwd
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from casemate.model.dataclass import dataclass
 
 VERSION = 1
 READ_SETS = ("@python", "@program", "@cwd", "@system", "@tls")

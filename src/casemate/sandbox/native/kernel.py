@@ -46,6 +46,15 @@ class Unsupported(OSError):  # noqa: N818 -- it says what is the case
     """The system call has no number on this architecture."""
 
 
+def read(path: str) -> bytes:
+    """Read a small file of the kernel's in one call, without what Python needs for text."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1 << 16)
+    finally:
+        os.close(descriptor)
+
+
 def number(name: str) -> int:
     """Give the number of a system call on this architecture. Raises Unsupported for others than x86-64 and aarch64."""
     if COLUMN < 0:

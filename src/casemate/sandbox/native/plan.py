@@ -14,8 +14,7 @@ from casemate.model.exits import Exit
 from casemate.model.policy import Grant, Missing, Policy, WriteMode
 from casemate.model.sandbox import Command, Coverage, Operation
 from casemate.sandbox.native import executable, world
-from casemate.sandbox.native.contract import NativePlan, Outside, Write
-from casemate.sandbox.native.endpoints import endpoints, forwards
+from casemate.sandbox.native.contract import Endpoint, Forward, NativePlan, Outside, Write
 from casemate.sandbox.native.gathered import Gathered
 from casemate.sandbox.native.paths import ABSENT, below, look, walk
 from casemate.sandbox.native.steps import Bind, Filter, Folder, Hide, Layered, Link, Seen, Step, describe
@@ -55,10 +54,11 @@ def _assemble(
         inet=policy.grants_any(Capability.NET_CONNECT) or policy.grants_any(Capability.NET_LISTEN),
         spawn=policy.grants_any(Capability.PROC_SPAWN),
     )
+    connect, forwards = _network(policy)
     outside = Outside(
         limits=policy.limits,
-        connect=endpoints(grant.resource for grant in policy.of(Capability.NET_CONNECT)),
-        forwards=forwards(grant.resource for grant in policy.of(Capability.NET_LISTEN)),
+        connect=connect,
+        forwards=forwards,
         writes=tuple(write for _, write in root.writes.values()),
         deny=tuple(dict.fromkeys(name for path in policy.deny for name in _names(path))),
         persist="@persist" in policy.deny,
@@ -77,6 +77,17 @@ def _assemble(
         tmp_bytes=policy.tmp_bytes,
         outside=outside,
     )
+
+
+def _network(policy: Policy) -> tuple[tuple[Endpoint, ...], tuple[Forward, ...]]:
+    """Read what may be connected to, and what is forwarded in."""
+    connect = [grant.resource for grant in policy.of(Capability.NET_CONNECT)]
+    listen = [grant.resource for grant in policy.of(Capability.NET_LISTEN)]
+    if not connect and not listen:
+        return (), ()
+    from casemate.sandbox.native.endpoints import endpoints, forwards  # noqa: PLC0415 -- only where there is a network
+
+    return endpoints(connect), forwards(listen)
 
 
 def _operations(
