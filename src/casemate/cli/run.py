@@ -85,7 +85,8 @@ def main(argv: list[str]) -> int:
             return _start(options, record)
         except CasemateError as error:
             code = error.code if isinstance(error, Refused) else Exit.REFUSED
-            record({"event": "not-started", "version": 1, "code": int(code), "reason": visible(str(error))})
+            if record is not None:
+                record({"event": "not-started", "version": 1, "code": int(code), "reason": visible(str(error))})
             _say(str(error))
             return code
 
@@ -101,7 +102,7 @@ def _open_standard_streams() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _start(options: Options, record: Record) -> int:
+def _start(options: Options, record: Record | None) -> int:
     """Prepare, then print the plan or confine."""
     request = _request(options)
     prepared = prepare(request)
@@ -166,11 +167,11 @@ def _policy(options: Options) -> tuple[Policy, str, str]:
 
 
 @contextmanager
-def _recorder(options: Options) -> Generator[Record, None, None]:
-    """Open the record, one JSON object a line, readable by the caller alone."""
+def _recorder(options: Options) -> Generator[Record | None, None, None]:
+    """Open the record, one JSON object a line, readable by the caller alone; none where nobody asked for one."""
     path = options.texts.get("record")
     if path is None:
-        yield _forget
+        yield None
         return
     from casemate.cli.record import Recorder  # noqa: PLC0415 -- only where somebody wants a record
 
@@ -180,11 +181,6 @@ def _recorder(options: Options) -> Generator[Record, None, None]:
         finally:
             if recorder.failure:
                 _say(f"the record {path} is incomplete: {recorder.failure}")
-
-
-def _forget(event: Mapping[str, Json]) -> None:
-    """Keep no record: nobody asked for one."""
-    del event
 
 
 def _afterwards(outcome: Outcome) -> Iterator[str]:

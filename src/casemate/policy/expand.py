@@ -50,10 +50,16 @@ def expand(policy: Policy, places: Places) -> Expanded:
     grants = [g for grant in policy.grants for g in _members(grant, places)]
     kept = [grant for grant in grants if _given(grant, policy, denied, notes) and _there(grant, policy.missing, absent)]
     trees = {tree for grant in kept if grant.capability in PATHS for tree in _names(grant.resource)}
-    hidden = [path for path in denied if not trees.isdisjoint(around(path))]
+    shown = {folder: not trees.isdisjoint(around(folder)) for folder in set(map(_folder, denied))}
+    hidden = [path for path in denied if path in trees or shown[_folder(path)]]
     persist = ["@persist"] if "@persist" in policy.deny else []
     expanded = replace(policy, grants=tuple(dict.fromkeys(kept)), deny=(*hidden, *persist))
     return Expanded(expanded, tuple(notes), tuple(absent))
+
+
+def _folder(path: str) -> str:
+    """Give the folder of an absolute path; many denied paths share one."""
+    return path.rpartition("/")[0] or "/"
 
 
 def denied_paths(policy: Policy, places: Places) -> Iterator[str]:

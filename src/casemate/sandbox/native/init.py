@@ -12,6 +12,12 @@ from types import FrameType
 
 from casemate.sandbox.native import kernel as k
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as plain
+else:
+    import _signal as plain  # in C: `signal` makes a name of every number
+
 CAP_KILL = 5
 
 
@@ -52,9 +58,9 @@ def forget_environment() -> None:
 def plain_signals() -> None:
     """Undo what the caller's Python did to signals: nothing of it may run here."""
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals():
-        if number not in (signal.SIGKILL, signal.SIGSTOP) and signal.getsignal(number) is not signal.SIG_DFL:
-            signal.signal(number, signal.SIG_DFL)
+    for number in plain.valid_signals():
+        if number not in (signal.SIGKILL, signal.SIGSTOP) and plain.getsignal(number) != plain.SIG_DFL:
+            plain.signal(number, plain.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

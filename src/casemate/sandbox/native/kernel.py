@@ -40,6 +40,7 @@ PR_SET_TSC, PR_SET_NAME = 26, 15
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
+_libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
 
 
 class Unsupported(OSError):  # noqa: N818 -- it says what is the case
@@ -165,8 +166,7 @@ def new_filesystem(kind: str, options: Sequence[tuple[str, str | None]], attribu
 
 def prctl(option: int, *arguments: int) -> int:
     """Ask for, or change, a property of this process; man 2 prctl."""
-    padded = [ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
-    return checked(_libc.prctl(ctypes.c_int(option), *padded), f"prctl {option}")
+    return checked(_libc.prctl(option, *(*arguments, 0, 0, 0, 0)[:4]), f"prctl {option}")
 
 
 def keep_capabilities(kept: Sequence[int]) -> None:

@@ -110,7 +110,7 @@ def tried() -> tuple[Layer, ...]:
         gaps.LANDLOCK: f"ABI {version}",
         gaps.LANDLOCK_NET: f"ABI {version}",
         gaps.SCOPES: f"ABI {version}",
-        gaps.SECCOMP: "libseccomp, filter mode",
+        gaps.SECCOMP: "filter mode",
         gaps.MDWE: "PR_SET_MDWE",
         gaps.CORES: "a crash is handed to nobody",
     }

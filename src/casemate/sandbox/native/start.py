@@ -6,13 +6,13 @@ failure on the way ends the run with 125 and the layer's name.
 
 import os
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 
 from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import Refused
 from casemate.model.sandbox import Outcome
-from casemate.sandbox.native import control, supervise, terminal
+from casemate.sandbox.native import control, terminal
 from casemate.sandbox.native.contract import (
     CommitLayer,
     Inside,
@@ -57,7 +57,7 @@ def start(plan: NativePlan, run: RunInput, prepared: Prepared) -> Outcome:
         except OSError as error:
             raise Refused(f"cannot prepare the run: {error}") from None
         opened.numbers.clear()
-    return supervise.supervise(inside, plan, run)
+    return _loop()(inside, plan, run)
 
 
 @contextmanager
@@ -85,6 +85,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         pidfd = os.pidfd_open(steward)
         opened.own(pidfd)
         opened.close(ends.lifeline, ends.status, ends.control, *stdio.inner, stdio.terminal)
+        _loop()
         handed = _receive(ours.control, plan, opened)
     except BaseException:
         _end(steward)
@@ -106,6 +107,13 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         layers=tuple(layers),
         doors=doors,
     )
+
+
+def _loop() -> Callable[[Inside, NativePlan, RunInput], Outcome]:
+    """Load what carries the run: after the fork, while the steward builds, whose memory is smaller without it."""
+    from casemate.sandbox.native.supervise import supervise  # noqa: PLC0415 -- see above
+
+    return supervise
 
 
 def _doors(plan: NativePlan) -> tuple[int, ...]:
