@@ -146,8 +146,11 @@ def _request(options: Options) -> Request:
 
 
 def _policy(options: Options) -> tuple[Policy, str, str]:
-    """Load the named policy, with its place and its hash; the one of the working directory only if it was accepted."""
-    named = options.texts.get("policy")
+    """Load the named policy, with its place and, for a record, its hash.
+
+    The one of the working directory is taken only if it was accepted.
+    """
+    named, recorded = options.texts.get("policy"), "record" in options.texts
     if named is None and not os.path.lexists(LOCAL):
         return Policy(), "", ""
     from casemate.policy.file import document, load, read  # noqa: PLC0415 -- a TOML parser only where there is a file
@@ -156,12 +159,12 @@ def _policy(options: Options) -> tuple[Policy, str, str]:
     if named is not None:
         only_ours(named)
         found = load(named)
-        return found.policy, named, fingerprint(found)
+        return found.policy, named, fingerprint(found) if recorded else ""
     with suppress(PolicyError):  # not ours to complain about: nobody asked for it
         content = read(LOCAL)
         if trusted(LOCAL, content, os.environ):
             found = document(LOCAL, content)
-            return found.policy, LOCAL, fingerprint(found)
+            return found.policy, LOCAL, fingerprint(found) if recorded else ""
     _say(f"{LOCAL} is here and is not used: --policy {LOCAL}, or casemate policy trust {LOCAL}")
     return Policy(), "", ""
 

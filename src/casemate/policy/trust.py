@@ -8,7 +8,6 @@ An accepted file is remembered as an empty file whose name is a hash of path and
 import os
 import stat
 from collections.abc import Mapping
-from hashlib import sha256
 
 from casemate.model.errors import PolicyError
 from casemate.policy.file import Document
@@ -79,6 +78,8 @@ def only_ours(path: str) -> None:
 
 def fingerprint(document: Document) -> str:
     """Name the exact bytes of a policy file, for a record of what was enforced."""
+    from hashlib import sha256  # noqa: PLC0415 -- only for a record: it loads a large library
+
     return f"sha256:{sha256(document.content).hexdigest()}"
 
 
@@ -95,6 +96,8 @@ def _key(path: str, content: bytes) -> str:
     Both places count: a link in another folder would let its program have what was granted here, and a link that was
     accepted can be led to the same bytes elsewhere, where relative paths mean something else.
     """
+    from hashlib import sha256  # noqa: PLC0415 -- only for a policy that was not named
+
     folder, name = os.path.split(os.path.abspath(path))
     places = f"{os.path.realpath(folder)}/{name}\0{os.path.realpath(path)}\0"
     return sha256(os.fsencode(places) + content).hexdigest()
