@@ -14,20 +14,25 @@ POLICY = "[policy]\nversion = 1\n"
 OURS = (
     "casemate.cli.folder",
     "casemate.cli.isolation",
+    "casemate.cli.kept",
     "casemate.cli.run",
     "casemate.cli.signals",
     "casemate.cli.target",
+    "casemate.cli.version",
     "casemate.model",
     "casemate.policy.expand",
     "casemate.policy.file",
+    "casemate.policy.packed",
     "casemate.policy.sets",
+    "casemate.policy.source",
     "casemate.policy.trust",
     "casemate.policy.values",
     "casemate.readers.host",
     "casemate.run",
     "casemate.sandbox",
+    "casemate.services.store",
 )
-PARENTS = {"casemate", "casemate.cli", "casemate.policy", "casemate.readers"}
+PARENTS = {"casemate", "casemate.cli", "casemate.policy", "casemate.readers", "casemate.services"}
 
 # What every start loads of the standard library, in all versions of Python that casemate runs on.
 STANDARD_LIBRARY = frozenset(
@@ -39,8 +44,9 @@ STANDARD_LIBRARY = frozenset(
     types zipimport
     """.split()  # noqa: SIM905 -- a list of words is easier to read so
 )
-# What a policy file needs on top of it: a parser of TOML, and what that loads.
-FOR_A_POLICY = frozenset(
+# What a policy file needs on top of it the first time, a parser of TOML and what that loads; and when it is known.
+KNOWN = frozenset({"_blake2"})
+FOR_A_POLICY = KNOWN | frozenset(
     """
     __future__ _datetime _sre _string _typing copyreg datetime math re re._casefix re._compiler re._constants re._parser
     string string.templatelib tomllib tomllib._parser tomllib._re tomllib._types typing warnings _py_warnings _warnings
@@ -87,15 +93,16 @@ def bare() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def with_policy(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def with_policy(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[str]]:
+    """Give what the first run and what the second run with the same policy file load."""
     policy = tmp_path_factory.mktemp("start") / "casemate.toml"
     policy.write_text(POLICY, encoding="utf-8")
-    return loaded("--policy", policy)
+    return loaded("--policy", policy), loaded("--policy", policy)
 
 
-@pytest.fixture(params=["nothing granted", "a policy file"])
-def names(request: pytest.FixtureRequest, bare: set[str], with_policy: set[str]) -> set[str]:
-    return bare if request.param == "nothing granted" else with_policy
+@pytest.fixture(params=["nothing granted", "a new policy file", "a known policy file"])
+def names(request: pytest.FixtureRequest, bare: set[str], with_policy: tuple[set[str], set[str]]) -> set[str]:
+    return {"nothing granted": bare, "a new policy file": with_policy[0]}.get(request.param, with_policy[1])
 
 
 def below(name: str, roots: tuple[str, ...]) -> bool:
@@ -124,8 +131,14 @@ def test_only_what_is_listed_is_loaded(bare: set[str]) -> None:
     assert sorted(name for name in bare - STANDARD_LIBRARY if not below(name, ("casemate",))) == []
 
 
-def test_a_policy_file_loads_a_parser_and_no_more(with_policy: set[str]) -> None:
-    others = with_policy - STANDARD_LIBRARY - FOR_A_POLICY
+def test_a_new_policy_file_loads_a_parser_and_no_more(with_policy: tuple[set[str], set[str]]) -> None:
+    others = with_policy[0] - STANDARD_LIBRARY - FOR_A_POLICY
+    assert "tomllib" in with_policy[0]
+    assert sorted(name for name in others if not below(name, ("casemate",))) == []
+
+
+def test_a_known_policy_file_loads_no_parser(with_policy: tuple[set[str], set[str]]) -> None:
+    others = with_policy[1] - STANDARD_LIBRARY - KNOWN
     assert sorted(name for name in others if not below(name, ("casemate",))) == []
 
 

@@ -153,18 +153,18 @@ def _policy(options: Options) -> tuple[Policy, str, str]:
     named, recorded = options.texts.get("policy"), "record" in options.texts
     if named is None and not os.path.lexists(LOCAL):
         return Policy(), "", ""
-    from casemate.policy.file import document, load, read  # noqa: PLC0415 -- a TOML parser only where there is a file
+    from casemate.cli.kept import understood  # noqa: PLC0415 -- only where there is a file
+    from casemate.policy.source import read  # noqa: PLC0415 -- likewise
     from casemate.policy.trust import fingerprint, only_ours, trusted  # noqa: PLC0415 -- likewise
 
     if named is not None:
         only_ours(named)
-        found = load(named)
-        return found.policy, named, fingerprint(found) if recorded else ""
+        content = read(named)
+        return understood(named, content), named, fingerprint(content) if recorded else ""
     with suppress(PolicyError):  # not ours to complain about: nobody asked for it
         content = read(LOCAL)
         if trusted(LOCAL, content, os.environ):
-            found = document(LOCAL, content)
-            return found.policy, LOCAL, fingerprint(found) if recorded else ""
+            return understood(LOCAL, content), LOCAL, fingerprint(content) if recorded else ""
     _say(f"{LOCAL} is here and is not used: --policy {LOCAL}, or casemate policy trust {LOCAL}")
     return Policy(), "", ""
 
