@@ -26,15 +26,15 @@ landlock_restrict_self 446 lchown 94 lgetxattr 192 link 86 linkat 265 listen 50 
 453 mbind 237 membarrier 324 memfd_create 319 memfd_secret 447 migrate_pages 256 mincore 27 mkdir 83 mkdirat 258 mknod
 133 mknodat 259 mlock 149 mlock2 325 mlockall 151 mmap 9 modify_ldt 154 mount 165 mount_setattr 442 move_mount 429
 move_pages 279 mprotect 10 mq_getsetattr 245 mq_notify 244 mq_open 240 mq_timedreceive 243 mq_timedsend 242 mq_unlink
-241 mremap 25 mseal 462 msgctl 71 msgget 68 msgrcv 70 msgsnd 69 msync 26 munlock 150 munlockall 152 munmap 11
-name_to_handle_at 303 nanosleep 35 newfstatat 262 nfsservctl 180 open 2 open_by_handle_at 304 open_tree 428 openat 257
-pause 34 perf_event_open 298 personality 135 pidfd_getfd 438 pidfd_open 434 pidfd_send_signal 424 pipe 22 pipe2 293
-pivot_root 155 pkey_alloc 330 pkey_free 331 pkey_mprotect 329 poll 7 ppoll 271 prctl 157 pread64 17 preadv 295 preadv2
-327 prlimit64 302 process_madvise 440 process_mrelease 448 process_vm_readv 310 process_vm_writev 311 pselect6 270
-ptrace 101 pwrite64 18 pwritev 296 pwritev2 328 query_module 178 quotactl 179 quotactl_fd 443 read 0 readahead 187
-readlink 89 readlinkat 267 readv 19 reboot 169 recvfrom 45 recvmmsg 299 recvmsg 47 remap_file_pages 216 removexattr 197
-rename 82 renameat 264 renameat2 316 request_key 249 restart_syscall 219 rmdir 84 rseq 334 rt_sigaction 13 rt_sigpending
-127 rt_sigprocmask 14 rt_sigqueueinfo 129 rt_sigreturn 15 rt_sigsuspend 130 rt_sigtimedwait 128 rt_tgsigqueueinfo 297
+241 mremap 25 msgctl 71 msgget 68 msgrcv 70 msgsnd 69 msync 26 munlock 150 munlockall 152 munmap 11 name_to_handle_at
+303 nanosleep 35 newfstatat 262 nfsservctl 180 open 2 open_by_handle_at 304 open_tree 428 openat 257 pause 34
+perf_event_open 298 personality 135 pidfd_getfd 438 pidfd_open 434 pidfd_send_signal 424 pipe 22 pipe2 293 pivot_root
+155 pkey_alloc 330 pkey_free 331 pkey_mprotect 329 poll 7 ppoll 271 prctl 157 pread64 17 preadv 295 preadv2 327
+prlimit64 302 process_madvise 440 process_mrelease 448 process_vm_readv 310 process_vm_writev 311 pselect6 270 ptrace
+101 pwrite64 18 pwritev 296 pwritev2 328 query_module 178 quotactl 179 quotactl_fd 443 read 0 readahead 187 readlink 89
+readlinkat 267 readv 19 reboot 169 recvfrom 45 recvmmsg 299 recvmsg 47 remap_file_pages 216 removexattr 197 rename 82
+renameat 264 renameat2 316 request_key 249 restart_syscall 219 rmdir 84 rseq 334 rt_sigaction 13 rt_sigpending 127
+rt_sigprocmask 14 rt_sigqueueinfo 129 rt_sigreturn 15 rt_sigsuspend 130 rt_sigtimedwait 128 rt_tgsigqueueinfo 297
 sched_get_priority_max 146 sched_get_priority_min 147 sched_getaffinity 204 sched_getattr 315 sched_getparam 143
 sched_getscheduler 145 sched_rr_get_interval 148 sched_setaffinity 203 sched_setattr 314 sched_setparam 142
 sched_setscheduler 144 sched_yield 24 seccomp 317 select 23 semctl 66 semget 64 semop 65 semtimedop 220 sendfile 40
@@ -68,26 +68,26 @@ io_uring_register 427 io_uring_setup 425 ioctl 29 ioprio_get 31 ioprio_set 30 kc
 lsm_set_self_attr 460 madvise 233 map_shadow_stack 453 mbind 235 membarrier 283 memfd_create 279 memfd_secret 447
 migrate_pages 238 mincore 232 mkdirat 34 mknodat 33 mlock 228 mlock2 284 mlockall 230 mmap 222 mount 40 mount_setattr
 442 move_mount 429 move_pages 239 mprotect 226 mq_getsetattr 185 mq_notify 184 mq_open 180 mq_timedreceive 183
-mq_timedsend 182 mq_unlink 181 mremap 216 mseal 462 msgctl 187 msgget 186 msgrcv 188 msgsnd 189 msync 227 munlock 229
-munlockall 231 munmap 215 name_to_handle_at 264 nanosleep 101 newfstatat 79 nfsservctl 42 open_by_handle_at 265
-open_tree 428 openat 56 perf_event_open 241 personality 92 pidfd_getfd 438 pidfd_open 434 pidfd_send_signal 424 pipe2 59
-pivot_root 41 pkey_alloc 289 pkey_free 290 pkey_mprotect 288 ppoll 73 prctl 167 pread64 67 preadv 69 preadv2 286
-prlimit64 261 process_madvise 440 process_mrelease 448 process_vm_readv 270 process_vm_writev 271 pselect6 72 ptrace 117
-pwrite64 68 pwritev 70 pwritev2 287 quotactl 60 quotactl_fd 443 read 63 readahead 213 readlinkat 78 readv 65 reboot 142
-recvfrom 207 recvmmsg 243 recvmsg 212 remap_file_pages 234 removexattr 14 renameat 38 renameat2 276 request_key 218
-restart_syscall 128 rseq 293 rt_sigaction 134 rt_sigpending 136 rt_sigprocmask 135 rt_sigqueueinfo 138 rt_sigreturn 139
-rt_sigsuspend 133 rt_sigtimedwait 137 rt_tgsigqueueinfo 240 sched_get_priority_max 125 sched_get_priority_min 126
-sched_getaffinity 123 sched_getattr 275 sched_getparam 121 sched_getscheduler 120 sched_rr_get_interval 127
-sched_setaffinity 122 sched_setattr 274 sched_setparam 118 sched_setscheduler 119 sched_yield 124 seccomp 277 semctl 191
-semget 190 semop 193 semtimedop 192 sendfile 71 sendmmsg 269 sendmsg 211 sendto 206 set_mempolicy 237 set_robust_list 99
-set_tid_address 96 setdomainname 162 setfsgid 152 setfsuid 151 setgid 144 setgroups 159 sethostname 161 setitimer 103
-setns 268 setpgid 154 setpriority 140 setregid 143 setresgid 149 setresuid 147 setreuid 145 setrlimit 164 setsid 157
-setsockopt 208 settimeofday 170 setuid 146 setxattr 5 shmat 196 shmctl 195 shmdt 197 shmget 194 shutdown 210 sigaltstack
-132 socket 198 socketpair 199 statfs 43 statmount 457 statx 291 swapoff 225 swapon 224 symlinkat 36 sync 81
-sync_file_range 84 syncfs 267 sysinfo 179 syslog 116 tgkill 131 timer_create 107 timer_delete 111 timer_getoverrun 109
-timer_gettime 108 timer_settime 110 timerfd_create 85 timerfd_gettime 87 timerfd_settime 86 times 153 tkill 130 truncate
-45 umask 166 umount2 39 uname 160 unlinkat 35 unshare 97 userfaultfd 282 utimensat 88 vhangup 58 wait4 260 waitid 95
-write 64 writev 66
+mq_timedsend 182 mq_unlink 181 mremap 216 msgctl 187 msgget 186 msgrcv 188 msgsnd 189 msync 227 munlock 229 munlockall
+231 munmap 215 name_to_handle_at 264 nanosleep 101 newfstatat 79 nfsservctl 42 open_by_handle_at 265 open_tree 428
+openat 56 perf_event_open 241 personality 92 pidfd_getfd 438 pidfd_open 434 pidfd_send_signal 424 pipe2 59 pivot_root 41
+pkey_alloc 289 pkey_free 290 pkey_mprotect 288 ppoll 73 prctl 167 pread64 67 preadv 69 preadv2 286 prlimit64 261
+process_madvise 440 process_mrelease 448 process_vm_readv 270 process_vm_writev 271 pselect6 72 ptrace 117 pwrite64 68
+pwritev 70 pwritev2 287 quotactl 60 quotactl_fd 443 read 63 readahead 213 readlinkat 78 readv 65 reboot 142 recvfrom 207
+recvmmsg 243 recvmsg 212 remap_file_pages 234 removexattr 14 renameat 38 renameat2 276 request_key 218 restart_syscall
+128 rseq 293 rt_sigaction 134 rt_sigpending 136 rt_sigprocmask 135 rt_sigqueueinfo 138 rt_sigreturn 139 rt_sigsuspend
+133 rt_sigtimedwait 137 rt_tgsigqueueinfo 240 sched_get_priority_max 125 sched_get_priority_min 126 sched_getaffinity
+123 sched_getattr 275 sched_getparam 121 sched_getscheduler 120 sched_rr_get_interval 127 sched_setaffinity 122
+sched_setattr 274 sched_setparam 118 sched_setscheduler 119 sched_yield 124 seccomp 277 semctl 191 semget 190 semop 193
+semtimedop 192 sendfile 71 sendmmsg 269 sendmsg 211 sendto 206 set_mempolicy 237 set_robust_list 99 set_tid_address 96
+setdomainname 162 setfsgid 152 setfsuid 151 setgid 144 setgroups 159 sethostname 161 setitimer 103 setns 268 setpgid 154
+setpriority 140 setregid 143 setresgid 149 setresuid 147 setreuid 145 setrlimit 164 setsid 157 setsockopt 208
+settimeofday 170 setuid 146 setxattr 5 shmat 196 shmctl 195 shmdt 197 shmget 194 shutdown 210 sigaltstack 132 socket 198
+socketpair 199 statfs 43 statmount 457 statx 291 swapoff 225 swapon 224 symlinkat 36 sync 81 sync_file_range 84 syncfs
+267 sysinfo 179 syslog 116 tgkill 131 timer_create 107 timer_delete 111 timer_getoverrun 109 timer_gettime 108
+timer_settime 110 timerfd_create 85 timerfd_gettime 87 timerfd_settime 86 times 153 tkill 130 truncate 45 umask 166
+umount2 39 uname 160 unlinkat 35 unshare 97 userfaultfd 282 utimensat 88 vhangup 58 wait4 260 waitid 95 write 64 writev
+66
 """
 
 
