@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from casemate.model.errors import CasemateError, InputError, PolicyError, Refused, Unenforceable, UsageError
     from casemate.model.finding import Confidence, Evidence, Finding, Severity, Skipped, Why
     from casemate.model.location import Flow, Location, Step
-    from casemate.model.policy import Grant, Limits, Missing, Need, Policy, WriteMode
+    from casemate.model.need import Need
+    from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
     from casemate.model.report import Counts, Report
     from casemate.model.scope import Scope, ScopeKind
     from casemate.policy.infer import Inference, infer
@@ -81,7 +82,8 @@ _HOMES = {
     ),
     "casemate.model.finding": ("Confidence", "Evidence", "Finding", "Severity", "Skipped", "Why"),
     "casemate.model.location": ("Flow", "Location", "Step"),
-    "casemate.model.policy": ("Grant", "Limits", "Missing", "Need", "Policy", "WriteMode"),
+    "casemate.model.need": ("Need",),
+    "casemate.model.policy": ("Grant", "Limits", "Missing", "Policy", "WriteMode"),
     "casemate.model.report": ("Counts", "Report"),
     "casemate.model.scope": ("Scope", "ScopeKind"),
     "casemate.policy.infer": ("Inference", "infer"),

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import inspect
 import pickle
 import subprocess
 import sys
@@ -123,6 +124,11 @@ def test_the_standard_library_knows_it() -> None:
     by_default = {field.name: field.default_factory for field in dataclasses.fields(Point)}
     assert by_default["x"] is dataclasses.MISSING
     assert [(field.name, field.compare) for field in dataclasses.fields(Grant)][-1] == ("why", False)
+
+
+def test_its_signature_is_that_of_the_standard_one() -> None:
+    assert inspect.signature(Point) == inspect.signature(Standard)
+    assert list(inspect.signature(Deeper).parameters) == ["x", "y", "names", "why", "z"]
 
 
 def test_it_is_copied() -> None:

@@ -3,17 +3,19 @@
 The standard library writes the methods of each class as text and compiles them, and loads inspect, ast and re to do so:
 for the classes of `casemate run` that took longer than Python itself takes to start. Here all classes share the same
 methods, which cost nothing to make and a little more to call. Only what our classes use is there: `frozen`, `slots`,
-defaults and `compare`. For type checkers, and for `dataclasses.replace`, `fields` and `asdict`, they are dataclasses; a
-test compares the two.
+defaults and `compare`. For type checkers, for `dataclasses.replace`, `fields` and `asdict`, and for `help` they are
+dataclasses; a test compares the two.
 """
 # ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204 -- for type checkers these are the ones of the standard library
+
+import functools
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
 else:
     ABSENT = object()
-    FIELDS = "__our_fields__"
+    FIELDS, KINDS = "__our_fields__", "__our_kinds__"
     assign = object.__setattr__  # what a frozen class does not let anybody else do
 
     class Field:
@@ -54,7 +56,9 @@ else:
             "__slots__": names,
             "__match_args__": tuple(every),
             FIELDS: tuple(every.values()),
-            "__dataclass_fields__": _Standard(),
+            KINDS: cls.__annotations__,
+            "__dataclass_fields__": _Standard(_fields_of),
+            "__signature__": _Standard(_signature_of),
             "__init__": _init,
             "__eq__": _eq,
             "__hash__": _hash if frozen else None,
@@ -113,23 +117,35 @@ else:
         raise FrozenInstanceError(f"cannot change {name!r} of {type(self).__name__}")
 
     class _Standard:
-        """Describes the fields to the standard library, when it asks."""
+        """What the standard library would say of a class, made when somebody asks."""
+
+        def __init__(self, of):
+            self.of = of
 
         def __get__(self, _instance, cls):
-            from dataclasses import MISSING, make_dataclass  # noqa: PLC0415 -- only for those who have loaded it anyway
-            from dataclasses import field as standard  # noqa: PLC0415 -- likewise
+            return self.of(_twin(cls))
 
-            fields = [
-                (one.name, object, standard(compare=one.compare, default=MISSING, default_factory=_factory(one)))
-                for one in getattr(cls, FIELDS)
-            ]
-            return make_dataclass(cls.__name__, fields, kw_only=True).__dataclass_fields__
+    @functools.cache
+    def _twin(cls):
+        """Make the same class with the standard library."""
+        from dataclasses import MISSING, make_dataclass  # noqa: PLC0415 -- only for those who have loaded it anyway
+        from dataclasses import field as standard  # noqa: PLC0415 -- likewise
 
-    def _factory(one):
-        """Give what makes the default of a field, in the words of the standard library."""
-        from dataclasses import MISSING  # noqa: PLC0415 -- likewise
+        kinds = {name: kind for base in reversed(cls.__mro__) for name, kind in vars(base).get(KINDS, {}).items()}
+        fields = []
+        for one in getattr(cls, FIELDS):
+            default = MISSING if one.default is ABSENT else one.default
+            how = standard(compare=one.compare, default=default, default_factory=one.factory or MISSING)
+            fields.append((one.name, kinds[one.name], how))
+        return make_dataclass(cls.__name__, fields)
 
-        return one.factory or (MISSING if one.default is ABSENT else lambda: one.default)
+    def _fields_of(twin):
+        return twin.__dataclass_fields__
+
+    def _signature_of(twin):
+        from inspect import signature  # noqa: PLC0415 -- likewise
+
+        return signature(twin)
 
 
 __all__ = ["dataclass", "field", "replace"]
