@@ -11,10 +11,9 @@ The names in `__all__` are the public interface; nothing else is. They are loade
 """
 
 import sys
-from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
     from casemate.api import Result, run
     from casemate.audit import audit
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from casemate.model.errors import CasemateError, InputError, PolicyError, Refused, Unenforceable, UsageError
     from casemate.model.finding import Confidence, Evidence, Finding, Severity, Skipped, Why
     from casemate.model.location import Flow, Location, Step
-    from casemate.model.policy import Grant, Limits, Missing, Need, Policy, WriteMode
+    from casemate.model.need import Need
+    from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
     from casemate.model.report import Counts, Report
     from casemate.model.scope import Scope, ScopeKind
     from casemate.policy.infer import Inference, infer
@@ -82,7 +82,8 @@ _HOMES = {
     ),
     "casemate.model.finding": ("Confidence", "Evidence", "Finding", "Severity", "Skipped", "Why"),
     "casemate.model.location": ("Flow", "Location", "Step"),
-    "casemate.model.policy": ("Grant", "Limits", "Missing", "Need", "Policy", "WriteMode"),
+    "casemate.model.need": ("Need",),
+    "casemate.model.policy": ("Grant", "Limits", "Missing", "Policy", "WriteMode"),
     "casemate.model.report": ("Counts", "Report"),
     "casemate.model.scope": ("Scope", "ScopeKind"),
     "casemate.policy.infer": ("Inference", "infer"),
@@ -93,6 +94,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Load a public name when it is first used: `casemate run` starts every program and must load nothing else."""
+    from importlib import import_module  # noqa: PLC0415 -- likewise
+
     home = next((home for home, names in _HOMES.items() if name in names), None)
     if home is None:
         message = f"module 'casemate' has no attribute {name!r}"

@@ -7,15 +7,17 @@ Whatever is wrong is raised before anything of the target starts. The policy tha
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
+from casemate.model import own
 from casemate.model.capability import Capability
+from casemate.model.dataclass import dataclass, field, replace
 from casemate.model.errors import Refused
 from casemate.model.policy import Grant, Policy
 from casemate.model.sandbox import Command, Json, Outcome, Plan
 from casemate.policy.expand import PATHS, expand
 from casemate.policy.sets import Places, homes, inside
-from casemate.readers.host.choose import Choice, Own, choose, own
+from casemate.readers.host.choose import Choice, Own, choose
+from casemate.readers.host.choose import own as own_environment
 from casemate.readers.host.interpreter import Interpreter
 from casemate.readers.host.program import (
     Code,
@@ -73,7 +75,7 @@ class Prepared:
 
 def prepare(request: Request) -> Prepared:
     """Choose the Python, find the program, expand the policy. Raises CasemateError; reads files and starts nothing."""
-    host = Host(request.directory, request.environment, homes(request.environment.get("HOME", "/")), own())
+    host = Host(request.directory, request.environment, homes(request.environment.get("HOME", "/")), own_environment())
     choice = _python(request, host.ours)
     program = program_of(request.target, choice.interpreter if choice else None, host)
     asked = _asked(request)
@@ -130,7 +132,9 @@ def _asked(request: Request) -> Policy:
         g for g in everything.grants if g.capability is not Capability.ENV_READ or g.resource not in settings
     )
     limits = replace(request.policy.limits, **request.limits)
-    deny = (*request.policy.deny, *([os.path.realpath(request.policy_file)] if request.policy_file else []))
+    ours = [os.path.realpath(request.policy_file)] if request.policy_file else []
+    ours += [path for path in (own.cache(request.environment), own.state(request.environment)) if path]
+    deny = (*request.policy.deny, *ours)
     return replace(everything, grants=grants, settings=tuple(settings.items()), limits=limits, deny=deny)
 
 

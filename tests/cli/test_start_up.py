@@ -14,35 +14,43 @@ POLICY = "[policy]\nversion = 1\n"
 OURS = (
     "casemate.cli.folder",
     "casemate.cli.isolation",
+    "casemate.cli.kept",
     "casemate.cli.run",
     "casemate.cli.signals",
     "casemate.cli.target",
+    "casemate.cli.version",
     "casemate.model",
     "casemate.policy.expand",
     "casemate.policy.file",
+    "casemate.policy.packed",
     "casemate.policy.sets",
+    "casemate.policy.source",
     "casemate.policy.trust",
     "casemate.policy.values",
     "casemate.readers.host",
     "casemate.run",
     "casemate.sandbox",
+    "casemate.services.store",
 )
-PARENTS = {"casemate", "casemate.cli", "casemate.policy", "casemate.readers"}
+PARENTS = {"casemate", "casemate.cli", "casemate.policy", "casemate.readers", "casemate.services"}
 
+# What every start loads of the standard library, in all versions of Python that casemate runs on.
 STANDARD_LIBRARY = frozenset(
     """
-    __future__ _abc _ast _blake2 _codecs _collections _collections_abc _ctypes _datetime
-    _frozen_importlib_external _functools _hashlib _heapq _io _json _opcode _operator _signal
-    _socket _sre _stat _string _struct _tokenize _typing _weakrefset abc annotationlib array ast codecs
-    collections collections.abc contextlib copy copyreg ctypes ctypes._endian ctypes._layout dataclasses datetime dis
-    encodings encodings.aliases encodings.ascii encodings.unicode_escape encodings.utf_8 enum errno
-    fcntl fnmatch functools gc genericpath glob hashlib heapq importlib importlib._abc importlib._bootstrap
-    importlib._bootstrap_external importlib.machinery inspect io ipaddress itertools json json.decoder json.encoder
-    json.scanner keyword linecache marshal math opcode _opcode_metadata operator os posix posixpath pwd re
-    re._casefix re._compiler re._constants re._parser reprlib resource select selectors shlex signal socket stat string
-    struct termios time token tokenize tomllib tomllib._parser tomllib._re tomllib._types types typing warnings
-    _warnings _py_warnings weakref zipimport
-    """.split()  # noqa: SIM905 -- a list of 100 words is easier to read so
+    _abc _codecs _collections _collections_abc _ctypes _frozen_importlib_external _functools _heapq _io _opcode
+    _operator _signal _socket _stat _struct abc annotationlib codecs collections collections.abc contextlib ctypes
+    ctypes._endian ctypes._layout encodings encodings.aliases encodings.utf_8 enum errno fcntl functools gc genericpath
+    io itertools keyword marshal operator os posix posixpath pwd reprlib resource select signal stat struct termios time
+    types zipimport
+    """.split()  # noqa: SIM905 -- a list of words is easier to read so
+)
+# What a policy file needs on top of it the first time, a parser of TOML and what that loads; and when it is known.
+KNOWN = frozenset({"_blake2"})
+FOR_A_POLICY = KNOWN | frozenset(
+    """
+    __future__ _datetime _sre _string _typing copyreg datetime math re re._casefix re._compiler re._constants re._parser
+    string string.templatelib tomllib tomllib._parser tomllib._re tomllib._types typing warnings _py_warnings _warnings
+    """.split()  # noqa: SIM905 -- likewise
 )
 HEAVY = (
     "rich",
@@ -51,9 +59,17 @@ HEAVY = (
     "ahocorasick_rs",
     "jinja2",
     "argparse",
-    "subprocess",
-    "site",
     "asyncio",
+    "ast",
+    "dataclasses",
+    "hashlib",
+    "inspect",
+    "ipaddress",
+    "json",
+    "pathlib",
+    "site",
+    "socket",
+    "subprocess",
 )
 APART = ("casemate.reports", "casemate.rules", "casemate.readers.code", "casemate.libraries", "casemate.audit")
 
@@ -68,17 +84,25 @@ def loaded(*arguments: str | Path) -> set[str]:
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     assert done.returncode == 0, [line for line in done.stderr.splitlines() if line not in lines]
-    names = {line.rpartition("|")[2].strip() for line in lines} - {"imported package"}
-    return {name for name in names if name.partition(".")[0] != "org"}  # Jython's, which copy looks for and never has
+    return {line.rpartition("|")[2].strip() for line in lines} - {"imported package"}
 
 
-@pytest.fixture(scope="module", params=["nothing granted", "a policy file"])
-def names(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    if request.param == "nothing granted":
-        return loaded()
+@pytest.fixture(scope="module")
+def bare() -> set[str]:
+    return loaded()
+
+
+@pytest.fixture(scope="module")
+def with_policy(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], set[str]]:
+    """Give what the first run and what the second run with the same policy file load."""
     policy = tmp_path_factory.mktemp("start") / "casemate.toml"
     policy.write_text(POLICY, encoding="utf-8")
-    return loaded("--policy", policy)
+    return loaded("--policy", policy), loaded("--policy", policy)
+
+
+@pytest.fixture(params=["nothing granted", "a new policy file", "a known policy file"])
+def names(request: pytest.FixtureRequest, bare: set[str], with_policy: tuple[set[str], set[str]]) -> set[str]:
+    return {"nothing granted": bare, "a new policy file": with_policy[0]}.get(request.param, with_policy[1])
 
 
 def below(name: str, roots: tuple[str, ...]) -> bool:
@@ -98,7 +122,28 @@ def test_what_reads_the_target_is_not_loaded(names: set[str]) -> None:
     assert sorted(name for name in names if below(name, APART)) == []
 
 
-def test_only_what_is_listed_is_loaded(names: set[str]) -> None:
+def test_only_modules_of_the_list_are_ours(names: set[str]) -> None:
     ours = {name for name in names if below(name, ("casemate",))}
     assert sorted(name for name in ours - PARENTS if not below(name, OURS)) == []
-    assert sorted(names - ours - STANDARD_LIBRARY) == []
+
+
+def test_only_what_is_listed_is_loaded(bare: set[str]) -> None:
+    assert sorted(name for name in bare - STANDARD_LIBRARY if not below(name, ("casemate",))) == []
+
+
+def test_a_new_policy_file_loads_a_parser_and_no_more(with_policy: tuple[set[str], set[str]]) -> None:
+    others = with_policy[0] - STANDARD_LIBRARY - FOR_A_POLICY
+    assert "tomllib" in with_policy[0]
+    assert sorted(name for name in others if not below(name, ("casemate",))) == []
+
+
+def test_a_known_policy_file_loads_no_parser(with_policy: tuple[set[str], set[str]]) -> None:
+    others = with_policy[1] - STANDARD_LIBRARY - KNOWN
+    assert sorted(name for name in others if not below(name, ("casemate",))) == []
+
+
+def test_a_network_is_loaded_only_where_it_is_granted(names: set[str]) -> None:
+    parts = ("broker", "resolver", "dns", "forward", "pair", "door", "endpoints", "addresses", "commit", "written")
+    assert (
+        sorted(name for name in names if below(name, tuple(f"casemate.sandbox.native.{part}" for part in parts))) == []
+    )

@@ -4,15 +4,14 @@ import importlib.util
 import sys
 from pathlib import Path
 
-SHARED = Path(__file__).with_name("confining.py")
-
-if "confining" not in sys.modules:
-    spec = importlib.util.spec_from_file_location("confining", SHARED)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["confining"] = module
-    spec.loader.exec_module(module)
+for name in ("confining", "bpf"):
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
 
 from confining import secret  # noqa: E402 -- a fixture, loaded above
 

@@ -1,8 +1,8 @@
-"""The second filter decides what it says, for every value of every argument: a small machine for classic BPF."""
+"""The second filter decides what it says, for every value of every argument."""
 
-import struct
 from collections.abc import Sequence
 
+from bpf import answer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,24 +19,7 @@ SHAPES = st.builds(Filter, wx=st.booleans(), unix=st.booleans(), inet=st.boolean
 def decide(shape: Filter, name: str, values: Sequence[int], arch: int | None = None) -> int:
     """Run the filter on one call; give its answer."""
     number = a.NUMBERS[name][kernel.COLUMN] if name in a.NUMBERS else 9999
-    data = struct.pack("=iIQ6Q", number, a.ARCH[kernel.COLUMN] if arch is None else arch, 0, *values)
-    code = a.assemble(shape, FIRST)
-    lines = [struct.unpack_from("=HBBI", code, at) for at in range(0, len(code), 8)]
-    at, loaded = 0, 0
-    while True:
-        kind, yes, no, value = lines[at]
-        at += 1
-        if kind == a.LOAD:
-            loaded = struct.unpack_from("=I", data, value)[0]
-        elif kind == a.AND:
-            loaded &= value
-        elif kind == a.EQUAL:
-            at += yes if loaded == value else no
-        elif kind == a.BITS:
-            at += yes if loaded & value else no
-        else:
-            assert kind == a.RETURN
-            return int(value)
+    return answer(a.assemble(shape, FIRST), number, a.ARCH[kernel.COLUMN] if arch is None else arch, tuple(values))
 
 
 @given(SHAPES, SIX)

@@ -37,7 +37,6 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TypeAlias
 
 from casemate.cli.folder import working_directory
 from casemate.cli.isolation import refuse_unless_isolated
@@ -57,7 +56,7 @@ examples:
   casemate run --read data --connect api.example.com:443 app.py --verbose
   casemate run --policy casemate.toml --record run.jsonl -m shop
 """
-Record: TypeAlias = Callable[[Mapping[str, Json]], None]
+Record = Callable[[Mapping[str, Json]], None]
 ALLOWED_BY = {
     Capability.FS_READ: "--read",
     Capability.FS_WRITE: "--write",
@@ -86,7 +85,8 @@ def main(argv: list[str]) -> int:
             return _start(options, record)
         except CasemateError as error:
             code = error.code if isinstance(error, Refused) else Exit.REFUSED
-            record({"event": "not-started", "version": 1, "code": int(code), "reason": visible(str(error))})
+            if record is not None:
+                record({"event": "not-started", "version": 1, "code": int(code), "reason": visible(str(error))})
             _say(str(error))
             return code
 
@@ -102,7 +102,7 @@ def _open_standard_streams() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _start(options: Options, record: Record) -> int:
+def _start(options: Options, record: Record | None) -> int:
     """Prepare, then print the plan or confine."""
     request = _request(options)
     prepared = prepare(request)
@@ -146,32 +146,35 @@ def _request(options: Options) -> Request:
 
 
 def _policy(options: Options) -> tuple[Policy, str, str]:
-    """Load the named policy, with its place and its hash; the one of the working directory only if it was accepted."""
-    named = options.texts.get("policy")
+    """Load the named policy, with its place and, for a record, its hash.
+
+    The one of the working directory is taken only if it was accepted.
+    """
+    named, recorded = options.texts.get("policy"), "record" in options.texts
     if named is None and not os.path.lexists(LOCAL):
         return Policy(), "", ""
-    from casemate.policy.file import document, load, read  # noqa: PLC0415 -- a TOML parser only where there is a file
+    from casemate.cli.kept import understood  # noqa: PLC0415 -- only where there is a file
+    from casemate.policy.source import read  # noqa: PLC0415 -- likewise
     from casemate.policy.trust import fingerprint, only_ours, trusted  # noqa: PLC0415 -- likewise
 
     if named is not None:
         only_ours(named)
-        found = load(named)
-        return found.policy, named, fingerprint(found)
+        content = read(named)
+        return understood(named, content), named, fingerprint(content) if recorded else ""
     with suppress(PolicyError):  # not ours to complain about: nobody asked for it
         content = read(LOCAL)
         if trusted(LOCAL, content, os.environ):
-            found = document(LOCAL, content)
-            return found.policy, LOCAL, fingerprint(found)
+            return understood(LOCAL, content), LOCAL, fingerprint(content) if recorded else ""
     _say(f"{LOCAL} is here and is not used: --policy {LOCAL}, or casemate policy trust {LOCAL}")
     return Policy(), "", ""
 
 
 @contextmanager
-def _recorder(options: Options) -> Generator[Record, None, None]:
-    """Open the record, one JSON object a line, readable by the caller alone."""
+def _recorder(options: Options) -> Generator[Record | None, None, None]:
+    """Open the record, one JSON object a line, readable by the caller alone; none where nobody asked for one."""
     path = options.texts.get("record")
     if path is None:
-        yield _forget
+        yield None
         return
     from casemate.cli.record import Recorder  # noqa: PLC0415 -- only where somebody wants a record
 
@@ -181,11 +184,6 @@ def _recorder(options: Options) -> Generator[Record, None, None]:
         finally:
             if recorder.failure:
                 _say(f"the record {path} is incomplete: {recorder.failure}")
-
-
-def _forget(event: Mapping[str, Json]) -> None:
-    """Keep no record: nobody asked for one."""
-    del event
 
 
 def _afterwards(outcome: Outcome) -> Iterator[str]:

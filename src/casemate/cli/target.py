@@ -6,9 +6,9 @@ argparse is not used here: its REMAINDER takes options of the target for its own
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from casemate.model.capability import Capability, parse
+from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import UsageError
 from casemate.model.policy import Grant, WriteMode
 from casemate.policy import values

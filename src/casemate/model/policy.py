@@ -1,11 +1,10 @@
-"""What a program needs, and what it is granted: deny by default, absence means deny."""
+"""What a program is granted: deny by default, absence means deny."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from casemate.model.capability import Capability
-from casemate.model.location import Location
+from casemate.model.dataclass import dataclass, field, replace
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -23,21 +22,6 @@ class Missing(StrEnum):
 
     ERROR = "error"
     SKIP_READ = "skip-read"
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What a program was seen or inferred to need, and the place that needs it.
-
-    `resource` is a path, HOST:PORT, a variable or a program; "" where the capability has none or it could not be told
-    (then `resolved` is false). A Need of Capability.UNRESOLVED is a place that the analysis could not follow.
-    """
-
-    capability: Capability
-    resource: str
-    location: Location
-    reason: str
-    resolved: bool = True
 
 
 @dataclass(frozen=True, slots=True)

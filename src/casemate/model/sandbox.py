@@ -1,13 +1,16 @@
 """What a backend answers: what it cannot withhold, and what exactly it would start."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
 
 from casemate.model.capability import Capability
+from casemate.model.dataclass import dataclass, field
 
-Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+Json: "TypeAlias" = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 
 class Enforcement(StrEnum):

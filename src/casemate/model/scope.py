@@ -1,7 +1,8 @@
 """What an audit was asked to look at: declared, versioned, printed in every report."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from casemate.model.dataclass import dataclass
 
 
 class ScopeKind(StrEnum):

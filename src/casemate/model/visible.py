@@ -6,9 +6,13 @@ job prints (`##vso[…]`, `##teamcity[…]`, and `::…::` where a line begins).
 the interpreter's Unicode tables, so that every interpreter shows the same bytes.
 """
 
-import re
+import functools
 
-HIDDEN = re.compile(
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    import re
+
+HIDDEN = (
     "["
     "\x00-\x1f\x7f-\xa0\xad"  # controls, no-break space, soft hyphen
     "\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # joiners, marks and fillers that show nothing
@@ -19,14 +23,14 @@ HIDDEN = re.compile(
     "\U000e0000-\U000e0fff"  # tags and variation selectors: text that no reader sees
     "]"
 )
-COMMAND = re.compile(r"#(?=#\w*\[)|^(?=\s*::)(\s*):")
+COMMAND = r"#(?=#\w*\[)|^(?=\s*::)(\s*):"
 LONGEST = 1000  # characters of a message
 SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str) -> str:
     r"""Give the text on one line, with every hidden character as an escape such as `\x1b` or `\u202e`."""
-    shown = text if text.isascii() and text.isprintable() else HIDDEN.sub(_escape, text)
+    shown = text if text.isascii() and text.isprintable() else _compiled(HIDDEN).sub(_escape, text)
     return inert(shown)
 
 
@@ -36,12 +40,25 @@ def brief(text: str) -> str:
     return visible(text if left_out <= 0 else f"{text[: LONGEST // 2]}[... {left_out} more ...]{text[-LONGEST // 2 :]}")
 
 
+def is_hidden(character: str) -> bool:
+    """Tell whether a character is one that `visible` does not show as it is."""
+    return _compiled(HIDDEN).match(character) is not None
+
+
 def inert(line: str) -> str:
     r"""Give a printed line that no CI service takes for a command: what would make it one is `\x23` or `\x3a`."""
-    return COMMAND.sub(lambda match: f"{match[1]}\\x3a" if match[1] is not None else "\\x23", line)
+    return _compiled(COMMAND).sub(lambda match: f"{match[1]}\\x3a" if match[1] is not None else "\\x23", line)
 
 
-def _escape(match: re.Match[str]) -> str:
+@functools.cache
+def _compiled(pattern: str) -> "re.Pattern[str]":
+    """Compile a pattern when it is first used: most runs have nothing to say."""
+    import re  # noqa: PLC0415 -- likewise
+
+    return re.compile(pattern)
+
+
+def _escape(match: "re.Match[str]") -> str:
     """Write one character as Python would; a surrogate that stands for a byte (PEP 383) as that byte."""
     character = match.group()
     code = ord(character)

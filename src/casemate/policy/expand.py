@@ -6,9 +6,9 @@ Deny beats allow, in any order: a grant that lies in a denied path is dropped, b
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
 
 from casemate.model.capability import Capability
+from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
 from casemate.model.policy import Grant, Missing, Policy
@@ -50,10 +50,16 @@ def expand(policy: Policy, places: Places) -> Expanded:
     grants = [g for grant in policy.grants for g in _members(grant, places)]
     kept = [grant for grant in grants if _given(grant, policy, denied, notes) and _there(grant, policy.missing, absent)]
     trees = {tree for grant in kept if grant.capability in PATHS for tree in _names(grant.resource)}
-    hidden = [path for path in denied if not trees.isdisjoint(around(path))]
+    shown = {folder: not trees.isdisjoint(around(folder)) for folder in set(map(_folder, denied))}
+    hidden = [path for path in denied if path in trees or shown[_folder(path)]]
     persist = ["@persist"] if "@persist" in policy.deny else []
     expanded = replace(policy, grants=tuple(dict.fromkeys(kept)), deny=(*hidden, *persist))
     return Expanded(expanded, tuple(notes), tuple(absent))
+
+
+def _folder(path: str) -> str:
+    """Give the folder of an absolute path; many denied paths share one."""
+    return path.rpartition("/")[0] or "/"
 
 
 def denied_paths(policy: Policy, places: Places) -> Iterator[str]:

@@ -6,22 +6,21 @@ The only exception that leaves this module is PolicyError, whatever the bytes ar
 
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar, cast
 
 from casemate.model.capability import Capability
+from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import PolicyError
 from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.scope import Scope, ScopeKind
 from casemate.policy import values
 from casemate.policy.sets import DENY_SETS, READ_SETS, WRITE_SETS
+from casemate.policy.source import read
 
 VERSION = 1
 BACKENDS = ("native", "oci", "vm", "wasm", "graalpy")
-LARGEST_FILE = 1 << 20  # bytes; a policy that nobody can read is no policy
 # The time and the memory that tomllib takes for a dotted key are the square of its parts: 40 000 of them, a minute.
 PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 MANY_PARTS = re.compile(rf"(?<![\w.-]){PART}(?:{PART}){{63}}")
@@ -67,26 +66,6 @@ def document(path: str, content: bytes) -> Document:
     """Understand the bytes of a policy file that were read at a path. Raises PolicyError."""
     policy, scope = parse(content, path, os.path.dirname(os.path.realpath(path)))
     return Document(policy, scope, content, path)
-
-
-def read(path: str) -> bytes:
-    """Read a regular file of sensible size; a pipe or a device would make us wait or lie. Raises PolicyError."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "the name holds a NUL byte"
-        raise PolicyError(f"{path!r}: cannot be read: {reason}") from None
-    try:
-        state = os.fstat(fd)
-        if not stat.S_ISREG(state.st_mode):
-            raise PolicyError(f"{path!r}: a policy is a regular file")
-        if state.st_size > LARGEST_FILE:
-            raise PolicyError(f"{path!r}: larger than {LARGEST_FILE} bytes")
-        return os.read(fd, LARGEST_FILE)
-    except OSError as error:
-        raise PolicyError(f"{path!r}: cannot be read: {error.strerror}") from None
-    finally:
-        os.close(fd)
 
 
 def parse(content: bytes, path: str, folder: str) -> tuple[Policy, Scope | None]:

@@ -13,8 +13,9 @@ from typing import TypeAlias
 
 from casemate.model.capability import Capability
 from casemate.model.location import Location
+from casemate.model.need import Need
 from casemate.model.persist import persists
-from casemate.model.policy import Grant, Missing, Need, Policy, WriteMode
+from casemate.model.policy import Grant, Missing, Policy, WriteMode
 from casemate.policy import resources
 from casemate.policy.resources import Unclear
 from casemate.policy.sets import homes, inside, secrets

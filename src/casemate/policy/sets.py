@@ -7,7 +7,8 @@ Sets are lists of literal paths: a pattern is resolved here, before anything is 
 import os
 import pwd
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from casemate.model.dataclass import dataclass
 
 VERSION = 1
 READ_SETS = ("@python", "@program", "@cwd", "@system", "@tls")
@@ -158,10 +159,10 @@ def secrets(homes_: tuple[str, ...]) -> Iterator[str]:
     for home in homes_:
         yield from (f"{home}/{name}" for name in HOME_SECRETS)
         try:
-            names = sorted(os.listdir(home))
+            names = os.listdir(home)
         except OSError:  # a home that cannot be listed shows no names to its owner's programs either
             continue
-        keys = [name for name in names if name.lower().endswith(KEY_FILES)]
+        keys = sorted(name for name in names if name.lower().endswith(KEY_FILES))
         yield from (f"{home}/{name}" for name in keys)
         there = set(names)
         secret = [name for name in (*HOME_SECRETS, *keys) if name.partition("/")[0] in there]

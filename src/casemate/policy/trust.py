@@ -8,24 +8,24 @@ An accepted file is remembered as an empty file whose name is a hash of path and
 import os
 import stat
 from collections.abc import Mapping
-from hashlib import sha256
 
+from casemate.model import own
 from casemate.model.errors import PolicyError
-from casemate.policy.file import Document
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from casemate.policy.file import Document
 
 
 def state_folder(environment: Mapping[str, str]) -> str:
     """Give the folder of accepted policies (XDG Base Directory: state). Raises PolicyError where there is none."""
-    state = environment.get("XDG_STATE_HOME", "")
-    if not state.startswith("/"):
-        home = environment.get("HOME", "")
-        if not home.startswith("/"):
-            raise PolicyError("there is no place to remember accepted policies: neither HOME nor XDG_STATE_HOME is set")
-        state = f"{home}/.local/state"
-    return f"{state}/casemate/trusted"
+    state = own.state(environment)
+    if not state:
+        raise PolicyError("there is no place to remember accepted policies: neither HOME nor XDG_STATE_HOME is set")
+    return f"{state}/trusted"
 
 
-def trust(document: Document, environment: Mapping[str, str]) -> str:
+def trust(document: "Document", environment: Mapping[str, str]) -> str:
     """Remember a policy file as accepted; give the name of the record. Raises PolicyError."""
     only_ours(document.path)
     folder = state_folder(environment)
@@ -77,9 +77,11 @@ def only_ours(path: str) -> None:
             raise PolicyError(f"{name} can be written by a group: chmod g-w it first")
 
 
-def fingerprint(document: Document) -> str:
+def fingerprint(content: bytes) -> str:
     """Name the exact bytes of a policy file, for a record of what was enforced."""
-    return f"sha256:{sha256(document.content).hexdigest()}"
+    from hashlib import sha256  # noqa: PLC0415 -- only for a record: it loads a large library
+
+    return f"sha256:{sha256(content).hexdigest()}"
 
 
 def _private(folder: str) -> None:
@@ -95,6 +97,8 @@ def _key(path: str, content: bytes) -> str:
     Both places count: a link in another folder would let its program have what was granted here, and a link that was
     accepted can be led to the same bytes elsewhere, where relative paths mean something else.
     """
+    from hashlib import sha256  # noqa: PLC0415 -- only for a policy that was not named
+
     folder, name = os.path.split(os.path.abspath(path))
     places = f"{os.path.realpath(folder)}/{name}\0{os.path.realpath(path)}\0"
     return sha256(os.fsencode(places) + content).hexdigest()

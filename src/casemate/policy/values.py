@@ -4,14 +4,12 @@ Every function raises ValueError with what is wrong and what is allowed; file.py
 """
 
 import os
-import re
 
 UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 62  # what the kernel's 64-bit limits hold, with room for sums
-LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-NUMERIC = re.compile(r"0x[0-9a-f]*|[0-9]+")
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+NUMERIC = r"0x[0-9a-f]*|[0-9]+"
 GLOBS = frozenset("*?[]{}")
 
 
@@ -92,10 +90,12 @@ def host_name(host: str, written: str) -> str:
     name = host.lower()
     if (address := _address(name)) and ":" not in address:
         return address
+    from re import fullmatch  # noqa: PLC0415 -- likewise
+
     labels = name.split(".")
-    if len(name) > 253 or not all(LABEL.fullmatch(label) for label in labels):
+    if len(name) > 253 or not all(fullmatch(LABEL, label) for label in labels):
         raise ValueError(f"{written!r}: the host is a name of letters, digits and hyphens, an IPv4 address or [IPv6]")
-    if NUMERIC.fullmatch(labels[-1]):
+    if fullmatch(NUMERIC, labels[-1]):
         raise ValueError(f"{written!r}: ambiguous address; write it as four decimal numbers")
     return name
 
@@ -121,7 +121,7 @@ def listen_port(value: object) -> str:
 def variable(value: object) -> str:
     """Give the name of an environment variable."""
     name = text(value)
-    if not NAME.fullmatch(name):
+    if not (name.isascii() and name.isidentifier()):
         raise ValueError(f"{name!r} is no name of a variable: letters, digits and _")
     return name
 
@@ -157,10 +157,11 @@ def duration(value: object) -> int:
 def _scaled(value: object, units: dict[str, int], expected: str) -> int:
     """Read a number with a unit."""
     if isinstance(value, str):
-        match = re.fullmatch(r"([0-9]{1,19})([A-Za-z]*)", value)
-        if match is None or match[2] not in units:
+        unit = value.lstrip("0123456789")
+        digits = value.removesuffix(unit)
+        if not 1 <= len(digits) <= 19 or unit not in units:
             raise ValueError(f"{value!r}: {expected} is expected")
-        value = int(match[1]) * units[match[2]]
+        value = int(digits) * units[unit]
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST:
         raise ValueError(f"{value!r}: {expected} is expected")
     return value

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError
 from casemate.model.policy import Grant, Limits, Policy, WriteMode
-from casemate.model.visible import HIDDEN
+from casemate.model.visible import is_hidden
 from casemate.policy import values
 from casemate.policy.file import VERSION
 
@@ -116,7 +116,7 @@ def quote(value: str) -> str:
 
 def _is_seen(character: str) -> bool:
     """Tell whether a reader of the file sees a character; some that Python calls printable show nothing (U+3164)."""
-    return character.isprintable() and not HIDDEN.match(character)
+    return character.isprintable() and not is_hidden(character)
 
 
 def _escape(character: str) -> str:

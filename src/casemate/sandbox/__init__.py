@@ -3,15 +3,21 @@
 A backend answers two questions: what can you not withhold on this host (`gaps`), and what exactly would you start
 (`plan`). `confine` refuses while anything that the policy denies cannot be withheld and nobody accepted that by name.
 """
+# ruff: noqa: PIE790 -- the methods of a protocol
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
 
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused, Unenforceable, UsageError
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Coverage, Gap, Json, Layer, Outcome, Plan
 from casemate.sandbox.streams import RunInput, Streams
+
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 __all__ = ["Backend", "RunInput", "Streams", "choose", "confine", "names", "plan"]
 

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
+from casemate.model.dataclass import dataclass, field
 from casemate.model.sandbox import Json
 
 

@@ -20,7 +20,10 @@ from casemate.model.errors import Refused
 from casemate.model.sandbox import Json
 
 # The folder of the package is given as an argument: -I -S leaves `sys.path` with the standard library alone.
-BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from casemate.cli import main; sys.exit(main(sys.argv[1:]))"
+BOOT = (
+    "import sys; sys.path.append(sys.argv.pop(1)); "
+    "from casemate.cli import leave, main; leave(main(sys.argv[1:]), sys.argv[1:])"
+)
 
 
 # Both name the interpreter's own path, and -I does not silence them (CPython 3.11, Modules/getpath.py).

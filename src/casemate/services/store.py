@@ -10,11 +10,17 @@ import stat
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import blake2b
-from hmac import compare_digest
-from secrets import token_bytes, token_hex
 
+from casemate.model import own
 from casemate.model.errors import InputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hashlib import blake2b
+    from hmac import compare_digest
+else:  # the same functions without the modules around them, which load OpenSSL
+    from _blake2 import blake2b
+    from _operator import _compare_digest as compare_digest
 
 KEY, SEAL = 32, 32  # bytes
 LARGEST = 50_000_000  # bytes of one result
@@ -78,17 +84,16 @@ class Store:
                     os.unlink(path)
 
 
-def usual(environment: Mapping[str, str]) -> Store | None:
-    """Give the caller's own store (XDG Base Directory: cache for results, state for the key), None where it cannot be.
+def usual(environment: Mapping[str, str], kind: str = "audit") -> Store | None:
+    """Give the caller's own store for one kind of results, None where it cannot be.
 
     Raises InputError for a folder in which others can write.
     """
     home = environment.get("HOME", "")
-    cache, state = environment.get("XDG_CACHE_HOME", ""), environment.get("XDG_STATE_HOME", "")
-    if not home.startswith("/") and not (cache.startswith("/") and state.startswith("/")):
+    results, keys = own.cache(environment), own.state(environment)
+    if not results or not keys:
         return None
-    folder = f"{cache if cache.startswith('/') else f'{home}/.cache'}/casemate/audit"
-    keys = f"{state if state.startswith('/') else f'{home}/.local/state'}/casemate"
+    folder = f"{results}/{kind}"
     try:
         for place in (folder, keys):
             if not may_make(place, home):
@@ -135,14 +140,14 @@ def own_key(path: str) -> bytes:
         key = small_file(path, KEY, forbidden=0o077)
         if len(key) == KEY:
             return key
-    key = token_bytes(KEY)
+    key = os.urandom(KEY)
     place_whole(path, key)
     return key
 
 
 def place_whole(path: str, content: bytes) -> None:
     """Write a file that only we can read, whole or not at all; nothing half-written stays behind. Raises OSError."""
-    part = f"{path}.{token_hex(8)}{PART}"
+    part = f"{path}.{os.urandom(8).hex()}{PART}"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor

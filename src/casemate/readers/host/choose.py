@@ -8,8 +8,8 @@ could change what confines it.
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError, Refused
 from casemate.readers.host import pyenv
 from casemate.readers.host.interpreter import Interpreter, read

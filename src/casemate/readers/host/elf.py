@@ -6,7 +6,8 @@ Source: System V ABI, chapters 4 and 5; ld.so(8). Bounded: a table larger than `
 import os
 import stat
 import struct
-from dataclasses import dataclass
+
+from casemate.model.dataclass import dataclass
 
 MOST = 1 << 20
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3

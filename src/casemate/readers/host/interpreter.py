@@ -7,10 +7,9 @@ narrow as the layout allows: an interpreter in a home directory opens none of th
 # ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH117, PTH118, PTH119, PTH120, PTH123, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError
 from casemate.readers.host import elf
 from casemate.readers.host.libraries import LOCALES, beside, loader_files, system_libraries
@@ -18,8 +17,6 @@ from casemate.readers.host.libraries import LOCALES, beside, loader_files, syste
 ZONES = "/usr/share/zoneinfo"
 MOST_HOPS = 4  # an environment made from an environment made from …
 LANDMARK = "os.py"
-NAMED = re.compile(r"python3\.[0-9]{1,3}t?")
-PYTHON = re.compile(r"python(3(\.[0-9]{1,3})?t?)?")
 LARGEST_CONFIG = 1 << 16  # bytes of a pyvenv.cfg
 COMPANIONS = ("tcl8*", "tk8*", "tcl9*", "tk9*", "itcl*", "thread2*")  # beside the standard library, for tkinter
 
@@ -60,7 +57,7 @@ def _read(executable: str) -> Interpreter:
     binary, venv = os.path.realpath(executable), os.path.dirname(config) if config else ""
     base = _base_executable(executable, config, MOST_HOPS)
     headers = elf.read(base)
-    if not PYTHON.fullmatch(os.path.basename(base)):
+    if not _is_python(os.path.basename(base)):
         raise ValueError(f"{os.path.basename(base)} is not the name of a Python")
     if headers is None or not headers.machine:
         raise ValueError("it is a script or made for another machine; name the real executable with --python")
@@ -128,11 +125,11 @@ def _real(path: str) -> str:
 
 def _prefix_of(binary: str) -> tuple[str, str]:
     """Find the prefix above a real executable, and its standard library."""
-    named = NAMED.fullmatch(os.path.basename(binary))
+    name = os.path.basename(binary)
     folder = os.path.dirname(binary)
     while folder != "/":
         for lib in ("lib", "lib64"):
-            names = [named[0]] if named else sorted(_python_folders(f"{folder}/{lib}"))
+            names = [name] if _names_version(name) else sorted(_python_folders(f"{folder}/{lib}"))
             found = [path for name in names if os.path.isfile(f"{(path := f'{folder}/{lib}/{name}')}/{LANDMARK}")]
             if len(found) > 1:
                 raise ValueError(f"several versions stand in {folder}/{lib}; name one, such as python3.12")
@@ -145,7 +142,18 @@ def _prefix_of(binary: str) -> tuple[str, str]:
 def _python_folders(lib: str) -> Iterator[str]:
     """Yield the names pythonX.Y in a folder."""
     if os.path.isdir(lib):
-        yield from (name for name in os.listdir(lib) if NAMED.fullmatch(name))
+        yield from (name for name in os.listdir(lib) if _names_version(name))
+
+
+def _names_version(name: str) -> bool:
+    """Tell whether a name is pythonX.Y, or that of a build without the lock, pythonX.Yt."""
+    minor = name.removeprefix("python3.").removesuffix("t")
+    return name.startswith("python3.") and minor.isascii() and minor.isdigit() and len(minor) <= 3
+
+
+def _is_python(name: str) -> bool:
+    """Tell whether a name is that of a Python."""
+    return name in ("python", "python3", "python3t") or _names_version(name)
 
 
 def _venv_site(venv: str, name: str) -> tuple[str, ...]:
@@ -169,12 +177,20 @@ def _shared_python(prefix: str) -> tuple[str, ...]:
 
 
 def _matching(folder: str, patterns: tuple[str, ...]) -> Iterator[str]:
-    """Yield what in a folder has one of the names; `*` stands at their ends."""
+    """Yield what in a folder has one of the names; one or two `*` stand in each."""
     if os.path.isdir(folder):
-        expressions = [re.compile(re.escape(pattern).replace(r"\*", ".*")) for pattern in patterns]
         for name in sorted(os.listdir(folder)):
-            if any(expression.fullmatch(name) for expression in expressions):
+            if any(_matches(name, pattern) for pattern in patterns):
                 yield f"{folder}/{name}"
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Tell whether a name has the parts between the stars in their order, the first and the last at its ends."""
+    first, *between, last = pattern.split("*")
+    at, end = len(first), len(name) - len(last)
+    for part in between:
+        at = name.find(part, at, end) + len(part) if part in name[at:end] else len(name) + 1
+    return at <= end and name.startswith(first) and name.endswith(last)
 
 
 def _chain(executable: str, base: str) -> tuple[str, ...]:

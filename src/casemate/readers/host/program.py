@@ -8,15 +8,19 @@ it names is started directly and no second program is needed for that.
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias, assert_never
 
+from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError, Refused, UsageError
 from casemate.model.exits import Exit
+from casemate.model.never import assert_never
 from casemate.readers.host import elf, pyenv
 from casemate.readers.host.choose import APART, Own, on_path
 from casemate.readers.host.interpreter import Interpreter, read
 from casemate.readers.host.libraries import LOCALES, beside, loader_files, system_libraries
+
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 # Folders of many things: a program that lies in one of them gets its own file and no more.
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 -- recognised, never used
@@ -88,7 +92,7 @@ class Executable:
     argv: tuple[str, ...]
 
 
-Target: TypeAlias = Script | Module | Code | Executable
+Target: "TypeAlias" = Script | Module | Code | Executable
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,7 @@ def of(target: Target, python: Interpreter | None, host: Host) -> Program:
         case Code(text, arguments):
             return Program((*head, "-c", text, *arguments), python.executable, files, startup=startup)
         case _:
-            assert_never(target)
+            return assert_never(target)
 
 
 def _check_text(target: Target) -> None:
@@ -182,7 +186,7 @@ def _first(target: Script | Module | Code) -> str:
         case Code(text, _):
             return text
         case _:
-            assert_never(target)
+            return assert_never(target)
 
 
 def _script(path: str, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:

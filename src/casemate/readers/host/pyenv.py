@@ -6,11 +6,11 @@ from the working directory up, then the file `version` of the pyenv root.
 # ruff: noqa: PTH112, PTH113, PTH119, PTH120, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 
 MOST = 4096  # bytes of a version file
-VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
+LONGEST = 128  # characters of a name
+MARKS = str.maketrans("", "", "._+/-")
 
 
 def shim_root(path: str) -> str:
@@ -39,8 +39,14 @@ def _versions(root: str, environment: Mapping[str, str], directory: str) -> Iter
     if not any(chosen):
         chosen = next((names for file in _files(root, directory) if (names := _words(file))), list[str]())
     for name in chosen:
-        if VERSION.fullmatch(name) and ".." not in name.split("/"):
+        if _is_version(name):
             yield from _installed(root, name)
+
+
+def _is_version(name: str) -> bool:
+    """Tell whether a name is that of a version: letters, digits and a few marks, never first, and no way upwards."""
+    known = name.isascii() and name[:1].isalnum() and name.translate(MARKS).isalnum()
+    return known and len(name) <= LONGEST and ".." not in name.split("/")
 
 
 def _files(root: str, directory: str) -> Iterator[str]:
@@ -72,6 +78,8 @@ def _installed(root: str, name: str) -> Iterator[str]:
     if os.path.isdir(f"{root}/versions/{name}"):
         yield name
         return
+    from re import findall  # noqa: PLC0415 -- only where several versions could be meant
+
     prefix = name.removeprefix("python-") + "."
     found = [other for other in os.listdir(f"{root}/versions") if other.startswith(prefix)]
-    yield from sorted(found, key=lambda other: [int(part) for part in re.findall(r"[0-9]+", other)], reverse=True)
+    yield from sorted(found, key=lambda other: [int(part) for part in findall(r"[0-9]+", other)], reverse=True)

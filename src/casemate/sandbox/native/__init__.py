@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from casemate.model.errors import Refused, UsageError
+from casemate.model.errors import UsageError
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Coverage, Gap, Layer, Outcome, Plan
 from casemate.sandbox.native import gaps, landlock, layers, seccomp
@@ -41,17 +41,10 @@ class Native:
         prepared = Prepared(
             privileged=layers.privileged(),
             landlock=0 if gaps.LANDLOCK in lacking else landlock.abi(),
-            filter=b"" if gaps.SECCOMP in lacking else _filter(plan),
+            filter=b"" if gaps.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
             mdwe=gaps.MDWE not in lacking,
         )
         return start(plan, run, prepared)
-
-
-def _filter(plan: NativePlan) -> bytes:
-    try:
-        return seccomp.compiled(wx=plan.filter.wx)
-    except OSError as error:
-        raise Refused(f"seccomp: {error}") from None
 
 
 __all__ = ["Native"]

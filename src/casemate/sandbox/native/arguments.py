@@ -1,8 +1,8 @@
 """The second filter: what a system call may ask for, where that depends on its arguments. seccomp(2), bpf(4) classic.
 
-Small blocks, one for each call, assembled by hand: libseccomp cannot say "any other value fails with that error". The
-first execve is recognised by three addresses that only this process knows, so that without a grant of proc.spawn no
-second one can be made: not through the dynamic loader, not by descriptor, not from memory.
+Small blocks, one for each call. The first execve is recognised by three addresses that only this process knows, so
+that without a grant of proc.spawn no second one can be made: not through the dynamic loader, not by descriptor, not
+from memory.
 """
 
 import struct

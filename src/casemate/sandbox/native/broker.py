@@ -9,8 +9,8 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import Refused
 from casemate.sandbox.native.addresses import LOCALHOST, Address, invalid, literal, refusal
 from casemate.sandbox.native.contract import Endpoint, Listener

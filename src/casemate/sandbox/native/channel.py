@@ -10,7 +10,8 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from casemate.model.dataclass import dataclass
 
 PIPE_BUF = 4096  # a pipe that polls writable takes that many bytes at once (pipe(7))
 GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.ENXIO, errno.EBADF, errno.ENOTCONN, errno.ETIMEDOUT})

@@ -12,8 +12,8 @@ import os
 import stat
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from casemate.model.dataclass import dataclass
 from casemate.model.persist import persists
 from casemate.sandbox.native.contract import CommitLayer
 from casemate.sandbox.native.layer import (

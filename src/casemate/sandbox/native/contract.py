@@ -7,10 +7,10 @@ and its committed files are copied out. Every descriptor here is close-on-exec a
 Lifeline (P → I): while P holds its write end the run lives. Each byte is the number of a signal for the target's
 process group. End of file makes I exit, and the kernel kills everything inside.
 
-Status (S, I, T → P): one JSON object a line, each written at once, shorter than PIPE_BUF:
-    {"event": "refused", "code": 125|126|127, "layer": NAME, "reason": TEXT}    nothing of the target ran
-    {"event": "started"}                                                       the target's execve succeeded
-    {"event": "ended", "code": 0-255 | "signal": N, "utime": S, "stime": S, "maxrss": KIB}
+Status (S, I, T → P): one line of words, each written at once, shorter than PIPE_BUF:
+    refused 125|126|127 LAYER: REASON                nothing of the target ran
+    started                                          the target's execve succeeded
+    ended code 0-255 | signal N  SECONDS KIB         how, the CPU time, the largest resident memory
 and end of file when nobody inside is left. End of file without "ended" or "refused" means that I was killed.
 
 Control (P ↔ S, SOCK_SEQPACKET): P sends `connect 4 PORT` or `connect 6 PORT`; S answers `ok` with one non-blocking TCP
@@ -18,9 +18,9 @@ socket by SCM_RIGHTS, made in the net namespace and connecting to 127.0.0.1:PORT
 writable, then look at SO_ERROR), or `error ERRNO` without one. One request at a time. S ends when P closes this socket.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from casemate.model.dataclass import dataclass
 from casemate.model.policy import Limits, WriteMode
 from casemate.model.sandbox import Plan
 from casemate.sandbox.native.steps import Filter, Step

@@ -6,8 +6,9 @@ The query is hostile: it comes from inside. Nothing here raises for any bytes; w
 import ipaddress
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
+
+from casemate.model.dataclass import dataclass
 
 HEADER = struct.Struct("!6H")
 QUESTION_END = struct.Struct("!2H")

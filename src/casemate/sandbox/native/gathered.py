@@ -1,8 +1,8 @@
 """What a policy puts into the root, gathered before it is decided in which order it is built."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
+from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import PolicyError
 from casemate.sandbox.native.contract import Write
 from casemate.sandbox.native.paths import below

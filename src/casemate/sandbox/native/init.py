@@ -4,15 +4,19 @@ It runs nothing of the target's, cannot be read or signalled from inside (not du
 target could send), and keeps nothing of the caller's environment in its memory.
 """
 
-import json
 import os
 import select
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FrameType
 
-from casemate.model.sandbox import Json
 from casemate.sandbox.native import kernel as k
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as plain
+else:
+    import _signal as plain  # in C: `signal` makes a name of every number
 
 CAP_KILL = 5
 
@@ -26,17 +30,18 @@ class Failed(Exception):  # noqa: N818 -- it never leaves this package: it is a 
         super().__init__(f"{layer}: {reason}")
 
 
-def say(status: int, **message: Json) -> None:
+def say(status: int, line: str) -> None:
     """Write one line on the status pipe, at once. Nobody listening is no reason to stop."""
     try:
-        os.write(status, json.dumps(message).encode() + b"\n")
+        os.write(status, f"{line}\n".encode(errors="backslashreplace"))
     except BrokenPipeError:
         return
 
 
 def refuse(status: int, failed: Failed) -> None:
     """Say that nothing of the target ran, and why."""
-    say(status, event="refused", code=failed.code, layer=failed.layer, reason=failed.reason[:2000])
+    reason = " ".join(failed.reason[:2000].split("\n"))  # a path may hold a line end
+    say(status, f"refused {failed.code} {failed.layer}: {reason}")
 
 
 def forget_environment() -> None:
@@ -44,8 +49,7 @@ def forget_environment() -> None:
 
     env_start and env_end are fields 50 and 51 of proc_pid_stat(5).
     """
-    with open("/proc/self/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123 -- start-up path
-        fields = file.read().rpartition(")")[2].split()
+    fields = k.read("/proc/self/stat").rpartition(b")")[2].split()
     start, end = int(fields[47]), int(fields[48])
     if 0 < start < end:
         k.erase(start, end - start)
@@ -54,9 +58,9 @@ def forget_environment() -> None:
 def plain_signals() -> None:
     """Undo what the caller's Python did to signals: nothing of it may run here."""
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals():
-        if number not in (signal.SIGKILL, signal.SIGSTOP) and signal.getsignal(number) is not signal.SIG_DFL:
-            signal.signal(number, signal.SIG_DFL)
+    for number in plain.valid_signals():
+        if number not in (signal.SIGKILL, signal.SIGSTOP) and plain.getsignal(number) != plain.SIG_DFL:
+            plain.signal(number, plain.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
@@ -100,7 +104,7 @@ def _started(executed: int, status: int) -> bool:
     if words:
         os.write(status, words)
         return False
-    say(status, event="started")
+    say(status, "started")
     return True
 
 
@@ -113,7 +117,7 @@ def _watch(child: int, lifeline: int, status: int, woken: int) -> None:
         if woken in ready:
             os.read(woken, 4096)
             if ended := _reap(child):
-                say(status, event="ended", **ended)
+                say(status, f"ended {ended}")
                 return
         if lifeline in ready and not _deliver(child, lifeline):
             return
@@ -130,9 +134,9 @@ def _deliver(child: int, lifeline: int) -> bool:
     return bool(numbers)
 
 
-def _reap(child: int) -> Mapping[str, Json]:
-    """Reap whatever has ended; give the target's end when it is among them."""
-    ended: dict[str, Json] = {}
+def _reap(child: int) -> str:
+    """Reap whatever has ended; give the target's end, in the words of the status pipe, when it is among them."""
+    ended = ""
     while True:
         try:
             pid, code, usage = os.wait4(-1, os.WNOHANG)
@@ -141,5 +145,5 @@ def _reap(child: int) -> Mapping[str, Json]:
         if pid == 0:
             return ended
         if pid == child:
-            how = {"signal": os.WTERMSIG(code)} if os.WIFSIGNALED(code) else {"code": os.WEXITSTATUS(code)}
-            ended = {**how, "utime": usage.ru_utime, "stime": usage.ru_stime, "maxrss": usage.ru_maxrss}
+            how = f"signal {os.WTERMSIG(code)}" if os.WIFSIGNALED(code) else f"code {os.WEXITSTATUS(code)}"
+            ended = f"{how} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}"

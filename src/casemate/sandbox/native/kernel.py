@@ -40,10 +40,20 @@ PR_SET_TSC, PR_SET_NAME = 26, 15
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
+_libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
 
 
 class Unsupported(OSError):  # noqa: N818 -- it says what is the case
     """The system call has no number on this architecture."""
+
+
+def read(path: str) -> bytes:
+    """Read a small file of the kernel's in one call, without what Python needs for text."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1 << 16)
+    finally:
+        os.close(descriptor)
 
 
 def number(name: str) -> int:
@@ -156,8 +166,7 @@ def new_filesystem(kind: str, options: Sequence[tuple[str, str | None]], attribu
 
 def prctl(option: int, *arguments: int) -> int:
     """Ask for, or change, a property of this process; man 2 prctl."""
-    padded = [ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
-    return checked(_libc.prctl(ctypes.c_int(option), *padded), f"prctl {option}")
+    return checked(_libc.prctl(option, *(*arguments, 0, 0, 0, 0)[:4]), f"prctl {option}")
 
 
 def keep_capabilities(kept: Sequence[int]) -> None:

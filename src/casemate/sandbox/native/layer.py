@@ -7,8 +7,9 @@ character device 0:0, a replaced directory by an extended attribute (kernel, Doc
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from casemate.model.dataclass import dataclass
 
 DEPTH = 64  # directories below one another; deeper ones are refused
 FILES = 100_000  # names in one layer

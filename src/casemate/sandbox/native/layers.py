@@ -5,7 +5,6 @@ that something may be left out.
 """
 
 import functools
-import json
 import os
 import resource
 from collections.abc import Callable, Mapping
@@ -37,16 +36,14 @@ def privileged() -> bool:
 
 def _held() -> int:
     """Give the bits of the Linux capabilities that we have in force."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123 -- start-up path
-        return next((int(line.split()[1], 16) for line in file if line.startswith("CapEff:")), 0)
+    return int(k.read("/proc/self/status").partition(b"\nCapEff:")[2].split(None, 1)[0], 16)
 
 
 def userns_hint() -> str:
     """Say which switch of this host forbids user namespaces, and how to turn it; "" when none does."""
     for name, value, remedy in SWITCHES:
         try:
-            with open(f"/proc/sys/{name}", encoding="ascii") as file:  # noqa: PTH123 -- start-up path
-                found = file.read().strip()
+            found = k.read(f"/proc/sys/{name}").decode().strip()
         except OSError:
             continue
         if found == value:
@@ -71,8 +68,7 @@ def core_helper() -> str:
     (Linux 6.16).
     """
     try:
-        with open(CORE_PATTERN, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 -- likewise
-            pattern = file.read().strip()
+        pattern = k.read(CORE_PATTERN).decode(errors="replace").strip()
     except OSError:
         return ""  # this kernel dumps nothing
     socket = pattern.startswith("@")
@@ -114,7 +110,7 @@ def tried() -> tuple[Layer, ...]:
         gaps.LANDLOCK: f"ABI {version}",
         gaps.LANDLOCK_NET: f"ABI {version}",
         gaps.SCOPES: f"ABI {version}",
-        gaps.SECCOMP: "libseccomp, filter mode",
+        gaps.SECCOMP: "filter mode",
         gaps.MDWE: "PR_SET_MDWE",
         gaps.CORES: "a crash is handed to nobody",
     }
@@ -143,13 +139,19 @@ def _namespaces() -> tuple[Layer, ...]:
 
 def _in_child(act: Callable[[Callable[[str, str], None]], None]) -> Mapping[str, str]:
     """Fork, let `act` report name and error ("" for none), and collect what it said."""
+    from json import dumps, loads  # noqa: PLC0415 -- a run does not try; and before the child covers directories
+
     reader, writer = os.pipe2(os.O_CLOEXEC)
+
+    def say(name: str, error: str) -> None:
+        os.write(writer, dumps([name, error]).encode() + b"\n")
+
     child = os.fork()
     if child == 0:
         try:
-            act(lambda name, error: _say(writer, name, error))
+            act(say)
         except BaseException as error:  # noqa: BLE001 -- a forked child must not unwind into its parent's stack
-            _say(writer, "child", str(error))
+            say("child", str(error))
         finally:
             os._exit(0)
     os.close(writer)
@@ -158,11 +160,7 @@ def _in_child(act: Callable[[Callable[[str, str], None]], None]) -> Mapping[str,
         said += part
     os.close(reader)
     os.waitpid(child, 0)
-    return dict(json.loads(line) for line in said.splitlines())
-
-
-def _say(writer: int, name: str, error: str) -> None:
-    os.write(writer, json.dumps([name, error]).encode() + b"\n")
+    return dict(loads(line) for line in said.splitlines())
 
 
 def _try_namespaces(report: Callable[[str, str], None]) -> None:

@@ -4,9 +4,9 @@ epoll(7) refuses regular files and /dev/null (EPERM): those are always ready, so
 is wanted. A descriptor that nobody wants anything of is not in the set at all: epoll would report its hang-up for ever.
 """
 
-import heapq
 import select
 import time
+from _heapq import heappop, heappush  # in C: `heapq` itself takes its time
 from collections.abc import Callable
 from itertools import count
 
@@ -60,7 +60,7 @@ class Loop:
     def after(self, seconds: float, callback: Callback) -> Timer:
         """Call back once, `seconds` of monotonic time from now."""
         timer = Timer(callback)
-        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
+        heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
         return timer
 
     def run(self, until: Callable[[], bool]) -> None:
@@ -76,7 +76,7 @@ class Loop:
             self._dispatch(fd, events)
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
-            timer = heapq.heappop(self._timers)[2]
+            timer = heappop(self._timers)[2]
             if timer.callback is not None:
                 timer.callback()
 

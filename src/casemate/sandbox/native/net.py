@@ -3,8 +3,8 @@
 Only rtnetlink(7) and sockets; the target never meets anything of ours here but the kernel.
 """
 
+import _socket as socket  # in C: `socket` itself takes its time
 import errno
-import socket
 import struct
 from collections.abc import Iterator
 
@@ -20,9 +20,8 @@ IPV6_FREEBIND = 78  # linux/in6.h
 
 def loopback_up() -> None:
     """Bring lo up and make the virtual networks local to it. IPv6 may be missing on the host."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as netlink:
-        up = struct.pack("=BBHiII", socket.AF_UNSPEC, 0, 0, LOOPBACK, IFF_UP, IFF_UP)
-        _ask(netlink, RTM_NEWLINK, REQUEST | ACK, up)
+    up = struct.pack("=BBHiII", socket.AF_UNSPEC, 0, 0, LOOPBACK, IFF_UP, IFF_UP)
+    _ask(RTM_NEWLINK, REQUEST | ACK, up)
 
 
 def make_local(network: str) -> None:
@@ -33,13 +32,16 @@ def make_local(network: str) -> None:
     prefix = int(length or len(packed) * 8)
     head = struct.pack("=8BI", family, prefix, 0, 0, TABLE_LOCAL, BOOT, HOST_SCOPE, LINK_LOCAL_TYPE, 0)
     body = struct.pack("=HH", 4 + len(packed), RTA_DST) + packed + struct.pack("=HHi", 8, RTA_OIF, LOOPBACK)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as netlink:
-        _ask(netlink, RTM_NEWROUTE, REQUEST | ACK | CREATE | REPLACE, head + body)
+    _ask(RTM_NEWROUTE, REQUEST | ACK | CREATE | REPLACE, head + body)
 
 
-def _ask(netlink: socket.socket, kind: int, flags: int, message: bytes) -> None:
-    netlink.send(struct.pack("=IHHII", 16 + len(message), kind, flags, 1, 0) + message)
-    answer = netlink.recv(4096)
+def _ask(kind: int, flags: int, message: bytes) -> None:
+    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    try:
+        netlink.send(struct.pack("=IHHII", 16 + len(message), kind, flags, 1, 0) + message)
+        answer = netlink.recv(4096)
+    finally:
+        netlink.close()
     code = -struct.unpack_from("=i", answer, 16)[0]
     if code:
         raise OSError(code, f"rtnetlink: {errno.errorcode.get(code, code)}")
@@ -86,9 +88,9 @@ def listeners(endpoints: tuple[Endpoint, ...], *, six: bool) -> Iterator[Listene
             yield Listener(_listen(socket.AF_INET6, endpoint.address6, endpoint.port), endpoint)
 
 
-def _listen(family: socket.AddressFamily, address: str, port: int) -> int:
+def _listen(family: int, address: str, port: int) -> int:
     made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-    if family is socket.AF_INET6:
+    if family == socket.AF_INET6:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)  # a route makes it local, without an address on lo
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,9 +99,9 @@ def _listen(family: socket.AddressFamily, address: str, port: int) -> int:
     return made.detach()
 
 
-def connect(family: int, port: int) -> socket.socket:
-    """Begin a connection to a port of the target, in the namespace of the caller; non-blocking."""
+def connect(family: int, port: int) -> int:
+    """Begin a connection to a port of the target, in the namespace of the caller; give the non-blocking socket."""
     kind = socket.AF_INET6 if family == 6 else socket.AF_INET
     made = socket.socket(kind, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     made.connect_ex(("::1" if family == 6 else "127.0.0.1", port))
-    return made
+    return made.detach()

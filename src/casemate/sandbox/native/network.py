@@ -2,17 +2,22 @@
 
 A run without network grants, the commonest kind, does not even load the modules (DESIGN decision 11).
 """
+# ruff: noqa: PIE790 -- the methods of a protocol
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
 
 from casemate.model.capability import Capability
 from casemate.model.sandbox import Denial
 from casemate.sandbox.native.contract import Inside, Outside
 from casemate.sandbox.native.loop import Loop
 
+TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from casemate.sandbox.native.broker import Broker
+else:
+    Protocol = object
 
 
 class Serves(Protocol):

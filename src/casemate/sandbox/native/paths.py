@@ -2,8 +2,10 @@
 
 import os
 import stat
+from collections.abc import Collection, Iterator
 from errno import ELOOP, ENOENT, ENOTDIR
 
+from casemate.model.dataclass import dataclass
 from casemate.sandbox.native.steps import Link, Seen
 
 LINKS = 40  # as the kernel: MAXSYMLINKS
@@ -37,6 +39,49 @@ def look(path: str) -> Seen:
     """Note which file a real path names now. Raises OSError."""
     status = os.lstat(path)
     return Seen(path, status.st_dev, status.st_ino, stat.S_ISDIR(status.st_mode))
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A denied path: as it is written, where it leads, existing or not, and what is there."""
+
+    path: str
+    real: str
+    seen: Seen | None
+
+
+def denied(path: str, folders: dict[str, str]) -> Denied:
+    """Look at a denied path. `folders` remembers where folders lead: many denied paths share one."""
+    real = _real(path, folders)
+    try:
+        seen = None if os.path.islink(real) else look(real)  # noqa: PTH114 -- likewise; a loop of links leads nowhere
+    except OSError:
+        seen = None
+    return Denied(path, real, seen)
+
+
+def _real(path: str, folders: dict[str, str]) -> str:
+    """Resolve links as os.path.realpath does."""
+    folder, _, name = path.rpartition("/")
+    if name in ("", ".", ".."):
+        return os.path.realpath(path)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder or "/")
+    here = f"{folders[folder].rstrip('/')}/{name}"
+    return os.path.realpath(here) if os.path.islink(here) else here  # noqa: PTH114 -- likewise
+
+
+def within(path: str, trees: Collection[str]) -> bool:
+    """Tell whether `path` is one of these trees or lies in one."""
+    return any(folder in trees for folder in above(path))
+
+
+def above(path: str) -> Iterator[str]:
+    """Yield an absolute path and every folder above it."""
+    while path != "/":
+        yield path
+        path = path.rpartition("/")[0] or "/"
+    yield "/"
 
 
 def below(path: str, folder: str) -> bool:

@@ -6,7 +6,7 @@ where it expects them. Deny beats every grant, whatever the order.
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError, Refused
@@ -14,10 +14,9 @@ from casemate.model.exits import Exit
 from casemate.model.policy import Grant, Missing, Policy, WriteMode
 from casemate.model.sandbox import Command, Coverage, Operation
 from casemate.sandbox.native import executable, world
-from casemate.sandbox.native.contract import NativePlan, Outside, Write
-from casemate.sandbox.native.endpoints import endpoints, forwards
+from casemate.sandbox.native.contract import Endpoint, Forward, NativePlan, Outside, Write
 from casemate.sandbox.native.gathered import Gathered
-from casemate.sandbox.native.paths import ABSENT, below, look, walk
+from casemate.sandbox.native.paths import ABSENT, Denied, above, below, denied, look, walk, within
 from casemate.sandbox.native.steps import Bind, Filter, Folder, Hide, Layered, Link, Seen, Step, describe
 
 OWN = ("/proc", "/dev", "/sys")  # made anew inside, or not there at all
@@ -29,7 +28,8 @@ EXECUTING = (Capability.FS_EXEC, Capability.PROC_SPAWN, Capability.NATIVE_EXT)
 
 def compile_plan(command: Command, policy: Policy, coverage: tuple[Coverage, ...]) -> NativePlan:
     """Say exactly what would be started. Raises Refused (125, 126, 127) and PolicyError."""
-    root = Gathered()
+    root, refused = Gathered(), _denied(policy)
+    names = {name: one.path for one in refused for name in (one.path.rstrip("/") or "/", one.real)}
     for capability in LISTED:
         for grant in policy.of(capability):
             _read(root, grant, policy.missing)
@@ -37,17 +37,23 @@ def compile_plan(command: Command, policy: Policy, coverage: tuple[Coverage, ...
         _write(root, grant, policy)
     for path in _executables(policy):
         _runnable(root, path)
-    _deny_beats_grants(root, policy)
-    _pin(root, policy)
-    if not any(below(os.path.realpath(world.LOCALTIME), denied) for denied in policy.deny):
+    _deny_beats_grants(root, names)
+    _pin(root, refused)
+    if not within(os.path.realpath(world.LOCALTIME), names):
         _read(root, Grant(Capability.FS_READ, world.LOCALTIME), Missing.SKIP_READ)
     _check_command(root, command)
-    steps = (*_steps(root, policy, command), *_hidden(root, policy))
-    return _assemble(command, policy, coverage, root, steps)
+    steps = (*_steps(root, policy, command), *_hidden(root, refused))
+    deny = tuple(dict.fromkeys(name for one in refused for name in (one.path, one.real)))
+    return _assemble(command, policy, coverage, root, steps, deny)
 
 
 def _assemble(
-    command: Command, policy: Policy, coverage: tuple[Coverage, ...], root: Gathered, steps: tuple[Step, ...]
+    command: Command,
+    policy: Policy,
+    coverage: tuple[Coverage, ...],
+    root: Gathered,
+    steps: tuple[Step, ...],
+    deny: tuple[str, ...],
 ) -> NativePlan:
     shape = Filter(
         wx=policy.grants_any(Capability.NATIVE_WX),
@@ -55,12 +61,13 @@ def _assemble(
         inet=policy.grants_any(Capability.NET_CONNECT) or policy.grants_any(Capability.NET_LISTEN),
         spawn=policy.grants_any(Capability.PROC_SPAWN),
     )
+    connect, forwards = _network(policy)
     outside = Outside(
         limits=policy.limits,
-        connect=endpoints(grant.resource for grant in policy.of(Capability.NET_CONNECT)),
-        forwards=forwards(grant.resource for grant in policy.of(Capability.NET_LISTEN)),
+        connect=connect,
+        forwards=forwards,
         writes=tuple(write for _, write in root.writes.values()),
-        deny=tuple(dict.fromkeys(name for path in policy.deny for name in _names(path))),
+        deny=deny,
         persist="@persist" in policy.deny,
     )
     return NativePlan(
@@ -77,6 +84,17 @@ def _assemble(
         tmp_bytes=policy.tmp_bytes,
         outside=outside,
     )
+
+
+def _network(policy: Policy) -> tuple[tuple[Endpoint, ...], tuple[Forward, ...]]:
+    """Read what may be connected to, and what is forwarded in."""
+    connect = [grant.resource for grant in policy.of(Capability.NET_CONNECT)]
+    listen = [grant.resource for grant in policy.of(Capability.NET_LISTEN)]
+    if not connect and not listen:
+        return (), ()
+    from casemate.sandbox.native.endpoints import endpoints, forwards  # noqa: PLC0415 -- only where there is a network
+
+    return endpoints(connect), forwards(listen)
 
 
 def _operations(
@@ -227,57 +245,47 @@ def _directory(path: str) -> tuple[str, tuple[Link, ...]]:
         raise Refused(f"working directory {path}: {error.strerror}") from None
 
 
-def _deny_beats_grants(root: Gathered, policy: Policy) -> None:
+def _denied(policy: Policy) -> tuple[Denied, ...]:
+    """Look at every denied path once."""
+    folders = dict[str, str]()
+    return tuple(denied(_checked(path), folders) for path in policy.deny if path not in MARKS)
+
+
+def _deny_beats_grants(root: Gathered, names: Mapping[str, str]) -> None:
     """Refuse a policy that grants what it denies: expansion has dropped such grants, and said so."""
-    for denied in policy.deny:
-        for path in (*root.binds, *root.writes):
-            if any(below(path, name) for name in _names(denied)):
-                raise PolicyError(f"{path} is granted and {denied} is denied: take one of them out")
+    for path in (*root.binds, *root.writes):
+        for folder in above(path):
+            if folder in names:
+                raise PolicyError(f"{path} is granted and {names[folder]} is denied: take one of them out")
 
 
-def _names(denied: str) -> tuple[str, ...]:
-    """Give the names of a denied path that count, existing or not: as it is written, and where it leads."""
-    return () if denied in MARKS else (_checked(denied), os.path.realpath(denied))
-
-
-def _pin(root: Gathered, policy: Policy) -> None:
+def _pin(root: Gathered, refused: tuple[Denied, ...]) -> None:
     """Keep every denied path where it is in a tree that is written directly.
 
     The directories on the way become mounts of their own, which cannot be renamed: what is covered would otherwise be
     found under another name by the next run.
     """
-    trees = sorted((*root.binds, *root.writes), key=len)
-    for path in policy.deny:
-        found = None if path in MARKS else _found_denied(path)
-        around = [tree for tree in trees if found is not None and below(found.path, tree)]
-        if found is None or not around or not root.is_direct(around[-1]):
+    trees = {*root.binds, *root.writes}
+    for found in (one.seen for one in refused if one.seen is not None):
+        nearest = next((folder for folder in above(found.path) if folder in trees), "")
+        if not root.is_direct(nearest):
             continue
-        above = found.path.rpartition("/")[0]
-        while above not in trees:
-            root.pins[above] = Bind(look(above), write=True)
-            above = above.rpartition("/")[0]
+        folder = found.path.rpartition("/")[0]
+        while folder not in trees:
+            root.pins[folder] = Bind(look(folder), write=True)
+            folder = folder.rpartition("/")[0]
 
 
-def _hidden(root: Gathered, policy: Policy) -> Iterator[Step]:
+def _hidden(root: Gathered, refused: tuple[Denied, ...]) -> Iterator[Step]:
     """Cover every denied path that a granted tree would show, and every kernel file system below one."""
-    trees = [*root.binds, *root.writes]
+    trees = {*root.binds, *root.writes}
     covered = dict[str, bool]()
-    for path in policy.deny:
-        if path in MARKS:
-            continue
-        found = _found_denied(path)
-        if found is not None and any(below(found.path, tree) for tree in trees):
+    for found in (one.seen for one in refused if one.seen is not None):
+        if within(found.path, trees):
             covered[found.path] = found.directory
     for path in world.kernel_mounts():
-        if any(below(path, tree) for tree in trees):
+        if within(path, trees):
             covered[path] = True
     for path in sorted(covered, key=lambda path: path.count("/")):
         if not any(below(path, other) for other in covered if other != path):
             yield Hide(path, covered[path])
-
-
-def _found_denied(path: str) -> Seen | None:
-    try:
-        return look(walk(_checked(path))[0])
-    except OSError:
-        return None  # nothing there to hide

@@ -5,8 +5,8 @@ made by the target cannot forge a line or move a cursor (CWE-117, CWE-150).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from casemate.model.dataclass import dataclass
 from casemate.model.sandbox import Denial, Json, Outcome, Plan
 from casemate.model.visible import visible
 

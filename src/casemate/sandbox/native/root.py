@@ -9,9 +9,9 @@ import os
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import assert_never
 
+from casemate.model.dataclass import dataclass, field
+from casemate.model.never import assert_never
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.paths import below
 from casemate.sandbox.native.steps import (
@@ -84,7 +84,7 @@ class Root:
             case Link() | Private() | Synthetic() | Folder() | Hide():
                 return -1
             case _:
-                assert_never(step)
+                return assert_never(step)
 
     def carry_out(self, step: Step, source: int) -> None:
         """Do one step."""

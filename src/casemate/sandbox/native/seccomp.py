@@ -1,19 +1,19 @@
-"""The list of system calls that a Python program may make: libseccomp compiles it, the target installs it last.
+"""The list of system calls that a Python program may make, as a filter that the target installs last.
 
 Unknown calls fail with ENOSYS, so that C libraries fall back to older ones; dangerous ones with EPERM; another
 architecture's entry (x32, int 0x80) kills. What depends on arguments is in arguments.py.
 """
 
 import ctypes
-import functools
-import os
+import struct
+from collections.abc import Mapping, Sequence
 
+from casemate.sandbox.native import calls
 from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.arguments import ARCH, EQUAL, LOAD, RETURN, Instruction, unless
 
-INSTALL = "apt-get install libseccomp2"
 ACT_ALLOW, ACT_KILL_PROCESS, ACT_ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-EPERM, ENOSYS = 1, 38
-ATTR_BADARCH, ATTR_NNP, ATTR_OPTIMIZE = 2, 3, 8
+EPERM, EFAULT, ENOSYS = 1, 14, 38
 
 ALLOWED = """
 accept accept4 access alarm arch_prctl bind brk capget capset chdir chmod chown clock_getres clock_gettime
@@ -26,7 +26,7 @@ getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid getre
 getsockname getsockopt gettid gettimeofday getuid getxattr inotify_add_watch inotify_init inotify_init1
 inotify_rm_watch ioctl ioprio_get ioprio_set kill lchown lgetxattr link linkat listen listxattr llistxattr
 lremovexattr lseek lsetxattr lstat madvise map_shadow_stack membarrier mincore mkdir mkdirat mknod mknodat mlock
-mlock2 mlockall mmap mprotect mremap mseal msync munlock munlockall munmap nanosleep newfstatat open openat pause
+mlock2 mlockall mmap mprotect mremap msync munlock munlockall munmap nanosleep newfstatat open openat pause
 personality pidfd_open pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64
 preadv preadv2 prlimit64 process_madvise pselect6 pwrite64 pwritev pwritev2 read readahead readlink readlinkat readv
 recvfrom recvmmsg recvmsg removexattr rename renameat renameat2 restart_syscall rmdir rseq rt_sigaction
@@ -55,72 +55,54 @@ userfaultfd ustat vhangup
 """.split()  # noqa: SIM905 -- a list that is read and compared by people
 
 
-@functools.cache
-def _library() -> ctypes.CDLL:
-    """Load libseccomp. Raises OSError where it is missing."""
-    library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
-    library.seccomp_init.restype = ctypes.c_void_p
-    library.seccomp_init.argtypes = [ctypes.c_uint32]
-    library.seccomp_release.argtypes = [ctypes.c_void_p]
-    library.seccomp_attr_set.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
-    library.seccomp_rule_add_array.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_uint32,
-        ctypes.c_int,
-        ctypes.c_uint,
-        ctypes.c_void_p,
-    ]
-    library.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
-    return library
+X32 = 0x40000000  # x86-64: the bit of calls with 32-bit pointers
+NO_CALL = 0xFFFFFFFF  # what a tracer makes of a number to cancel the call
+AT_LEAST = 0x35
 
 
 def available() -> str:
-    """Say why the layer is missing; "" when it is there."""
+    """Say why the layer is missing; "" when it is there: seccomp(2), SECCOMP_SET_MODE_FILTER without a filter."""
+    if k.COLUMN < 0:
+        return f"system calls of {k.MACHINE} have no table here"
     try:
-        _library()
+        k.prctl(k.PR_SET_SECCOMP, 2, 0)
     except OSError as error:
-        return f"libseccomp is missing ({error}); install it: {INSTALL}"
-    return ""
+        return "" if error.errno == EFAULT else "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"
+    raise AssertionError("a filter that is nowhere was installed")
 
 
-@functools.cache
-def compiled(*, wx: bool) -> bytes:
-    """Compile the list; with `wx` memfd_create is allowed too. Raises OSError."""
-    library = _library()
-    context = library.seccomp_init(ACT_ERRNO | ENOSYS)
-    if not context:
-        raise OSError(ENOSYS, "seccomp_init failed")
-    try:
-        for attribute, value in ((ATTR_BADARCH, ACT_KILL_PROCESS), (ATTR_NNP, 0), (ATTR_OPTIMIZE, 2)):
-            _done(library.seccomp_attr_set(context, attribute, value), "seccomp_attr_set")
-        memfd = "memfd_create"
-        for name in (*ALLOWED, memfd) if wx else ALLOWED:
-            _add(library, context, ACT_ALLOW, name)
-        for name in DENIED if wx else (*DENIED, memfd):
-            _add(library, context, ACT_ERRNO | EPERM, name)
-        return _exported(library, context)
-    finally:
-        library.seccomp_release(context)
+def compiled(*, wx: bool, column: int = k.COLUMN) -> bytes:
+    """Compile the list for an architecture; with `wx` memfd_create is allowed too."""
+    numbers = calls.numbers(column)
+    memfd = "memfd_create"
+    answers = {
+        **{numbers[name]: ACT_ALLOW for name in (*ALLOWED, *((memfd,) if wx else ())) if name in numbers},
+        **{numbers[name]: ACT_ERRNO | EPERM for name in (*DENIED, *(() if wx else (memfd,))) if name in numbers},
+    }
+    head: list[Instruction] = [(LOAD, 0, 0, 4), *unless([ARCH[column]], ACT_KILL_PROCESS), (LOAD, 0, 0, 0)]
+    if column == 0:
+        head += [(AT_LEAST, 0, 2, X32), (EQUAL, 1, 0, NO_CALL), (RETURN, 0, 0, ACT_KILL_PROCESS)]
+    return b"".join(struct.pack("=HBBI", *line) for line in (*head, *_search(_ranges(answers))))
 
 
-def _add(library: ctypes.CDLL, context: int, action: int, name: str) -> None:
-    number = library.seccomp_syscall_resolve_name(name.encode())
-    if number >= 0:  # below: not a call of this architecture, or newer than the library; then it is unknown: ENOSYS
-        _done(library.seccomp_rule_add_array(context, action, number, 0, None), f"seccomp_rule_add {name}")
+def _ranges(answers: Mapping[int, int]) -> Sequence[tuple[int, int]]:
+    """Give where each range of numbers with the same answer begins, and that answer; the unknown ones get ENOSYS."""
+    unknown = ACT_ERRNO | ENOSYS
+    found = [(0, answers.get(0, unknown))]
+    for number in range(1, max(answers) + 2):
+        answer = answers.get(number, unknown)
+        if answer != found[-1][1]:
+            found.append((number, answer))
+    return found
 
 
-def _done(result: int, name: str) -> None:
-    if result < 0:
-        raise OSError(-result, f"{name}: {os.strerror(-result)}")
-
-
-def _exported(library: ctypes.CDLL, context: int) -> bytes:
-    descriptor = os.memfd_create("filter", os.MFD_CLOEXEC)
-    try:
-        _done(library.seccomp_export_bpf(context, descriptor), "seccomp_export_bpf")
-        return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-    finally:
-        os.close(descriptor)
+def _search(ranges: Sequence[tuple[int, int]]) -> Sequence[Instruction]:
+    """Find the range of a number by halving; jumps of classic BPF reach 255 instructions."""
+    if len(ranges) == 1:
+        return [(RETURN, 0, 0, ranges[0][1])]
+    middle = len(ranges) // 2
+    below, above = _search(ranges[:middle]), _search(ranges[middle:])
+    return [(AT_LEAST, len(below), 0, ranges[middle][0]), *below, *above]
 
 
 class Program(ctypes.Structure):

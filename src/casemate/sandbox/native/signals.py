@@ -9,9 +9,12 @@ import os
 import signal
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Self
 
 from casemate.sandbox.native.loop import Loop
+
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from typing import Self
 
 FORWARDED = frozenset({
     signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT,
@@ -32,7 +35,7 @@ class Signals:
         self._pipe: tuple[int, int] | None = None
         self._wakeup = -1
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         """Install the handlers."""
         reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:

@@ -4,19 +4,15 @@ The tree is P → S (steward.py) → I (init.py) → T (target.py). Every layer 
 failure on the way ends the run with 125 and the layer's name.
 """
 
-import json
 import os
 import signal
-import socket
-import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
+from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import Refused
-from casemate.model.exits import Exit
 from casemate.model.sandbox import Outcome
-from casemate.sandbox.native import forward, supervise, terminal
+from casemate.sandbox.native import control, terminal
 from casemate.sandbox.native.contract import (
     CommitLayer,
     Inside,
@@ -28,11 +24,11 @@ from casemate.sandbox.native.contract import (
     Transport,
     Write,
 )
+from casemate.sandbox.native.fork import fork
 from casemate.sandbox.native.root import open_seen
+from casemate.sandbox.native.status import Story
 from casemate.sandbox.native.steps import Layered
 from casemate.sandbox.native.steward import Ends, Prepared, stand
-
-WORD = 256
 
 
 @dataclass(slots=True)
@@ -61,7 +57,7 @@ def start(plan: NativePlan, run: RunInput, prepared: Prepared) -> Outcome:
         except OSError as error:
             raise Refused(f"cannot prepare the run: {error}") from None
         opened.numbers.clear()
-    return supervise.supervise(inside, plan, run)
+    return _loop()(inside, plan, run)
 
 
 @contextmanager
@@ -79,7 +75,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         if isinstance(step, Layered):
             targets.append(open_seen(step.seen))
             opened.own(targets[-1])
-    doors = forward.open_doors(plan.outside.forwards)
+    doors = _doors(plan)
     opened.own(*doors)
     stdio = terminal.open_stdio(run.streams)
     opened.own(*stdio.inner, *stdio.outer, stdio.terminal)
@@ -89,6 +85,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         pidfd = os.pidfd_open(steward)
         opened.own(pidfd)
         opened.close(ends.lifeline, ends.status, ends.control, *stdio.inner, stdio.terminal)
+        _loop()
         handed = _receive(ours.control, plan, opened)
     except BaseException:
         _end(steward)
@@ -112,13 +109,29 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
     )
 
 
+def _loop() -> Callable[[Inside, NativePlan, RunInput], Outcome]:
+    """Load what carries the run: after the fork, while the steward builds, whose memory is smaller without it."""
+    from casemate.sandbox.native.supervise import supervise  # noqa: PLC0415 -- see above
+
+    return supervise
+
+
+def _doors(plan: NativePlan) -> tuple[int, ...]:
+    """Listen on the host for what is forwarded in."""
+    if not plan.outside.forwards:
+        return ()
+    from casemate.sandbox.native.forward import open_doors  # noqa: PLC0415 -- only where something is forwarded
+
+    return open_doors(plan.outside.forwards)
+
+
 def _channels(stdio: Stdio, opened: _Opened) -> tuple[Ends, Ends]:
     """Make lifeline, status and control; give our ends and the steward's."""
     lifeline_in, lifeline = os.pipe2(os.O_CLOEXEC)
     opened.own(lifeline_in, lifeline)
     status, status_in = os.pipe2(os.O_CLOEXEC)
     opened.own(status, status_in)
-    ours, theirs = (end.detach() for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    ours, theirs = control.pair()
     opened.own(ours, theirs)
     me = os.getpid()
     return Ends(me, lifeline, status, ours, stdio.outer), Ends(me, lifeline_in, status_in, theirs, stdio.inner)
@@ -126,9 +139,7 @@ def _channels(stdio: Stdio, opened: _Opened) -> tuple[Ends, Ends]:
 
 def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends) -> int:
     """Fork the steward; give its pid. It never comes back from `stand`."""
-    with warnings.catch_warnings():  # threads of the caller: the child uses nothing that they could hold
-        warnings.simplefilter("ignore", DeprecationWarning)
-        steward = os.fork()
+    steward = fork()
     if steward == 0:
         stand(plan, run.environment, prepared, ends)
     return steward
@@ -153,18 +164,17 @@ class _Handed:
             self.layers.append(descriptor)
 
 
-def _receive(control: int, plan: NativePlan, opened: _Opened) -> _Handed | None:
+def _receive(channel: int, plan: NativePlan, opened: _Opened) -> _Handed | None:
     """Take descriptors until all stands; None when the steward ended before that."""
     handed = _Handed()
-    with socket.socket(fileno=os.dup(control)) as channel:
-        while True:
-            word, descriptors, _, _ = socket.recv_fds(channel, WORD, 1, socket.MSG_CMSG_CLOEXEC)
-            opened.own(*descriptors)
-            if word == b"stands":
-                return handed
-            if not word:
-                return None
-            handed.take(word.decode("ascii"), descriptors[0], plan)
+    while True:
+        word, descriptor = control.receive(channel)
+        opened.own(descriptor)
+        if word == "stands":
+            return handed
+        if not word:
+            return None
+        handed.take(word, descriptor, plan)
 
 
 def _layered(plan: NativePlan) -> Iterator[Write]:
@@ -186,8 +196,7 @@ def _refusal(status: int) -> Refused:
     words = b""
     while part := os.read(status, 4096):
         words += part
+    story = Story()
     for line in words.splitlines():
-        message = json.loads(line)
-        if message.get("event") == "refused":
-            return Refused(f"{message['layer']}: {message['reason']}", message["code"])
-    return Refused("the run ended before it began", Exit.REFUSED)
+        story.hear(line)
+    return Refused(story.refused or "the run ended before it began", story.refused_code)

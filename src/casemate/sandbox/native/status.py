@@ -1,10 +1,9 @@
 """What the tree inside says on its status pipe: that it was refused, that the target started, how it ended."""
 
-import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from casemate.model.dataclass import dataclass
 from casemate.sandbox.native.loop import Loop
 
 LONGEST = 65536  # bytes of one line; only our own code writes there
@@ -30,16 +29,18 @@ class Story:
 
     def hear(self, line: bytes) -> None:
         """Take in one line; see contract.py."""
-        said = json.loads(line)
-        match said["event"]:
+        word, _, rest = line.decode().partition(" ")
+        match word:
             case "refused":
-                self.refused, self.refused_code = f"{said['layer']}: {said['reason']}", int(said["code"])
+                code, _, self.refused = rest.partition(" ")
+                self.refused_code = int(code)
             case "started":
                 self.started = True
             case "ended":
-                self.code, self.signal = said.get("code"), said.get("signal")
-                self.cpu_seconds = float(said["utime"]) + float(said["stime"])
-                self.max_rss_bytes = int(said["maxrss"]) * 1024
+                how, number, seconds, kib = rest.split(" ")
+                self.code, self.signal = (int(number), None) if how == "code" else (None, int(number))
+                self.cpu_seconds = float(seconds)
+                self.max_rss_bytes = int(kib) * 1024
             case _:
                 return
 

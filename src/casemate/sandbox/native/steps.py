@@ -3,10 +3,13 @@
 Each step knows how it prints (`Operation`); `root.py` carries it out. Nothing else ever gets into the root.
 """
 
-from dataclasses import dataclass
-from typing import TypeAlias, assert_never
-
+from casemate.model.dataclass import dataclass
+from casemate.model.never import assert_never
 from casemate.model.sandbox import Operation
+
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Hide:
     directory: bool
 
 
-Step: TypeAlias = Bind | Layered | Link | Private | Synthetic | Device | Folder | Hide
+Step: "TypeAlias" = Bind | Layered | Link | Private | Synthetic | Device | Folder | Hide
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +123,4 @@ def describe(step: Step) -> Operation:  # noqa: PLR0911 -- one answer for each k
         case Hide(path, _):
             return Operation("hide", {"path": path})
         case _:
-            assert_never(step)
+            return assert_never(step)

@@ -9,13 +9,13 @@ import fcntl
 import gc
 import os
 import signal
-import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from casemate.sandbox.native import identity, init, landlock, net
+from casemate.model.dataclass import dataclass
+from casemate.sandbox.native import control, identity, init, landlock, net
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
+from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.root import NEW, Root, enter
 from casemate.sandbox.native.target import Locks, become_target, must
@@ -50,6 +50,7 @@ def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, 
     """Be the steward. Never returns; every failure is a line on the status pipe."""
     status = ends.status
     try:
+        load_nothing_more()
         gc.disable()  # what the caller left in memory must not be finalised here, with its descriptor numbers
         ends = _leave_caller(ends)
         status = ends.status
@@ -91,12 +92,11 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
     if not prepared.privileged:
         must("user namespace", identity.map_self, UID, uid, gid)
     k.prctl(k.PR_SET_DUMPABLE, 0)
-    control = socket.socket(fileno=ends.control)
-    _open_sockets(plan, control)
+    _open_sockets(plan, ends.control)
     made = Root(owner, users)
     must("root", made.build, plan.steps)
     for number, upper in enumerate(made.uppers):
-        _hand(control, f"layer {number}", upper)
+        control.hand(ends.control, f"layer {number}", upper)
     for descriptor in (made.new, users):
         if descriptor >= 0:
             os.close(descriptor)
@@ -104,7 +104,7 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
     try:
         os.chdir("/")  # the caller's directory would be the last thing of the host that is still held
         identity.drop_privileges()
-        _serve(control)
+        _serve(ends.control)
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)  # pid 1 is gone when everybody inside is
@@ -119,24 +119,18 @@ def _leave_namespaces(prepared: Prepared) -> None:
         raise Failed("namespaces", f"{error} ({hint})") from None
 
 
-def _open_sockets(plan: NativePlan, control: socket.socket) -> None:
+def _open_sockets(plan: NativePlan, channel: int) -> None:
     """Make the net namespace usable and hand its sockets out."""
     connect = plan.outside.connect
 
     def make() -> None:
         six = net.set_up(connect)
         for listener in net.listeners(connect, six=six):
-            _hand(control, f"listener {connect.index(listener.endpoint)}", listener.fd)
+            control.hand(channel, f"listener {connect.index(listener.endpoint)}", listener.fd)
         for resolver in net.resolvers() if any(not endpoint.literal for endpoint in connect) else ():
-            _hand(control, f"resolver {resolver.transport}", resolver.fd)
+            control.hand(channel, f"resolver {resolver.transport}", resolver.fd)
 
     must("network", make)
-
-
-def _hand(control: socket.socket, word: str, descriptor: int) -> None:
-    """Hand a descriptor to P and let go of it."""
-    socket.send_fds(control, [word.encode()], [descriptor])
-    os.close(descriptor)
 
 
 def _users(owner: int) -> int:
@@ -203,14 +197,14 @@ def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
     return Locks(proc, ruleset, prepared.filter, owner if prepared.privileged else -1, prepared.mdwe)
 
 
-def _serve(control: socket.socket) -> None:
+def _serve(channel: int) -> None:
     """Connect to ports inside as P asks; end when P lets go. P reads from elsewhere when pid 1 has ended."""
-    control.sendall(b"stands")
-    while request := control.recv(64):
+    control.say(channel, "stands")
+    while request := control.receive(channel)[0]:
         try:
-            _, family, port = request.decode("ascii").split()
+            _, family, port = request.split()
             made = net.connect(int(family), int(port))
         except (OSError, ValueError) as error:
-            control.sendall(f"error {getattr(error, 'errno', None) or errno.EINVAL}".encode())
+            control.say(channel, f"error {getattr(error, 'errno', None) or errno.EINVAL}")
             continue
-        _hand(control, "ok", made.detach())
+        control.hand(channel, "ok", made)

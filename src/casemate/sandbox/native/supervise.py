@@ -7,7 +7,7 @@ the signal handlers, whatever happens. Files are copied out only when everybody 
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 
 from casemate.model.errors import Refused
@@ -24,7 +24,6 @@ from casemate.sandbox.native.status import Status
 from casemate.sandbox.native.stdio import Carried
 from casemate.sandbox.native.terminal import Outer, copy_size, is_open, outer_terminal
 from casemate.sandbox.native.tree import PATIENCE, Tree
-from casemate.sandbox.native.written import copy_out
 from casemate.sandbox.streams import RunInput, Streams
 
 GRACE = 2.0  # seconds for the tree to end by itself, and for a stalled reader once the target was killed
@@ -78,7 +77,7 @@ class Watch:
 
     def carry(self) -> None:
         """Move everything until the target has ended and its output has arrived."""
-        self._tell(record.started(self._plan, self._run.policy_hash))
+        self._tell(lambda: [record.started(self._plan, self._run.policy_hash)])
         self._loop.on_read(self._tree.pidfd, self._steward_ended)
         with self._outer, Signals(self._loop, self._signal):
             self._look_at_the_foreground()
@@ -117,14 +116,15 @@ class Watch:
             committed=committed,
             refused=refused,
         )
-        for event in record.finished(outcome, record.Usage(self._meter.total, self._network.traffic)):
-            self._tell(event)
+        self._tell(lambda: record.finished(outcome, record.Usage(self._meter.total, self._network.traffic)))
         return outcome
 
     def _written(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Copy out, unless the tree was torn down from outside: somebody might still be writing."""
-        if not self.story.started:
+        if not self.story.started or not self._inside.layers:
             return (), ()
+        from casemate.sandbox.native.written import copy_out  # noqa: PLC0415 -- only where something may be written
+
         if not self._tree.dead:
             why = "the run was torn down from outside: nothing was copied"
             return (), tuple(f"{visible(layer.write.path)}: {why}" for layer in self._inside.layers)
@@ -211,13 +211,13 @@ class Watch:
         """Note a denial, once."""
         if denial not in self._denials and len(self._denials) < DENIALS:
             self._denials[denial] = None
-            self._tell(record.denied(denial))
+            self._tell(lambda: [record.denied(denial)])
 
-    def _tell(self, event: record.Event) -> None:
-        """Record an event, where somebody records."""
-        tell: Callable[[record.Event], None] | None = self._run.record
-        if tell is not None:
-            tell(event)
+    def _tell(self, events: Callable[[], Iterable[record.Event]]) -> None:
+        """Make events and record them, where somebody records."""
+        if self._run.record is not None:
+            for event in events():
+                self._run.record(event)
 
 
 def say(streams: Streams, line: str) -> None:

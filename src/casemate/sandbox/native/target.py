@@ -9,8 +9,8 @@ import fcntl
 import os
 import termios
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from casemate.model.dataclass import dataclass
 from casemate.model.exits import Exit
 from casemate.sandbox.native import arguments, identity, landlock, seccomp
 from casemate.sandbox.native import kernel as k

@@ -16,10 +16,13 @@ import os
 import struct
 import termios
 from types import TracebackType
-from typing import Self
 
 from casemate.sandbox.native.contract import Stdio
 from casemate.sandbox.streams import Streams
+
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from typing import Self
 
 IFLAG, OFLAG, CFLAG, LFLAG, CC = 0, 1, 2, 3, 6  # places in what tcgetattr gives
 RAW_BREAK = termios.IGNBRK | termios.BRKINT | termios.PARMRK
@@ -122,7 +125,7 @@ class Outer:
         """Tell whether the terminal is ours to read; a background job that touches it is stopped by the kernel."""
         return self.fd >= 0 and in_foreground(self.fd)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Self":
         """Go raw if in the foreground."""
         self.raw()
         return self

@@ -1,6 +1,5 @@
 """What the world inside looks like besides the grants: files that describe it, devices, private directories."""
 
-import re
 from collections.abc import Iterator
 
 from casemate.model.capability import Capability
@@ -67,4 +66,5 @@ def kernel_mounts() -> Iterator[str]:
         for line in table:
             before, _, after = line.partition(" - ")
             if after.split(" ", 1)[0] in KERNEL_KINDS:
-                yield re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), before.split(" ")[4])
+                first, *escaped = before.split(" ")[4].split("\\")  # three octal digits after each
+                yield first + "".join(chr(int(part[:3], 8)) + part[3:] for part in escaped)

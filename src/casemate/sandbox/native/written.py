@@ -3,16 +3,19 @@
 import json
 import os
 import signal
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
-from typing import Never
 
 from casemate.model.visible import visible
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import CommitLayer, Outside
+from casemate.sandbox.native.fork import fork
 from casemate.sandbox.native.init import plain_signals
+
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from typing import Never
 
 Lines = tuple[str, ...]
 
@@ -22,8 +25,6 @@ def copy_out(layers: tuple[CommitLayer, ...], outside: Outside) -> tuple[Lines, 
 
     Only to be called when nobody inside lives any more.
     """
-    if not layers:
-        return (), ()
     from casemate.sandbox.native.commit import commit  # noqa: PLC0415 -- only where something may be written
 
     def copied() -> tuple[list[str], list[str]]:
@@ -48,9 +49,7 @@ def _by_another(act: Callable[[], object], needed: set[int]) -> str:
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     parent = os.getpid()
-    with warnings.catch_warnings():  # threads of the caller: the child uses nothing that they could hold
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
+    child = fork()
     if child == 0:
         _child(act, needed, writer, parent)
     os.close(writer)
@@ -65,7 +64,7 @@ def _by_another(act: Callable[[], object], needed: set[int]) -> str:
             os.waitpid(child, 0)
 
 
-def _child(act: Callable[[], object], needed: set[int], writer: int, parent: int) -> Never:
+def _child(act: Callable[[], object], needed: set[int], writer: int, parent: int) -> "Never":
     """Be the child. It keeps only the descriptors that it needs, or it would hold other runs of the caller alive."""
     try:
         os.setsid()
