@@ -172,6 +172,8 @@ class Source:
 
 def with_plain_names(data: bytes, text: str) -> bytes:
     """Write names as Python reads them: letters of full width are those of ASCII (PEP 3131). Texts stay as they are."""
+    if is_normalized("NFKC", text):
+        return data
     words = {match.group() for match in FOREIGN.finditer(text)}
     odd = {word for word in words if word.isidentifier() and not is_normalized("NFKC", word)}
     tree = tree_of(without_long_runs(data)) if odd else None
