@@ -59,13 +59,14 @@ def test_what_stands_between_the_words_of_an_example_hides_nothing(rule: Rule[Co
     "text",
     [
         "import \uff4fs\nfrom \ufb02ask import \U0001d42bequest\n\uff4fs.s\uff59stem(\uff52equest.args['\uff58'])\n",
+        "import os\nfrom flask import request\ncafe\u0301 = request.args['x']\nos.system(caf\u00e9)\n",
         "# coding: raw_unicode_escape\nimport os, fl\\u0061sk\nos.syst\\u0065m(fl\\u0061sk.req\\u0075est.args['x'])\n",
         "import os;from flask import(request)\nif 1:os.system(request.args['x'])\n",
         "import os\nif 1:from flask import(request as r)\ndef f():os.system(r.args['x'])\n",
         "import os as o\n\x0cfrom\x0cflask\x0cimport\x0crequest\no\x0c.\x0csystem\x0c(request.args['x'])\n",
         "from \\\n os \\\n import \\\n system \\\n as s\nimport \\\n flask \\\n as f\ns(f.request.args['x'])\n",
     ],
-    ids=["letters", "escapes", "one line", "one line, renamed", "form feeds", "ends of lines"],
+    ids=["letters", "marks", "escapes", "one line", "one line, renamed", "form feeds", "ends of lines"],
 )
 def test_how_a_name_is_written_hides_no_flow(text: str, tmp_path: Path) -> None:
     compile(text.encode(), "x.py", "exec")

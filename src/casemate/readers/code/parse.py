@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
-from unicodedata import is_normalized, normalize
+from unicodedata import category, is_normalized, normalize
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
@@ -172,7 +172,7 @@ class Source:
 
 def with_plain_names(data: bytes, text: str) -> bytes:
     """Write names as Python reads them: letters of full width are those of ASCII (PEP 3131). Texts stay as they are."""
-    if is_normalized("NFKC", text):
+    if is_normalized("NFKC", text) or not any(map(changes, set(text))):
         return data
     words = {match.group() for match in FOREIGN.finditer(text)}
     odd = {word for word in words if word.isidentifier() and not is_normalized("NFKC", word)}
@@ -187,6 +187,14 @@ def with_plain_names(data: bytes, text: str) -> bytes:
             parts += data[end : node.start_byte], normalize("NFKC", name).encode()
             end = node.end_byte
     return b"".join((*parts, data[end:]))
+
+
+def changes(letter: str) -> bool:
+    """Tell whether a letter may be another one in a name: by itself, or together with the one before it."""
+    if letter.isascii():
+        return False
+    joins = category(letter).startswith("M") or "\u1160" <= letter <= "\u11ff"  # marks, and parts of Korean syllables
+    return joins or (not is_normalized("NFKC", letter) and f"a{normalize('NFKC', letter)}".isidentifier())
 
 
 def characters(data: bytes) -> int:
