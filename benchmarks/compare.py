@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 RUFF = "ruff check --select S --no-cache"
 
 
-def audit(rounds: int) -> None:
+def audit(rounds: int, *, peers: bool) -> None:
     """CPU seconds of whole processes over the same lines: casemate cold, cold while it keeps its results, and warm."""
     packages = [str(path) for path in corpus.packages(corpus.fetch())]
     count = sum(corpus.lines(Path(path)) for path in packages)
@@ -40,7 +40,7 @@ def audit(rounds: int) -> None:
             }
             for name, argv in commands.items():
                 costs.setdefault(name, []).append(measure.run_once(argv))
-    if shutil.which("bandit", path=BIN):
+    if peers:
         costs["bandit"] = [measure.run_once([str(BIN / "bandit"), "-q", "-r", *packages])]
     table(costs, base=RUFF)
 
@@ -81,11 +81,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="?", choices=["audit", "start-up"], help="default: both")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the audit part (default: %(default)s)")
+    parser.add_argument("--no-bandit", action="store_true", help="leave out bandit, which takes minutes")
     arguments = parser.parse_args()
     host = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{time.strftime('%Y-%m-%d')}, {host}\n")
     if arguments.part != "start-up":
-        audit(arguments.rounds)
+        audit(arguments.rounds, peers=not arguments.no_bandit)
     if arguments.part != "audit":
         start_up(21)
 

@@ -22,7 +22,7 @@ from casemate.readers.files import LARGEST, read
 
 LANGUAGE = Language(tree_sitter_python.language())
 NAMES = Query(LANGUAGE, "(identifier) @name")
-FOREIGN = re.compile(r"\b[0-9A-Za-z_]*[^\W\x00-\x7f]\w*")  # words that are not ASCII alone
+WORDS = re.compile(r"[\w\x80-\U0010ffff]+")  # with the marks on letters, which count for no letters
 SCOPES = frozenset({"function_definition", "class_definition", "lambda"})
 COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
 LAZY = re.compile(rb"^([ \t]*)lazy(?=[ \t]+(?:import|from)\b)", re.MULTILINE)
@@ -174,8 +174,8 @@ def with_plain_names(data: bytes, text: str) -> bytes:
     """Write names as Python reads them: letters of full width are those of ASCII (PEP 3131). Texts stay as they are."""
     if is_normalized("NFKC", text) or not any(map(changes, set(text))):
         return data
-    words = {match.group() for match in FOREIGN.finditer(text)}
-    odd = {word for word in words if word.isidentifier() and not is_normalized("NFKC", word)}
+    words = (word for word in set(WORDS.findall(text)) if not word.isascii() and word.isidentifier())
+    odd = {word for word in words if not is_normalized("NFKC", word)}
     tree = tree_of(without_long_runs(data)) if odd else None
     if tree is None:
         return data
