@@ -36,7 +36,7 @@ MOST_COMMENTS = 100  # lines in a row that are parsed as comments, or as nothing
 FEW_COMMENTS = 10  # of a long file
 LONG_RUN = re.compile(rb"\n(?:[ \t\f\r]*+(?:#[^\n]*+|\\\r?(?=\n))?+\n){%d}" % (FEW_COMMENTS - 1))  # blank lines count
 MOST_UNNAMED = 100  # of one file
-LONG = 100_000  # bytes: whether a longer file can be parsed is tried first
+LONG = 300_000  # bytes: whether a longer file can be parsed is tried first
 STEP = 100  # steps of the parser between two looks at it
 MOST_STEPS = 3_000_000  # of the parser for one file: five times as many as any file of real packages took
 MOST_TRIES = 300_000  # of them after the first error: each tries several ways on
