@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -231,36 +232,8 @@ def cells(value: Value, state: State) -> list[Cell]:
     return [state.heap[key] for key in sorted(value.objects) if key in state.heap]
 
 
-def labelled(value: Value, state: State, depth: int) -> bool:
-    """Tell whether a value, or anything in it down to a depth, has a label."""
-    if value.taints or not value.objects:
-        return bool(value.taints)
-    seen: set[Place] = set()
-    level = [value]
-    while level and depth > 0 and len(seen) < MOST_OBJECTS:
-        depth -= 1
-        below: list[Value] = []
-        for item in level:
-            for key in item.objects:
-                cell = None if key in seen else state.heap.get(key)
-                if cell is None:
-                    continue
-                seen.add(key)
-                parts = (*cell.items.values(), *cell.attributes.values(), *((cell.rest,) if cell.rest else ()))
-                for part in parts:
-                    if part.taints:
-                        return True
-                    if part.objects:
-                        below.append(part)
-        level = below
-    return False
-
-
-def reach(value: Value, state: State, depth: int = DEEPEST_OBJECT) -> tuple[Taint, ...]:
-    """Give the labels of a value and of everything in it, each object looked at once."""
-    if not value.objects:
-        return value.taints
-    groups = [value.taints]
+def inside(value: Value, state: State, depth: int) -> Iterator[Value]:
+    """Yield everything in a value, level by level down to a depth, each object looked at once."""
     seen: set[Place] = set()
     level = [value]
     while level and depth > 0 and len(seen) < MOST_OBJECTS:
@@ -276,6 +249,20 @@ def reach(value: Value, state: State, depth: int = DEEPEST_OBJECT) -> tuple[Tain
                 below += cell.attributes.values()
                 if cell.rest is not None:
                     below.append(cell.rest)
-        groups += [item.taints for item in below if item.taints]
+        yield from below
         level = [item for item in below if item.objects]
+
+
+def labelled(value: Value, state: State, depth: int) -> bool:
+    """Tell whether a value, or anything in it down to a depth, has a label."""
+    if value.taints or not value.objects:
+        return bool(value.taints)
+    return any(item.taints for item in inside(value, state, depth))
+
+
+def reach(value: Value, state: State, depth: int = DEEPEST_OBJECT) -> tuple[Taint, ...]:
+    """Give the labels of a value and of everything in it."""
+    if not value.objects:
+        return value.taints
+    groups = [value.taints, *(item.taints for item in inside(value, state, depth) if item.taints)]
     return merge_taints(groups) if len(groups) > 1 else value.taints
