@@ -162,6 +162,7 @@ LINES = {
     "blanks": "password =" + " " * 1_000_000 + "x\n    y" + " " * 1_000_000 + "z",
     "decorators": "def d(f):\n    return f\n" + "@d\n" * 100_000 + "def g():\n    pass",
     "lambdas": "x = " + "lambda: " * 40_000 + "1",
+    "calls-in-calls": "import flask\nx.debug = 1\ny = " + "a.run(" * 1500 + "'" + "q" * 6_000_000 + "'" + ")" * 1500,
     "a-long-name": "class " + "A" * 200_000 + ":\n" + "    def f(self): pass\n" * 20_000,
 }
 

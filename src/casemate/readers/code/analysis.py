@@ -28,6 +28,7 @@ SCHEMED = frozenset({"assignment"})  # kinds for which an object is harmless who
 MOST_WORK = 1_000_000  # evaluated nodes of a whole part, and one more for each byte that is parsed; most need a tenth
 MOST_ROUNDS = 3  # of running everything again because a field was stored
 MOST_PLACES = 20_000  # of one word in one file, texts and comments included
+LONGEST_CALL = 10_000  # bytes of a call whose text is looked through
 MOST_USES = 2000  # of them that are looked at
 
 
@@ -421,11 +422,16 @@ def identifiers(source: Source, word: str, stands: Check | None = None) -> Itera
 
 
 def calls_with(node: Node, having: re.Pattern[bytes]) -> bool:
-    """Tell whether a pattern stands in the call of an identifier, from its name on; of what is no call it may."""
+    """Tell whether a pattern stands in the call of an identifier, from its name on; of what is no call it may.
+
+    So it may in a call without end: calls in one another would be looked through for each of them.
+    """
     called = node
     while called.parent is not None and called.parent.type in {"attribute", "call"}:
         called = called.parent
         if called.type == "call":
+            if called.end_byte - called.start_byte > LONGEST_CALL:
+                return True
             return having.search((called.text or b"")[node.start_byte - called.start_byte :]) is not None
     return True
 
