@@ -56,7 +56,7 @@ class Containers(Base):
                 names = [constant(name[1]) for name in cell.items]
                 found += [*names, cell.attributes.get("<keys>", UNKNOWN_VALUE)] if not cell.exact else names
             else:
-                found += [*cell.items.values(), *((cell.rest,) if cell.rest is not None else ())]
+                found += cell.members()
         kinds = frozenset(
             model.items
             for owner in value.types
@@ -112,7 +112,7 @@ class Containers(Base):
             return self.dict_get(value, name, first, default, frame)
         if name in {"values", "items"}:
             contents = [frame.now.heap[key] for key in sorted(value.objects) if key in frame.now.heap]
-            values = [v for cell in contents for v in (*cell.items.values(), *((cell.rest,) if cell.rest else ()))]
+            values = [v for cell in contents for v in cell.members()]
             if name == "values":
                 return self.listed([*values, Value(taints=value.taints)] if value.taints else values, frame)
             keys = self.element(value, frame)
@@ -274,7 +274,7 @@ def picked(cell: Cell, index: Value) -> Value:
         return cell.rest if cell.rest is not None else UNKNOWN_VALUE
     if index.constants is not None and cell.exact:
         return join_all(cell.items[key] for key in sorted(index.constants, key=repr) if key in cell.items)
-    return join_all([*cell.items.values(), *((cell.rest,) if cell.rest is not None else ())])
+    return join_all(cell.members())
 
 
 def stored(cell: Cell, index: Value, item: Value, *, alone: bool) -> Cell:
@@ -333,7 +333,7 @@ def loose(cell: Cell) -> Cell:
     """Forget which element is where."""
     if cell.kind == "dict" or not cell.items:
         return cell._replace(exact=False)
-    every = join_all([*cell.items.values(), *((cell.rest,) if cell.rest is not None else ())])
+    every = join_all(cell.members())
     return Cell(cell.kind, {}, every, cell.attributes, exact=False)
 
 

@@ -347,7 +347,7 @@ class Expressions(Base):
         for key in sorted(right.objects):
             cell = frame.now.heap.get(key)
             if cell is not None:
-                values += [*cell.items.values(), *((cell.rest,) if cell.rest is not None else ())]
+                values += cell.members()
         if left.types and left.types <= {"int", "float"} and not left.taints:
             return Value(types=left.types)
         beginning = prefix = left.text.partition("%")[0] if left.text is not None else None

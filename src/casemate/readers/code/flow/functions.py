@@ -321,13 +321,7 @@ class Functions(Guards):
         }
 
     def verdicts(
-        self,
-        closure: Closure,
-        node: ir.Call,
-        outcome: bool,  # noqa: FBT001 -- the result
-        frame: Frame,
-        *,
-        first: bool,
+        self, closure: Closure, node: ir.Call, frame: Frame, *, outcome: bool, first: bool
     ) -> dict[str, frozenset[str]]:
         """Give, by parameter, the kinds it is harmless for where the result, or the first of it, was true, or false."""
         saved, frame.state = frame.state, frame.now.copy()

@@ -32,7 +32,7 @@ from casemate.readers.code.flow.links import (
     written,
 )
 from casemate.readers.code.flow.outside import Libraries
-from casemate.readers.code.flow.state import Cell, Frame
+from casemate.readers.code.flow.state import Frame
 from casemate.readers.code.flow.values import (
     Closure,
     Method,
@@ -253,7 +253,7 @@ class Guards(Libraries):
 
     def numeric(self, kinds: Value, frame: Frame) -> bool:
         """Tell whether a value is a class of numbers and the like, or several of them."""
-        items = [v for cell in self.contents(kinds, frame) for v in members(cell)] or [kinds]
+        items = [v for cell in self.contents(kinds, frame) for v in cell.members()] or [kinds]
         names = {r.name for item in items for r in item.references if isinstance(r, Outside)}
         return bool(names) and names <= NUMERIC
 
@@ -285,7 +285,7 @@ class Guards(Libraries):
         self.trust(node, frame, ALL)
         if subject.link is not None and subject.link[0] in {"os.path.commonpath", "os.path.commonprefix"}:
             for cell in self.contents(subject.link[1], frame):
-                for item in members(cell):
+                for item in cell.members():
                     if resolved(item):
                         self.inside(item, frame)
             listed = node.arguments[0] if isinstance(node, ir.Call) and node.arguments else None
@@ -309,7 +309,7 @@ class Guards(Libraries):
             return not value.types & {"str", "bytes"} and isinstance(node, ir.Name | ir.Attr | ir.Call | ir.Item)
         if "dict" in kinds:
             return not foreign(self.element(value, frame))
-        return not any(foreign(item) for cell in self.contents(value, frame) for item in members(cell))
+        return not any(foreign(item) for cell in self.contents(value, frame) for item in cell.members())
 
     def contained(self, right: ir.Expr, frame: Frame) -> None:
         """Trust a path with `base in path.parents`: it lies inside."""
@@ -552,7 +552,7 @@ class Guards(Libraries):
         first: bool = False,
     ) -> None:
         """Learn from a predicate of the program what its result, or the first part of it, says of its parameters."""
-        kinds = self.verdicts(closure, node, outcome, frame, first=first)
+        kinds = self.verdicts(closure, node, frame, outcome=outcome, first=first)
         names = [parameter.name for parameter in closure.function.definition.parameters]
         if closure.receiver is not None:
             names = names[1:]
@@ -677,11 +677,6 @@ def parent_of(value: Value, path: Value) -> bool:
 def none(node: ir.Expr) -> bool:
     """Tell whether an expression is `None`."""
     return isinstance(node, ir.Const) and node.value is None
-
-
-def members(cell: Cell) -> list[Value]:
-    """Give all values in a container."""
-    return [*cell.items.values(), *((cell.rest,) if cell.rest is not None else ())]
 
 
 def looks_at_host(closure: Closure) -> bool:

@@ -110,9 +110,7 @@ class Machine(Functions, Expressions, Statements):
                 cell = source.heap.get(key)
                 if cell is not None and key not in heap:
                     heap[key] = cell
-                    waiting += [*cell.items.values(), *cell.attributes.values()]
-                    if cell.rest is not None:
-                        waiting.append(cell.rest)
+                    waiting += cell.everything()
         return value
 
     def assign(self, target: ir.Expr, value: Value, frame: Frame) -> None:
@@ -469,10 +467,7 @@ class Machine(Functions, Expressions, Statements):
             for name, value in state.variables.items():
                 state.variables[name] = long_passed(value)
             for place, cell in state.heap.items():
-                items = {key: long_passed(item) for key, item in cell.items.items()}
-                attributes = {key: long_passed(item) for key, item in cell.attributes.items()}
-                rest = long_passed(cell.rest) if cell.rest is not None else None
-                state.heap[place] = Cell(cell.kind, items, rest, attributes, cell.exact)
+                state.heap[place] = cell.mapped(long_passed)
 
     def typed_parameters(self, closure: Closure, frame: Frame) -> dict[str, Value]:
         """Give the parameters of a function that nobody is known to call: their types, and their defaults' types."""

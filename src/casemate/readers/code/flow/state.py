@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -42,6 +42,21 @@ class Cell(NamedTuple):
     rest: Value | None
     attributes: dict[str, Value]
     exact: bool
+
+    def members(self) -> list[Value]:
+        """Give all values in a container."""
+        return [*self.items.values(), *((self.rest,) if self.rest is not None else ())]
+
+    def everything(self) -> list[Value]:
+        """Give all that the object holds, attributes included."""
+        return [*self.items.values(), *self.attributes.values(), *((self.rest,) if self.rest is not None else ())]
+
+    def mapped(self, change: Callable[[Value], Value]) -> Cell:
+        """Give the same content with something made of each value."""
+        items = {key: change(item) for key, item in self.items.items()}
+        attributes = {name: change(item) for name, item in self.attributes.items()}
+        rest = change(self.rest) if self.rest is not None else None
+        return Cell(self.kind, items, rest, attributes, self.exact)
 
 
 look_up, has = dict[Place, Cell].get, dict[Place, Cell].__contains__  # typed, where `dict.get` is not
@@ -245,10 +260,7 @@ def inside(value: Value, state: State, depth: int) -> Iterator[Value]:
                 if cell is None:
                     continue
                 seen.add(key)
-                below += cell.items.values()
-                below += cell.attributes.values()
-                if cell.rest is not None:
-                    below.append(cell.rest)
+                below += cell.everything()
         yield from below
         level = [item for item in below if item.objects]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -147,7 +147,7 @@ class Abstraction:
         rest, rest_shape = self.enter(cell.rest, depth + 1) if cell.rest is not None else (None, None)
         same = items is cell.items and attributes is cell.attributes and rest is cell.rest
         shape = (cell.kind, cell.exact, item_shapes, rest_shape, attribute_shapes)
-        if same and self.keep and not any(value.objects or bound(value.references) for value in contents(cell)):
+        if same and self.keep and not any(value.objects or bound(value.references) for value in cell.everything()):
             self.simple[id(cell)] = (cell, shape)  # which keeps the content, and with it the number
         self.heap[key] = cell if same else Cell(cell.kind, items, rest, attributes, cell.exact)
         return shape
@@ -211,14 +211,6 @@ class Abstraction:
         )
         shapes = (shape, tuple(inner for _, inner in positional), tuple((name, inner) for name, (_, inner) in keywords))
         return entered, shapes
-
-
-def contents(cell: Cell) -> Iterator[Value]:
-    """Yield everything that an object holds."""
-    yield from cell.items.values()
-    yield from cell.attributes.values()
-    if cell.rest is not None:
-        yield cell.rest
 
 
 def bound(references: frozenset[Reference]) -> bool:
@@ -342,7 +334,4 @@ class Return:
 
     def cell(self, cell: Cell, state: State) -> Cell:
         """Give a content of the callee as one of the caller."""
-        items = {name: self.value(item, state) for name, item in cell.items.items()}
-        attributes = {name: self.value(item, state) for name, item in cell.attributes.items()}
-        rest = self.value(cell.rest, state) if cell.rest is not None else None
-        return Cell(cell.kind, items, rest, attributes, cell.exact)
+        return cell.mapped(lambda item: self.value(item, state))
