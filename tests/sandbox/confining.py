@@ -14,7 +14,7 @@ import pytest
 from casemate.model.capability import Capability
 from casemate.model.policy import Grant, Limits, Policy
 from casemate.model.sandbox import Command, Outcome
-from casemate.sandbox import Streams, confine
+from casemate.sandbox import Backend, Streams, confine
 
 PYTHON = Path(sys.executable).resolve()
 PREFIX = Path(sys.base_prefix).resolve()
@@ -87,6 +87,8 @@ def confined(
     stdin: bytes = b"",
     argv: Iterable[str] | None = None,
     flags: tuple[str, ...] = ("-I", "-S"),
+    backend: Backend | None = None,
+    accept: frozenset[Capability] = frozenset(),
 ) -> Result:
     """Run Python code confined, with files for its three streams."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -98,6 +100,8 @@ def confined(
             granted,
             environment=dict(os.environ) if environment is None else environment,
             streams=Streams(given.fileno(), out.fileno(), err.fileno()),
+            backend=backend,
+            accept=accept,
         )
         out.seek(0)
         err.seek(0)

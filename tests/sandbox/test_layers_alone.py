@@ -4,40 +4,26 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from confining import EMPTY, PYTHON, confined, policy, probe
+from confining import EMPTY, confined, policy, probe
 
 from casemate.model.capability import Capability
 from casemate.model.errors import Unenforceable
 from casemate.model.policy import Grant, Policy
-from casemate.model.sandbox import Command, Enforcement
-from casemate.sandbox import RunInput, Streams
-from casemate.sandbox.native import gaps, landlock, layers, seccomp
-from casemate.sandbox.native.plan import compile_plan
-from casemate.sandbox.native.start import start
-from casemate.sandbox.native.steward import Prepared
+from casemate.model.sandbox import Enforcement
+from casemate.sandbox.native import Native, gaps, layers
 
+ANYTHING = frozenset(Capability)
 SRC = Path(__file__).parents[2] / "src"
 
 
 def run(act: str, *, without: str, granted: Policy = EMPTY) -> str:
     """Run an act with one layer missing; give what it said."""
-    prepared = Prepared(
-        privileged=layers.privileged(),
-        landlock=0 if without == "landlock" else landlock.abi(),
-        filter=b"" if without == "seccomp" else seccomp.compiled(wx=False),
-        mdwe=without != "mdwe",
-    )
-    command = Command((str(PYTHON), "-I", "-S", "-c", probe(act)), str(PYTHON), "/")
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as given:
-        streams = Streams(given.fileno(), out.fileno(), out.fileno())
-        start(compile_plan(command, granted, ()), RunInput({}, streams), prepared)
-        out.seek(0)
-        return out.read().decode()
+    done = confined(probe(act), granted, environment={}, backend=Native(without=frozenset({without})), accept=ANYTHING)
+    return done.out + done.err
 
 
 WITHOUT_SECCOMP = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from casemate.model.errors import UsageError
+from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Coverage, Gap, Layer, Outcome, Plan
 from casemate.sandbox.native import gaps, landlock, layers, seccomp
@@ -17,17 +17,26 @@ class Native:
 
     name = "native"
 
+    def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
+        """Take the layers that this host has, but those named in `without`: a test looks what the others hold alone.
+
+        No command line and no policy can say so. Raises ValueError for a layer that there is not.
+        """
+        if unknown := without - gaps.NAMES:
+            raise ValueError(f"there is no layer {', '.join(sorted(unknown))}")
+        self._without = without
+
     def layers(self) -> tuple[Layer, ...]:
         """Give every layer; each was tried in a child."""
-        return layers.tried()
+        return layers.tried(self._without)
 
     def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
         """Say for every capability which layers withhold it here."""
-        return gaps.coverage(policy, layers.missing())
+        return gaps.coverage(policy, layers.missing(self._without))
 
     def gaps(self, policy: Policy) -> Iterator[Gap]:
         """Yield what is denied and cannot be withheld here."""
-        return gaps.gaps(policy, layers.missing())
+        return gaps.gaps(policy, layers.missing(self._without))
 
     def plan(self, command: Command, policy: Policy) -> Plan:
         """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""
@@ -37,12 +46,16 @@ class Native:
         """Start a plan of this backend. Raises Refused."""
         if not isinstance(plan, NativePlan):
             raise UsageError(f"this plan is for the backend {plan.backend}, not for native")
-        lacking = layers.missing()
+        lacking = layers.missing(self._without)
+        for layer in gaps.needed(plan):
+            if layer in lacking:
+                raise Refused(f"nothing can be started without this layer: {layer}: {lacking[layer]}")
         prepared = Prepared(
             privileged=layers.privileged(),
             landlock=0 if gaps.LANDLOCK in lacking else landlock.abi(),
             filter=b"" if gaps.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
             mdwe=gaps.MDWE not in lacking,
+            without=frozenset(lacking),
         )
         return start(plan, run, prepared)
 

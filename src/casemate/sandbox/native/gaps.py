@@ -11,13 +11,26 @@ from casemate.model.capability import Capability as C  # noqa: N817 -- a table o
 from casemate.model.persist import persists
 from casemate.model.policy import Policy, WriteMode
 from casemate.model.sandbox import Coverage, Enforcement, Gap
+from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.paths import below
 
-MOUNT, NET, PID, IPC = "mount namespace", "net namespace", "pid namespace", "ipc namespace"
+USER, MOUNT, NET, PID = "user namespace", "mount namespace", "net namespace", "pid namespace"
+IPC, UTS, CGROUP = "ipc namespace", "uts namespace", "cgroup namespace"
 LANDLOCK, LANDLOCK_NET, SCOPES = "landlock", "landlock tcp", "landlock scopes"
 SECCOMP, MDWE, IDENTITY, LIMITS = "seccomp", "mdwe", "identity", "rlimits"
-CORES = "no core dumps"
-ENVIRONMENT, DESCRIPTORS, LOOP, COMMIT, BROKER = "environment", "descriptors", "outer loop", "commit", "broker"
+CAPABILITIES, CORES = "capabilities", "no core dumps"
+ENVIRONMENT, DESCRIPTORS, AT_EXEC = "environment", "descriptors", "close-on-exec"
+LOOP, COMMIT, BROKER = "outer loop", "commit", "broker"
+NAMES = frozenset({
+    *(USER, MOUNT, NET, PID, IPC, UTS, CGROUP, LANDLOCK, LANDLOCK_NET, SCOPES, SECCOMP, MDWE, IDENTITY, LIMITS),
+    *(CAPABILITIES, CORES, ENVIRONMENT, DESCRIPTORS, AT_EXEC, LOOP, COMMIT, BROKER),
+})  # fmt: skip
+STANDS_ON: Mapping[str, tuple[str, ...]] = {  # a layer, and those that are not there without it
+    MOUNT: (COMMIT,),
+    NET: (BROKER,),
+    LANDLOCK: (LANDLOCK_NET, SCOPES),
+}
+ALWAYS = (MOUNT, PID, LOOP)  # nothing is started without these, whatever is accepted
 
 WITHHELD: Mapping[C, tuple[str, ...]] = {
     C.FS_READ: (MOUNT, LANDLOCK),
@@ -34,7 +47,7 @@ WITHHELD: Mapping[C, tuple[str, ...]] = {
     C.NET_DNS: (NET, SECCOMP),
     C.NET_UNIX: (SECCOMP, MOUNT),
     C.NET_RAW: (SECCOMP, NET),
-    C.NET_FDPASS: (DESCRIPTORS, SECCOMP),
+    C.NET_FDPASS: (DESCRIPTORS, AT_EXEC, SECCOMP),
     C.PROC_SPAWN: (LANDLOCK, SECCOMP),
     C.PROC_SHELL: (MOUNT, LANDLOCK, SECCOMP),
     C.PROC_FORK: (LIMITS,),
@@ -74,7 +87,13 @@ WHEN_GRANTED: Mapping[C, tuple[tuple[str, ...], str]] = {
     C.NET_UDP: ((NET,), ""),
     C.NET_DNS: ((NET, BROKER), "only granted names are answered"),
     C.NET_UNIX: ((MOUNT,), "any socket in a granted tree"),
-    C.NET_FDPASS: ((DESCRIPTORS, MOUNT), ""),
+    C.NET_FDPASS: ((DESCRIPTORS, AT_EXEC, MOUNT), ""),
+}
+HOLDS_ALONE: Mapping[C, tuple[str, str]] = {  # the part of a capability that only one of its layers withholds
+    C.FS_LIST: (MOUNT, "stat of what is there"),
+    C.PROC_FORK: (PID, "processes that outlive the run"),
+    C.PROC_PRIV: (IDENTITY, "what root's own id is good for"),
+    C.ENV_READ: (ENVIRONMENT, "the variables of the caller"),
 }
 LIMIT_OF: Mapping[C, str] = {
     C.RES_CPU: "cpu_seconds",
@@ -108,7 +127,12 @@ def coverage(policy: Policy, missing: Mapping[str, str]) -> tuple[Coverage, ...]
 def gaps(policy: Policy, missing: Mapping[str, str]) -> Iterator[Gap]:
     """Yield what is denied and not withheld by as many layers as the policy asks for."""
     for covered in coverage(policy, missing):
-        if not covered.capability.enforceable or _given(covered.capability, policy):
+        if not covered.capability.enforceable:
+            continue
+        if open_part := _open_part(covered.capability, missing):
+            yield Gap(covered.capability, open_part)
+            continue
+        if _given(covered.capability, policy):
             continue
         if direct := _direct(covered.capability, policy):
             yield Gap(covered.capability, direct)
@@ -116,6 +140,19 @@ def gaps(policy: Policy, missing: Mapping[str, str]) -> Iterator[Gap]:
             yield Gap(covered.capability, _why(covered, policy, missing))
         elif covered.capability is C.KERNEL and CORES in missing:
             yield Gap(covered.capability, missing[CORES])
+
+
+def needed(plan: NativePlan) -> tuple[str, ...]:
+    """Name the layers that a plan cannot do without: they carry what it grants, or everything."""
+    commits = any(write.mode is WriteMode.COMMIT for write in plan.outside.writes)
+    dials = plan.outside.connect or plan.outside.forwards
+    return (*ALWAYS, *((COMMIT,) if commits else ()), *((BROKER,) if dials else ()))
+
+
+def _open_part(capability: C, missing: Mapping[str, str]) -> str:
+    """Say which part of a capability no layer withholds."""
+    layer, part = HOLDS_ALONE.get(capability, ("", ""))
+    return f"no layer withholds {part}; {layer}: {missing[layer]}" if layer in missing else ""
 
 
 def _cover(capability: C, policy: Policy, missing: Mapping[str, str]) -> Coverage:

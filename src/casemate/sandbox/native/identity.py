@@ -58,8 +58,8 @@ def last_namespace(proc: int) -> None:
             write(f"{here}/sys/user/{name}", most)
 
 
-def drop_privileges() -> None:
-    """Lock the securebits, empty the bounding, ambient and other sets, and allow no new privileges."""
+def lock_privileges() -> None:
+    """Lock the securebits, and empty the bounding and the ambient set, so that no execve and no id brings any back."""
     k.prctl(k.PR_CAP_AMBIENT, 4)
     k.prctl(k.PR_SET_SECUREBITS, SECUREBITS)
     for capability in range(LAST_CAPABILITY + 1):
@@ -67,7 +67,21 @@ def drop_privileges() -> None:
             k.prctl(k.PR_CAPBSET_DROP, capability)
         except OSError:
             break  # EINVAL: the kernel knows no further one
+
+
+def drop_privileges() -> None:
+    """Give up every Linux capability, for good."""
+    lock_privileges()
+    have_none()
+
+
+def have_none() -> None:
+    """Empty the effective, the permitted and the inheritable set."""
     k.keep_capabilities(())
+
+
+def gain_nothing() -> None:
+    """Let no execve give anything that was not there before: prctl(2), PR_SET_NO_NEW_PRIVS."""
     k.prctl(k.PR_SET_NO_NEW_PRIVS, 1)
 
 
@@ -78,11 +92,8 @@ def allow_no_core_helper() -> None:
             resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
 
 
-def limit(limits: Limits, proc: int) -> None:
-    """Set the resource limits, soft and hard; 0 leaves what the caller has; man 2 setrlimit.
-
-    Where memory runs out all the same, the target goes before any other process of the host. `proc` is a procfs.
-    """
+def limit(limits: Limits) -> None:
+    """Set the resource limits, soft and hard; 0 leaves what the caller has; man 2 setrlimit."""
     wanted = (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
@@ -96,8 +107,16 @@ def limit(limits: Limits, proc: int) -> None:
     for which in (resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE):
         _lower(which, 0)
     _lower(resource.RLIMIT_SIGPENDING, SIGNALS)
+
+
+def dump_nothing() -> None:
+    """Hand a crash to nobody: not 0, since core(5) says that a pipe in core_pattern is served unless it is exactly 1."""
+    _lower(resource.RLIMIT_CORE, 1)
+
+
+def go_first(proc: int) -> None:
+    """Let the target go before any other process of the host where memory runs out. `proc` is a procfs."""
     write(f"/proc/self/fd/{proc}/self/oom_score_adj", FIRST_OUT)
-    _lower(resource.RLIMIT_CORE, 1)  # not 0: core(5), a pipe in core_pattern is served unless it is exactly 1
 
 
 def _lower(which: int, value: int) -> None:

@@ -51,17 +51,28 @@ def rules(plan: NativePlan) -> Iterator[tuple[str, int]]:
     yield from ((path, EXECUTE | READ_FILE) for path in plan.runnable)
 
 
-def ruleset(plan: NativePlan, version: int, extra: Iterable[tuple[str, int]] = ()) -> int:
-    """Make the ruleset, before any identity is dropped; give its descriptor. Raises OSError."""
+def ruleset(
+    plan: NativePlan, version: int, extra: Iterable[tuple[str, int]] = (), *, ports: bool = True, scopes: bool = True
+) -> int:
+    """Make the ruleset, before any identity is dropped; give its descriptor. Raises OSError.
+
+    A right that this version does not know is not asked for: EINVAL would be the answer. `ports` and `scopes` may be
+    left out where they are not to be had.
+    """
     handled = KNOWN[min(version, max(KNOWN))]
-    ports = BIND_TCP | CONNECT_TCP if version >= 4 and not plan.filter.inet else 0
-    scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL if version >= 6 else 0
-    size = 8 if version < 4 else 16 if version < 6 else 24
-    attributes = struct.pack("QQQ", handled, ports, scoped)
-    descriptor = k.call("landlock_create_ruleset", k.LANDLOCK_CREATE, attributes, size, 0)
+    tcp = BIND_TCP | CONNECT_TCP if ports and version >= 4 and not plan.filter.inet else 0
+    scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL if scopes and version >= 6 else 0
+    descriptor = made(handled, tcp, scoped)
     for path, rights in (*rules(plan), *extra):
         _allow(descriptor, path, rights & handled)
     return descriptor
+
+
+def made(handled: int, ports: int, scoped: int) -> int:
+    """Make an empty ruleset; what is 0 at the end is left out, since older kernels know a shorter structure."""
+    attributes = struct.pack("QQQ", handled, ports, scoped)
+    size = 24 if scoped else 16 if ports else 8
+    return k.call("landlock_create_ruleset", k.LANDLOCK_CREATE, attributes, size, 0)
 
 
 def _allow(descriptor: int, path: str, rights: int) -> None:

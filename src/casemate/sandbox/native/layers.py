@@ -7,12 +7,11 @@ that something may be left out.
 import functools
 import os
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from casemate.model.sandbox import Layer
-from casemate.sandbox.native import gaps, identity, landlock, seccomp
+from casemate.sandbox.native import gaps, landlock, seccomp
 from casemate.sandbox.native import kernel as k
-from casemate.sandbox.native.world import UID
 
 NEEDED = (0, 6, 7, 8, 12, 21)  # CAP_CHOWN, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_ADMIN
 RESOURCE = 24  # CAP_SYS_RESOURCE
@@ -26,6 +25,17 @@ SWITCHES = (  # a value that forbids user namespaces to ordinary users, by file
         "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile with `userns,` for this Python",
     ),
 )
+KINDS = {  # layer: its file in /proc/PID/ns
+    gaps.USER: "user",
+    gaps.MOUNT: "mnt",
+    gaps.NET: "net",
+    gaps.PID: "pid",
+    gaps.IPC: "ipc",
+    gaps.UTS: "uts",
+    gaps.CGROUP: "cgroup",
+}
+ON_USERS = (*KINDS, gaps.IDENTITY, gaps.CAPABILITIES)  # an ordinary user has them in a user namespace only
+SHOWN = (gaps.USER, gaps.MOUNT, gaps.NET, gaps.PID, gaps.IPC, gaps.UTS, gaps.CGROUP, "overlayfs")
 
 
 @functools.cache
@@ -79,9 +89,39 @@ def core_helper() -> str:
     return f"kernel.core_pattern is {pattern}: {how}; an administrator can set: sysctl kernel.core_pattern=core"
 
 
+def missing(without: frozenset[str] = frozenset()) -> Mapping[str, str]:
+    """Name the layers that are not to be had, with the reason: what this host lacks, and what a test switches off."""
+    found = {**_lacking(), **dict.fromkeys(sorted(without), "switched off by a test")}
+    if gaps.USER in found and not privileged():
+        found = dict.fromkeys(ON_USERS, f"{gaps.USER}s: {found[gaps.USER]}") | found
+    for layer, others in gaps.STANDS_ON.items():
+        if layer in found:
+            found = dict.fromkeys(others, f"nothing without {layer}") | found
+    return found
+
+
 @functools.cache
-def missing() -> Mapping[str, str]:
-    """Name the layers that this host lacks, with the reason; a quick look without forking."""
+def _lacking() -> Mapping[str, str]:
+    """Name what this host lacks: a quick look without forking, unless somebody has put a filter around us."""
+    found = {**_locks(), **_namespaces()}
+    if reason := core_helper():
+        found[gaps.CORES] = reason
+    if filtered():
+        from casemate.sandbox.native import trial  # noqa: PLC0415 -- in a container only
+
+        for layer, error in trial.tried(privileged=privileged()).items():
+            if error and layer in gaps.NAMES:
+                found.setdefault(layer, error)
+    return found
+
+
+def filtered() -> bool:
+    """Tell whether a filter that is not ours answers our system calls: then nothing is known before it was tried."""
+    return k.read("/proc/self/status").partition(b"\nSeccomp:")[2].split(None, 1)[0] == b"2"
+
+
+def _locks() -> Mapping[str, str]:
+    """Name what a process of this host cannot put on itself."""
     found = dict[str, str]()
     version = landlock.abi()
     if version == 0:
@@ -94,17 +134,41 @@ def missing() -> Mapping[str, str]:
         found[gaps.SECCOMP] = reason
     if not has_mdwe():
         found[gaps.MDWE] = "this kernel has no PR_SET_MDWE (Linux 6.3)"
-    if reason := core_helper():
-        found[gaps.CORES] = reason
-    if not privileged() and (hint := userns_hint()):
-        found |= dict.fromkeys((gaps.MOUNT, gaps.NET, gaps.PID, gaps.IPC, gaps.IDENTITY), f"user namespaces: {hint}")
     return found
 
 
+def _namespaces() -> Mapping[str, str]:
+    """Name the namespaces that this kernel does not have, or that a switch forbids: namespaces(7)."""
+    found = dict[str, str]()
+    there = os.listdir("/proc/self/ns")  # noqa: PTH208 -- start-up path
+    for layer, file in KINDS.items():
+        if file not in there:
+            found[layer] = "this kernel has none"
+    for layer, file in KINDS.items():
+        if _forbidden(f"user/max_{file}_namespaces", "0"):
+            found[layer] = f"user.max_{file}_namespaces is 0; an administrator can set: sysctl {_more(file)}"
+    if not privileged() and (hint := userns_hint()):
+        found[gaps.USER] = hint
+    return found
+
+
+def _forbidden(name: str, value: str) -> bool:
+    try:
+        return k.read(f"/proc/sys/{name}").decode().strip() == value
+    except OSError:
+        return False
+
+
+def _more(file: str) -> str:
+    return f"user.max_{file}_namespaces=10000"
+
+
 @functools.cache
-def tried() -> tuple[Layer, ...]:
+def tried(without: frozenset[str] = frozenset()) -> tuple[Layer, ...]:
     """Try every layer in a child of its own; say what happened."""
-    quick = missing()
+    from casemate.sandbox.native import trial  # noqa: PLC0415 -- a run does not try
+
+    made, lacking = trial.tried(privileged=privileged()), missing(without)
     version = landlock.abi()
     details = {
         gaps.LANDLOCK: f"ABI {version}",
@@ -113,105 +177,12 @@ def tried() -> tuple[Layer, ...]:
         gaps.SECCOMP: "filter mode",
         gaps.MDWE: "PR_SET_MDWE",
         gaps.CORES: "a crash is handed to nobody",
+        gaps.LIMITS: "setrlimit, for each process",
     }
-    named = (Layer(name, name not in quick, quick.get(name, detail)) for name, detail in details.items())
-    return (*_namespaces(), *named, Layer(gaps.LIMITS, available=True, detail="setrlimit, for each process"))
 
+    def look(name: str) -> Layer:
+        tried_here = name in (*trial.NAMESPACES, *trial.LAST)
+        wrong = lacking.get(name) or (made.get(name, "not reached") if tried_here else "")
+        return Layer(name, not wrong, wrong or details.get(name, "tried"))
 
-def _namespaces() -> tuple[Layer, ...]:
-    made = dict[str, str](_in_child(_try_namespaces))
-    names = (
-        "user namespace",
-        gaps.MOUNT,
-        gaps.NET,
-        gaps.PID,
-        gaps.IPC,
-        "uts namespace",
-        "cgroup namespace",
-        "overlayfs",
-    )
-    hint = "" if privileged() else userns_hint()
-    return tuple(
-        Layer(name, made.get(name) == "", made.get(name) or hint or ("tried" if name in made else "not reached"))
-        for name in names
-    )
-
-
-def _in_child(act: Callable[[Callable[[str, str], None]], None]) -> Mapping[str, str]:
-    """Fork, let `act` report name and error ("" for none), and collect what it said."""
-    from json import dumps, loads  # noqa: PLC0415 -- a run does not try; and before the child covers directories
-
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-
-    def say(name: str, error: str) -> None:
-        os.write(writer, dumps([name, error]).encode() + b"\n")
-
-    child = os.fork()
-    if child == 0:
-        try:
-            act(say)
-        except BaseException as error:  # noqa: BLE001 -- a forked child must not unwind into its parent's stack
-            say("child", str(error))
-        finally:
-            os._exit(0)
-    os.close(writer)
-    said = b""
-    while part := os.read(reader, 65536):
-        said += part
-    os.close(reader)
-    os.waitpid(child, 0)
-    return dict(loads(line) for line in said.splitlines())
-
-
-def _try_namespaces(report: Callable[[str, str], None]) -> None:
-    uid, gid = os.geteuid(), os.getegid()
-
-    def attempt(name: str, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except OSError as error:
-            report(name, str(error))
-        else:
-            report(name, "")
-
-    def user() -> None:
-        k.unshare(k.CLONE_NEWUSER)
-        identity.map_self(UID, uid, gid)
-
-    attempt("user namespace", user)
-    attempt(gaps.MOUNT, _try_mounts)
-    attempt(gaps.NET, lambda: k.unshare(k.CLONE_NEWNET))
-    attempt(gaps.IPC, lambda: k.unshare(k.CLONE_NEWIPC))
-    attempt("uts namespace", lambda: k.unshare(k.CLONE_NEWUTS))
-    attempt("cgroup namespace", lambda: k.unshare(k.CLONE_NEWCGROUP))
-    attempt("overlayfs", _try_overlay)
-    attempt(gaps.PID, _try_pid)
-
-
-def _try_mounts() -> None:
-    k.unshare(k.CLONE_NEWNS)
-    k.mount("none", "/", None, k.MS_REC | k.MS_PRIVATE)
-    top = os.open("/", k.O_PATH | os.O_CLOEXEC)
-    k.set_attributes(k.clone_tree(top), k.ATTR_RDONLY | k.ATTR_NOSUID)
-    k.mount("casemate", "/tmp", "tmpfs", k.MS_NOSUID | k.MS_NODEV)  # noqa: S108 -- covered in a private namespace
-
-
-def _try_overlay() -> None:
-    for name in ("lower", "upper", "work", "merged"):
-        os.mkdir(f"/tmp/{name}")  # noqa: PTH102, S108 -- start-up path; the private tmpfs
-    options = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work,userxattr"
-    k.mount("casemate", "/tmp/merged", "overlay", 0, options)  # noqa: S108 -- the private tmpfs
-
-
-def _try_pid() -> None:
-    k.unshare(k.CLONE_NEWPID)
-    child = os.fork()
-    if child == 0:
-        try:
-            k.mount("proc", "/proc", "proc", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, "subset=pid,hidepid=2")
-        except OSError as error:
-            os._exit(error.errno or 1)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if code:
-        raise OSError(code, f"a fresh /proc: {os.strerror(code)}")
+    return tuple(map(look, (*SHOWN, *details)))

@@ -9,10 +9,10 @@ import fcntl
 import gc
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
-from casemate.sandbox.native import control, identity, init, landlock, net
+from casemate.sandbox.native import control, gaps, identity, init, landlock, net
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
 from casemate.sandbox.native.fork import load_nothing_more
@@ -21,7 +21,14 @@ from casemate.sandbox.native.root import NEW, Root, enter
 from casemate.sandbox.native.target import Locks, become_target, must
 from casemate.sandbox.native.world import NAME, NO_DOMAIN, UID
 
-NAMESPACES = k.CLONE_NEWNS | k.CLONE_NEWPID | k.CLONE_NEWNET | k.CLONE_NEWIPC | k.CLONE_NEWUTS | k.CLONE_NEWCGROUP
+NAMESPACES = {
+    gaps.MOUNT: k.CLONE_NEWNS,
+    gaps.PID: k.CLONE_NEWPID,
+    gaps.NET: k.CLONE_NEWNET,
+    gaps.IPC: k.CLONE_NEWIPC,
+    gaps.UTS: k.CLONE_NEWUTS,
+    gaps.CGROUP: k.CLONE_NEWCGROUP,
+}
 FIRST_FREE = 3
 
 
@@ -44,6 +51,12 @@ class Prepared:
     landlock: int  # ABI, 0 where it is missing and that was accepted
     filter: bytes  # compiled list of system calls, b"" likewise
     mdwe: bool
+    without: frozenset[str] = frozenset()  # the layers of gaps.py that are missing, and accepted so
+
+    @property
+    def other_id(self) -> bool:
+        """Tell whether the target gets an identity of the run's own: only root has one to leave."""
+        return self.privileged and gaps.IDENTITY not in self.without
 
 
 def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
@@ -52,7 +65,7 @@ def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, 
     try:
         load_nothing_more()
         gc.disable()  # what the caller left in memory must not be finalised here, with its descriptor numbers
-        ends = _leave_caller(ends)
+        ends = _leave_caller(ends, prepared)
         status = ends.status
         _make_world(plan, environment, prepared, ends)
     except Failed as failed:
@@ -63,36 +76,44 @@ def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, 
         os._exit(0)
 
 
-def _leave_caller(ends: Ends) -> Ends:
+def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     """Cut every tie to the caller but the channels: session, signals, descriptors, environment."""
     os.setsid()
     init.plain_signals()
     k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != ends.parent:
         os._exit(0)
-    identity.allow_no_core_helper()
+    if gaps.CORES not in prepared.without:
+        identity.allow_no_core_helper()
     inner = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in ends.inner]
     kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in (ends.lifeline, ends.status, ends.control)]
     for number, descriptor in enumerate(inner):
         os.dup2(descriptor, number, inheritable=True)
+    if gaps.DESCRIPTORS not in prepared.without:
+        _close_all_but(kept)
+    init.forget_environment()
+    return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2))
+
+
+def _close_all_but(kept: Sequence[int]) -> None:
     above = FIRST_FREE
     for descriptor in sorted(kept):
         k.close_range(above, descriptor - 1)
         above = descriptor + 1
     k.close_range(above, 0xFFFFFFFF)
-    init.forget_environment()
-    return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2))
 
 
 def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
     uid, gid = os.geteuid(), os.getegid()
-    owner = identity.FIRST + os.getpid() if prepared.privileged else UID
-    users = _users(owner) if prepared.privileged else -1  # before the pid namespace: its first child is pid 1
+    owner = identity.FIRST + os.getpid() if prepared.other_id else uid if prepared.privileged else UID
+    mapped = prepared.other_id and gaps.USER not in prepared.without
+    users = _users(owner) if mapped else -1  # before the pid namespace: its first child is pid 1
     _leave_namespaces(prepared)
     if not prepared.privileged:
         must("user namespace", identity.map_self, UID, uid, gid)
     k.prctl(k.PR_SET_DUMPABLE, 0)
-    _open_sockets(plan, ends.control)
+    if gaps.NET not in prepared.without:
+        _open_sockets(plan, ends.control)
     made = Root(owner, users)
     must("root", made.build, plan.steps)
     for number, upper in enumerate(made.uppers):
@@ -104,6 +125,7 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
     try:
         os.chdir("/")  # the caller's directory would be the last thing of the host that is still held
         identity.drop_privileges()
+        identity.gain_nothing()
         _serve(ends.control)
     finally:
         os.kill(child, signal.SIGKILL)
@@ -112,8 +134,9 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
 
 
 def _leave_namespaces(prepared: Prepared) -> None:
+    flags = sum(flag for layer, flag in NAMESPACES.items() if layer not in prepared.without)
     try:
-        k.unshare(NAMESPACES | (0 if prepared.privileged else k.CLONE_NEWUSER))
+        k.unshare(flags | (0 if prepared.privileged else k.CLONE_NEWUSER))
     except OSError as error:
         hint = "forbidden here: in a container, by its seccomp profile; else see `casemate backends`"
         raise Failed("namespaces", f"{error} ({hint})") from None
@@ -180,8 +203,9 @@ def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepa
 
 def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
     """Finish the root from within the pid namespace, and prepare what the target will lock itself with."""
-    must("namespaces", k.sethostname, NAME)
-    must("namespaces", k.setdomainname, NO_DOMAIN)
+    if gaps.UTS not in prepared.without:  # or it would be the host's name
+        must("namespaces", k.sethostname, NAME)
+        must("namespaces", k.setdomainname, NO_DOMAIN)
     flags = k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC | 1
     must("proc", k.mount, "proc", f"{NEW}/proc", "proc", flags, "subset=pid,hidepid=2")
     proc = -1
@@ -190,11 +214,13 @@ def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
         proc = k.new_filesystem("proc", (), 0xE)
         enter()
         if prepared.landlock:
-            ruleset = landlock.ruleset(plan, prepared.landlock)
+            ports, scopes = gaps.LANDLOCK_NET not in prepared.without, gaps.SCOPES not in prepared.without
+            ruleset = landlock.ruleset(plan, prepared.landlock, ports=ports, scopes=scopes)
     except OSError as error:
         layer = "proc" if proc < 0 else "root" if prepared.landlock == 0 else "landlock"
         raise Failed(layer, str(error)) from None
-    return Locks(proc, ruleset, prepared.filter, owner if prepared.privileged else -1, prepared.mdwe)
+    uid = owner if prepared.other_id else -1
+    return Locks(proc, ruleset, prepared.filter, uid, prepared.mdwe, prepared.without)
 
 
 def _serve(channel: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
 from casemate.model.exits import Exit
-from casemate.sandbox.native import arguments, identity, landlock, seccomp
+from casemate.sandbox.native import arguments, gaps, identity, landlock, seccomp
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed
@@ -32,6 +32,7 @@ class Locks:
     filter: bytes  # the list of system calls, or b"" likewise
     uid: int  # the identity to take, or -1 to stay who we are
     mdwe: bool
+    without: frozenset[str] = frozenset()  # the layers of gaps.py that are missing, and accepted so
 
 
 def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
@@ -47,18 +48,19 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
     os.setsid()
     if os.isatty(0) or os.isatty(1) or os.isatty(2):
         must("terminal", _take_terminal)
-    if locks.uid >= 0:
-        must("identity", identity.become, locks.uid)
-    else:
-        must("identity", k.prctl, k.PR_SET_DUMPABLE, 1)
-    must("user namespace", identity.last_namespace, locks.proc)
-    must("capabilities", identity.drop_privileges)
+    _lose_identity(locks)
     must("working directory", os.chdir, plan.directory)
-    addresses = _lay_out(plan, environment)
-    must("limits", identity.limit, plan.outside.limits, locks.proc)
+    names = plan.environment if gaps.ENVIRONMENT not in locks.without else tuple(environment)
+    addresses = _lay_out(plan, environment, names)
+    if gaps.LIMITS not in locks.without:
+        must("limits", identity.limit, plan.outside.limits)
+    if gaps.CORES not in locks.without:
+        must("limits", identity.dump_nothing)
+    must("limits", identity.go_first, locks.proc)
     if locks.mdwe and not plan.filter.wx:
         must("memory", k.prctl, k.PR_SET_MDWE, 1)
-    must("descriptors", k.close_on_exec, 3)
+    if gaps.AT_EXEC not in locks.without:
+        must("descriptors", k.close_on_exec, 3)
     if locks.ruleset >= 0:
         must("landlock", landlock.restrict, locks.ruleset)
     if locks.filter:
@@ -68,17 +70,32 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
     _execute(plan, addresses)
 
 
+def _lose_identity(locks: Locks) -> None:
+    last, drop = gaps.USER not in locks.without, gaps.CAPABILITIES not in locks.without
+    if drop and not last:  # with root's id the right to do so goes as well, and no namespace brings it back
+        must("capabilities", identity.lock_privileges)
+    if locks.uid >= 0:
+        must("identity", identity.become, locks.uid)
+    else:
+        must("identity", k.prctl, k.PR_SET_DUMPABLE, 1)
+    if last:
+        must("user namespace", identity.last_namespace, locks.proc)
+    if drop:
+        must("capabilities", identity.drop_privileges if last else identity.have_none)
+    must("new privileges", identity.gain_nothing)
+
+
 def _take_terminal() -> None:
     number = next(number for number in (0, 1, 2) if os.isatty(number))
     fcntl.ioctl(number, termios.TIOCSCTTY, 0)
 
 
-def _lay_out(plan: NativePlan, environment: Mapping[str, str]) -> arguments.Addresses:
+def _lay_out(plan: NativePlan, environment: Mapping[str, str], names: Sequence[str]) -> arguments.Addresses:
     """Put what execve needs at three addresses that cannot be guessed: the filter knows the first execve by them."""
     name = os.fsencode(plan.executable) + b"\0"
     argv = [os.fsencode(part) for part in plan.command]
     values = DEFAULTS | dict(environment)
-    envp = [os.fsencode(f"{key}={values[key]}") for key in plan.environment if key in values]
+    envp = [os.fsencode(f"{key}={values[key]}") for key in names if key in values]
     if any(b"\0" in part for part in (name[:-1], *argv, *envp)):
         raise Failed("execve", "an argument or a variable holds a NUL byte")
     return _place(name, lambda _: name), _strings(argv), _strings(envp)

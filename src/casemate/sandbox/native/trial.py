@@ -1,0 +1,115 @@
+"""Every layer tried for real, in children of their own: what a quick look at the kernel's files cannot tell.
+
+A filter that somebody else put around casemate (a container's) refuses single calls; only making them shows which.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+
+from casemate.sandbox.native import gaps, identity, landlock, seccomp
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.world import UID
+
+OVERLAY = "overlayfs"
+NAMESPACES = (gaps.USER, gaps.MOUNT, gaps.NET, gaps.IPC, gaps.UTS, gaps.CGROUP, OVERLAY, gaps.PID)
+LAST = (gaps.LANDLOCK, gaps.MDWE, gaps.SECCOMP)
+
+Report = Callable[[str, str], None]
+
+
+def tried(*, privileged: bool) -> Mapping[str, str]:
+    """Give what went wrong with each layer, "" where nothing did; one that was not reached is not there."""
+    return {**_in_child(lambda report: _try_namespaces(report, privileged=privileged)), **_in_child(_try_locks)}
+
+
+def _in_child(act: Callable[[Report], None]) -> Mapping[str, str]:
+    """Fork, let `act` report name and error ("" for none), and collect what it said."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+
+    def say(name: str, error: str) -> None:
+        os.write(writer, f"{name}\t{' '.join(error.split())}\n".encode())
+
+    child = os.fork()
+    if child == 0:
+        try:
+            act(say)
+        except BaseException as error:  # noqa: BLE001 -- a forked child must not unwind into its parent's stack
+            say("child", str(error))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    said = b""
+    while part := os.read(reader, 65536):
+        said += part
+    os.close(reader)
+    os.waitpid(child, 0)
+    pairs = (line.partition("\t") for line in said.decode(errors="replace").splitlines())
+    return {name: error for name, _, error in pairs}
+
+
+def _attempt(report: Report, name: str, act: Callable[[], object]) -> None:
+    try:
+        act()
+    except OSError as error:
+        report(name, str(error) or type(error).__name__)
+    else:
+        report(name, "")
+
+
+def _try_namespaces(report: Report, *, privileged: bool) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+
+    def user() -> None:
+        k.unshare(k.CLONE_NEWUSER)
+        identity.map_self(UID, uid, gid)
+
+    if privileged:  # the others do not stand on it
+        report(gaps.USER, _in_child(lambda tell: _attempt(tell, gaps.USER, user)).get(gaps.USER, "not reached"))
+    else:
+        _attempt(report, gaps.USER, user)
+    _attempt(report, gaps.MOUNT, _try_mounts)
+    _attempt(report, gaps.NET, lambda: k.unshare(k.CLONE_NEWNET))
+    _attempt(report, gaps.IPC, lambda: k.unshare(k.CLONE_NEWIPC))
+    _attempt(report, gaps.UTS, lambda: k.unshare(k.CLONE_NEWUTS))
+    _attempt(report, gaps.CGROUP, lambda: k.unshare(k.CLONE_NEWCGROUP))
+    _attempt(report, OVERLAY, _try_overlay)
+    _attempt(report, gaps.PID, _try_pid)
+
+
+def _try_mounts() -> None:
+    k.unshare(k.CLONE_NEWNS)
+    k.mount("none", "/", None, k.MS_REC | k.MS_PRIVATE)
+    top = os.open("/", k.O_PATH | os.O_CLOEXEC)
+    k.set_attributes(k.clone_tree(top), k.ATTR_RDONLY | k.ATTR_NOSUID)
+    k.mount("casemate", "/tmp", "tmpfs", k.MS_NOSUID | k.MS_NODEV)  # noqa: S108 -- covered in a private namespace
+
+
+def _try_overlay() -> None:
+    for name in ("lower", "upper", "work", "merged"):
+        os.mkdir(f"/tmp/{name}")  # noqa: PTH102, S108 -- start-up path; the private tmpfs
+    options = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work,userxattr"
+    k.mount("casemate", "/tmp/merged", "overlay", 0, options)  # noqa: S108 -- the private tmpfs
+
+
+def _try_pid() -> None:
+    k.unshare(k.CLONE_NEWPID)
+    child = os.fork()
+    if child == 0:
+        try:
+            k.mount("proc", "/proc", "proc", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, "subset=pid,hidepid=2")
+        except OSError as error:
+            os._exit(error.errno or 1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        raise OSError(code, f"a fresh /proc: {os.strerror(code)}")
+
+
+def _try_locks(report: Report) -> None:
+    """Put on what a process puts on itself, in the order in which the target does."""
+    k.prctl(k.PR_SET_NO_NEW_PRIVS, 1)
+    _attempt(report, gaps.MDWE, lambda: k.prctl(k.PR_SET_MDWE, 1))
+    version = landlock.abi()
+    if version:
+        _attempt(report, gaps.LANDLOCK, lambda: landlock.restrict(landlock.made(landlock.KNOWN[1], 0, 0)))
+    _attempt(report, gaps.SECCOMP, lambda: seccomp.install(seccomp.compiled(wx=False)))
