@@ -66,7 +66,7 @@ def test_a_run_holds_refuses_by_name_or_cannot_be(layer: str) -> None:
 @pytest.mark.parametrize("layer", sorted(NAMESPACE))
 def test_a_namespace_that_is_away_is_not_made(layer: str) -> None:
     """The kernel names each one: namespaces(7)."""
-    here = os.readlink(f"/proc/self/ns/{NAMESPACE[layer]}")
+    here = str(Path(f"/proc/self/ns/{NAMESPACE[layer]}").readlink())
     ask = f"import os; print(os.readlink('/proc/self/ns/{NAMESPACE[layer]}'))"
     assert run(ask, layer).out.strip() == here
     assert confined(ask).out.strip() != here
@@ -112,8 +112,7 @@ def test_an_inherited_descriptor_is_held_back_twice(tmp_path: Path) -> None:
     """Once by the steward, who closes it, and once at execve."""
     (tmp_path / "secret").write_text("the secret")
     number = os.open(tmp_path / "secret", os.O_RDONLY)
-    os.set_inheritable(number, True)
-    high = os.dup2(number, 200)
+    high = os.dup2(number, 200, inheritable=True)
     try:
         ask = f"import os; print(os.read({high}, 100))"
         assert "secret" in run(ask, gaps.DESCRIPTORS, gaps.AT_EXEC).out

@@ -110,7 +110,7 @@ def limit(limits: Limits) -> None:
 
 
 def dump_nothing() -> None:
-    """Hand a crash to nobody: not 0, since core(5) says that a pipe in core_pattern is served unless it is exactly 1."""
+    """Hand a crash to nobody: not 0, since a pipe in core_pattern is served unless it is exactly 1 (core(5))."""
     _lower(resource.RLIMIT_CORE, 1)
 
 
