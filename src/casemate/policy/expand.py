@@ -5,7 +5,7 @@ Deny beats allow, in any order: a grant that lies in a denied path is dropped, b
 # ruff: noqa: PTH116 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
-from collections.abc import Collection, Iterator
+from _collections_abc import Collection, Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.dataclass import dataclass, replace

@@ -6,7 +6,7 @@ Sets are lists of literal paths: a pattern is resolved here, before anything is 
 
 import os
 import pwd
-from collections.abc import Iterator
+from _collections_abc import Iterator
 
 from casemate.model.dataclass import dataclass
 

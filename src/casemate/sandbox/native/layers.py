@@ -4,12 +4,12 @@ A run tries every layer again by using it, and ends with 125 and the layer's nam
 that something may be left out.
 """
 
-import functools
 import os
 import resource
-from collections.abc import Callable, Mapping
+from _collections_abc import Callable, Mapping
 
 from casemate.model.sandbox import Layer
+from casemate.model.small import once
 from casemate.sandbox.native import gaps, identity, landlock, seccomp
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.world import UID
@@ -28,7 +28,7 @@ SWITCHES = (  # a value that forbids user namespaces to ordinary users, by file
 )
 
 
-@functools.cache
+@once
 def privileged() -> bool:
     """Tell whether we hold the real Linux capabilities that make a user namespace unnecessary."""
     return os.geteuid() == 0 and all(_held() >> bit & 1 for bit in NEEDED)
@@ -51,7 +51,7 @@ def userns_hint() -> str:
     return ""
 
 
-@functools.cache
+@once
 def has_mdwe() -> bool:
     """Tell whether this kernel can refuse to make memory executable: PR_GET_MDWE, Linux 6.3."""
     try:
@@ -79,7 +79,7 @@ def core_helper() -> str:
     return f"kernel.core_pattern is {pattern}: {how}; an administrator can set: sysctl kernel.core_pattern=core"
 
 
-@functools.cache
+@once
 def missing() -> Mapping[str, str]:
     """Name the layers that this host lacks, with the reason; a quick look without forking."""
     found = dict[str, str]()
@@ -101,7 +101,7 @@ def missing() -> Mapping[str, str]:
     return found
 
 
-@functools.cache
+@once
 def tried() -> tuple[Layer, ...]:
     """Try every layer in a child of its own; say what happened."""
     quick = missing()
