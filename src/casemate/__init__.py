@@ -11,10 +11,11 @@ The names in `__all__` are the public interface; nothing else is. They are loade
 """
 
 import sys
-from types import ModuleType
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from casemate.api import Result, run
     from casemate.audit import audit
     from casemate.model.capability import Capability
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from casemate.policy.infer import Inference, infer
     from casemate.readers.host.program import Code, Executable, Module, Script
     from casemate.services.command import Output
+else:
+    ModuleType = type(sys)  # `types` itself takes its time
 
 __all__ = [
     "Capability",

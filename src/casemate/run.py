@@ -6,7 +6,7 @@ Whatever is wrong is raised before anything of the target starts. The policy tha
 # ruff: noqa: PTH118 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from _collections_abc import Callable, Iterable, Iterator, Mapping
 
 from casemate.model import own
 from casemate.model.capability import Capability

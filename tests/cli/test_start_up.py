@@ -37,19 +37,19 @@ PARENTS = {"casemate", "casemate.cli", "casemate.policy", "casemate.readers", "c
 # What every start loads of the standard library, in all versions of Python that casemate runs on.
 STANDARD_LIBRARY = frozenset(
     """
-    _abc _codecs _collections _collections_abc _ctypes _frozen_importlib_external _functools _heapq _io _opcode
-    _operator _signal _socket _stat _struct abc annotationlib codecs collections collections.abc contextlib ctypes
-    ctypes._endian ctypes._layout encodings encodings.aliases encodings.utf_8 enum errno fcntl functools gc genericpath
-    io itertools keyword marshal operator os posix posixpath pwd reprlib resource select signal stat struct termios time
-    types zipimport
+    _abc _codecs _collections_abc _ctypes _frozen_importlib_external _io _signal _stat _struct abc codecs encodings
+    encodings.aliases encodings.utf_8 errno fcntl gc genericpath io marshal os posix posixpath pwd resource select stat
+    time zipimport
     """.split()  # noqa: SIM905 -- a list of words is easier to read so
 )
 # What a policy file needs on top of it the first time, a parser of TOML and what that loads; and when it is known.
-KNOWN = frozenset({"_blake2"})
+KNOWN = frozenset({"_blake2", "_operator"})
 FOR_A_POLICY = KNOWN | frozenset(
     """
-    __future__ _datetime _sre _string _typing copyreg datetime math re re._casefix re._compiler re._constants re._parser
-    string string.templatelib tomllib tomllib._parser tomllib._re tomllib._types typing warnings _py_warnings _warnings
+    __future__ _collections _datetime _functools _opcode _sre _string _typing annotationlib collections collections.abc
+    contextlib copyreg datetime enum functools itertools keyword math operator re re._casefix re._compiler re._constants
+    re._parser reprlib string string.templatelib tomllib tomllib._parser tomllib._re tomllib._types types typing
+    warnings _py_warnings _warnings
     """.split()  # noqa: SIM905 -- likewise
 )
 HEAVY = (
@@ -143,7 +143,19 @@ def test_a_known_policy_file_loads_no_parser(with_policy: tuple[set[str], set[st
 
 
 def test_a_network_is_loaded_only_where_it_is_granted(names: set[str]) -> None:
-    parts = ("broker", "resolver", "dns", "forward", "pair", "door", "endpoints", "addresses", "commit", "written")
+    parts = (
+        "broker",
+        "resolver",
+        "dns",
+        "forward",
+        "pair",
+        "door",
+        "endpoints",
+        "addresses",
+        "commit",
+        "written",
+        "net",
+    )
     assert (
         sorted(name for name in names if below(name, tuple(f"casemate.sandbox.native.{part}" for part in parts))) == []
     )

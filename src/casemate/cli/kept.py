@@ -5,11 +5,11 @@ sealed with the caller's key (services/store.py); anything else there is as if i
 """
 
 import os
-from contextlib import suppress
 
 from casemate.cli.version import VERSION
 from casemate.model.errors import InputError
 from casemate.model.policy import Policy
+from casemate.model.small import suppress
 from casemate.policy.packed import origin, pack, unpack
 from casemate.services.store import Store, usual
 

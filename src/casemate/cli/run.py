@@ -35,8 +35,7 @@ Exit code: the program's own; 125 where it was not started, 126 where it is not 
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from _collections_abc import Callable, Iterator, Mapping
 
 from casemate.cli.folder import working_directory
 from casemate.cli.isolation import refuse_unless_isolated
@@ -46,6 +45,7 @@ from casemate.model.errors import CasemateError, PolicyError, Refused, UsageErro
 from casemate.model.exits import Exit
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Json, Outcome
+from casemate.model.small import suppress
 from casemate.model.visible import brief, visible
 from casemate.policy import LOCAL
 from casemate.run import Request, plan, prepare, run
@@ -80,15 +80,28 @@ def main(argv: list[str]) -> int:
     refuse_unless_isolated()
     if options.target is None:
         raise UsageError("what shall it run? SCRIPT, -m MODULE, -c CODE or -- COMMAND (casemate run --help)")
-    with _recorder(options) as record:
+    if "record" not in options.texts:
+        return _answer(options, None)
+    from casemate.cli.record import Recorder  # noqa: PLC0415 -- only where somebody wants a record
+
+    with Recorder(options.texts["record"]) as recorder:
         try:
-            return _start(options, record)
-        except CasemateError as error:
-            code = error.code if isinstance(error, Refused) else Exit.REFUSED
-            if record is not None:
-                record({"event": "not-started", "version": 1, "code": int(code), "reason": visible(str(error))})
-            _say(str(error))
-            return code
+            return _answer(options, recorder)
+        finally:
+            if recorder.failure:
+                _say(f"the record {options.texts['record']} is incomplete: {recorder.failure}")
+
+
+def _answer(options: Options, record: Record | None) -> int:
+    """Start, or say why not."""
+    try:
+        return _start(options, record)
+    except CasemateError as error:
+        code = error.code if isinstance(error, Refused) else Exit.REFUSED
+        if record is not None:
+            record({"event": "not-started", "version": 1, "code": int(code), "reason": visible(str(error))})
+        _say(str(error))
+        return code
 
 
 def _open_standard_streams() -> None:
@@ -167,23 +180,6 @@ def _policy(options: Options) -> tuple[Policy, str, str]:
             return understood(LOCAL, content), LOCAL, fingerprint(content) if recorded else ""
     _say(f"{LOCAL} is here and is not used: --policy {LOCAL}, or casemate policy trust {LOCAL}")
     return Policy(), "", ""
-
-
-@contextmanager
-def _recorder(options: Options) -> Generator[Record | None, None, None]:
-    """Open the record, one JSON object a line, readable by the caller alone; none where nobody asked for one."""
-    path = options.texts.get("record")
-    if path is None:
-        yield None
-        return
-    from casemate.cli.record import Recorder  # noqa: PLC0415 -- only where somebody wants a record
-
-    with Recorder(path) as recorder:
-        try:
-            yield recorder
-        finally:
-            if recorder.failure:
-                _say(f"the record {path} is incomplete: {recorder.failure}")
 
 
 def _afterwards(outcome: Outcome) -> Iterator[str]:

@@ -5,7 +5,7 @@ argparse is not used here: its REMAINDER takes options of the target for its own
 # ruff: noqa: PTH118 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
-from collections.abc import Callable, Mapping
+from _collections_abc import Callable, Mapping
 
 from casemate.model.capability import Capability, parse
 from casemate.model.dataclass import dataclass, field

@@ -4,7 +4,7 @@ A capability here is a permission for one class of operation, never a Linux capa
 member; a family stands for all its members. Names are never reused.
 """
 
-from enum import StrEnum
+from casemate.model.words import StrEnum
 
 
 class Capability(StrEnum):

@@ -8,8 +8,6 @@ dataclasses; a test compares the two.
 """
 # ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204 -- for type checkers these are the ones of the standard library
 
-import functools
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
@@ -125,9 +123,16 @@ else:
         def __get__(self, _instance, cls):
             return self.of(_twin(cls))
 
-    @functools.cache
+    TWINS = {}
+
     def _twin(cls):
-        """Make the same class with the standard library."""
+        """Give the same class, made with the standard library."""
+        if cls not in TWINS:
+            TWINS[cls] = _made_by_the_library(cls)
+        return TWINS[cls]
+
+    def _made_by_the_library(cls):
+        """Make it."""
         from dataclasses import MISSING, make_dataclass  # noqa: PLC0415 -- only for those who have loaded it anyway
         from dataclasses import field as standard  # noqa: PLC0415 -- likewise
 

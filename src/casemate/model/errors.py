@@ -8,7 +8,7 @@ CasemateError
     └── Unenforceable a denied class that no layer withholds, and nobody accepted that gap
 """
 
-from collections.abc import Iterable
+from _collections_abc import Iterable
 
 from casemate.model.exits import Exit
 from casemate.model.sandbox import Gap

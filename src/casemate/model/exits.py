@@ -1,6 +1,6 @@
 """Exit codes. They are never renumbered."""
 
-from enum import IntEnum
+from casemate.model.words import IntEnum
 
 
 class Exit(IntEnum):

@@ -3,7 +3,7 @@
 A program under a policy neither reads nor writes there: who could, would accept policies and forge results.
 """
 
-from collections.abc import Mapping
+from _collections_abc import Mapping
 
 
 def cache(environment: Mapping[str, str]) -> str:

@@ -1,10 +1,10 @@
 """What a program is granted: deny by default, absence means deny."""
 
-from collections.abc import Iterator
-from enum import StrEnum
+from _collections_abc import Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.dataclass import dataclass, field, replace
+from casemate.model.words import StrEnum
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

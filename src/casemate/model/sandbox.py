@@ -1,10 +1,10 @@
 """What a backend answers: what it cannot withhold, and what exactly it would start."""
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from _collections_abc import Mapping, Sequence
 
 from casemate.model.capability import Capability
 from casemate.model.dataclass import dataclass, field
+from casemate.model.words import StrEnum
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ job prints (`##vso[…]`, `##teamcity[…]`, and `::…::` where a line begins).
 the interpreter's Unicode tables, so that every interpreter shows the same bytes.
 """
 
-import functools
-
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
     import re
@@ -50,9 +48,8 @@ def inert(line: str) -> str:
     return _compiled(COMMAND).sub(lambda match: f"{match[1]}\\x3a" if match[1] is not None else "\\x23", line)
 
 
-@functools.cache
 def _compiled(pattern: str) -> "re.Pattern[str]":
-    """Compile a pattern when it is first used: most runs have nothing to say."""
+    """Compile a pattern when it is first used, which `re` remembers: most runs have nothing to say."""
     import re  # noqa: PLC0415 -- likewise
 
     return re.compile(pattern)

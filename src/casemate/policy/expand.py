@@ -5,7 +5,7 @@ Deny beats allow, in any order: a grant that lies in a denied path is dropped, b
 # ruff: noqa: PTH116 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
-from collections.abc import Collection, Iterator
+from _collections_abc import Collection, Iterator, Mapping
 
 from casemate.model.capability import Capability
 from casemate.model.dataclass import dataclass, replace
@@ -46,10 +46,15 @@ def expand(policy: Policy, places: Places) -> Expanded:
     cannot be reached, or that is a link to itself.
     """
     notes, absent = list[str](), list[str]()
-    denied = dict.fromkeys(denied_paths(policy, places))
     grants = [g for grant in policy.grants for g in _members(grant, places)]
-    kept = [grant for grant in grants if _given(grant, policy, denied, notes) and _there(grant, policy.missing, absent)]
-    trees = {tree for grant in kept if grant.capability in PATHS for tree in _names(grant.resource)}
+    names = {grant.resource: _names(grant.resource) for grant in grants if grant.capability in PATHS}
+    denied = dict.fromkeys(denied_paths(policy, places, {name for both in names.values() for name in both}))
+    kept = [
+        grant
+        for grant in grants
+        if _given(grant, policy, denied, names, notes) and _there(grant, policy.missing, absent)
+    ]
+    trees = {tree for grant in kept if grant.capability in PATHS for tree in names[grant.resource]}
     shown = {folder: not trees.isdisjoint(around(folder)) for folder in set(map(_folder, denied))}
     hidden = [path for path in denied if path in trees or shown[_folder(path)]]
     persist = ["@persist"] if "@persist" in policy.deny else []
@@ -62,11 +67,17 @@ def _folder(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
-def denied_paths(policy: Policy, places: Places) -> Iterator[str]:
-    """Yield the absolute paths that a policy denies, whether they exist or not; @persist is about names, not paths."""
+def denied_paths(policy: Policy, places: Places, granted: Collection[str]) -> Iterator[str]:
+    """Yield the absolute paths that a policy denies, whether they exist or not; @persist is about names, not paths.
+
+    In a home that nothing granted lies in, or around, nothing has to be denied but what links lead to.
+    """
+    passed = {folder for path in granted for folder in around(path)}
     for entry in policy.deny:
         if entry == "@secrets":
-            yield from secrets(places.homes)
+            yield from secrets(
+                places.homes, lambda home: home in passed or any(folder in granted for folder in around(home))
+            )
         elif entry != "@persist":
             yield from _names(entry)
 
@@ -91,16 +102,18 @@ def _members(grant: Grant, places: Places) -> Iterator[Grant]:
         yield from (Grant(Capability.NATIVE_EXT, path) for path in places.libraries)
 
 
-def _given(grant: Grant, policy: Policy, denied: Collection[str], notes: list[str]) -> bool:
+def _given(
+    grant: Grant, policy: Policy, denied: Collection[str], names: Mapping[str, tuple[str, ...]], notes: list[str]
+) -> bool:
     """Decide whether a grant is given; say in `notes` why not."""
     if grant.capability not in PATHS:
         return True
     path = grant.resource
-    if any(tree in denied for name in _names(path) for tree in around(name)):
+    if any(tree in denied for name in names[path] for tree in around(name)):
         notes.append(f"{path} is not granted ({grant.capability}): it is denied, and deny beats allow")
         return False
     writes = grant.capability is Capability.FS_WRITE
-    if writes and "@persist" in policy.deny and any(persists(name) for name in _names(path)):
+    if writes and "@persist" in policy.deny and any(persists(name) for name in names[path]):
         notes.append(f"{path} is not granted (fs.write): something later executes what is written there (@persist)")
         return False
     return True

@@ -7,7 +7,7 @@ value is one that a policy can have, or the whole is no policy.
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from _collections_abc import Iterable, Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode

@@ -2,11 +2,11 @@
 
 Sets are lists of literal paths: a pattern is resolved here, before anything is enforced, and the result is printable.
 """
-# ruff: noqa: PTH110, PTH114, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+# ruff: noqa: PTH110, PTH114, PTH116, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
 import pwd
-from collections.abc import Iterator
+from _collections_abc import Callable, Iterator
 
 from casemate.model.dataclass import dataclass
 
@@ -121,6 +121,7 @@ HOST_SECRETS = (
     "/proc/kcore",
 )
 KEY_FILES = (".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx")
+FIRST = frozenset([name.partition("/")[0] for name in HOME_SECRETS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,25 +149,39 @@ def homes(home: str) -> tuple[str, ...]:
     return tuple(sorted((named | {os.path.realpath(path) for path in named}) - {"/"}))
 
 
-def secrets(homes_: tuple[str, ...]) -> Iterator[str]:
+def secrets(homes_: tuple[str, ...], concerns: Callable[[str], bool] = lambda _: True) -> Iterator[str]:
     """Yield the credential paths, whether they exist or not, and the key files that lie directly in a home.
 
-    What is a link, or lies behind one, is a secret where it really is, too.
+    What is a link, or lies behind one, is a secret where it really is, too. Of a home that does not concern the caller
+    only that is given, because it may lie anywhere.
     """
     yield from HOST_SECRETS
-    yield from (os.path.realpath(path) for path in HOST_SECRETS if os.path.islink(path))
+    yield from [os.path.realpath(path) for path in HOST_SECRETS if os.path.islink(path)]
     yield f"/run/user/{os.getuid()}"
+    listed = dict[tuple[int, int], tuple[list[str], list[str]]]()
     for home in homes_:
-        yield from (f"{home}/{name}" for name in HOME_SECRETS)
         try:
-            names = os.listdir(home)
-        except OSError:  # a home that cannot be listed shows no names to its owner's programs either
-            continue
-        keys = sorted(name for name in names if name.lower().endswith(KEY_FILES))
-        yield from (f"{home}/{name}" for name in keys)
-        there = set(names)
-        secret = [name for name in (*HOME_SECRETS, *keys) if name.partition("/")[0] in there]
-        yield from (real for name in secret if (real := os.path.realpath(f"{home}/{name}")) != f"{home}/{name}")
+            state = os.stat(home)
+            which = (state.st_dev, state.st_ino)
+        except OSError:
+            which = (-1, -1)
+        if which not in listed:  # many accounts have the same folder of the system
+            listed[which] = _in_home(home)
+        keys, there = listed[which]
+        if concerns(home):
+            yield from [f"{home}/{name}" for name in (*HOME_SECRETS, *keys)]
+        yield from [real for name in there if (real := os.path.realpath(f"{home}/{name}")) != f"{home}/{name}"]
+
+
+def _in_home(home: str) -> tuple[list[str], list[str]]:
+    """Give the key files that lie directly in a home, and all secret names that could be there."""
+    try:
+        names = os.listdir(home)
+    except OSError:  # a home that cannot be listed shows no names to its owner's programs either
+        return [], []
+    keys = sorted([name for name in names if "." in name and name.lower().endswith(KEY_FILES)])
+    there = FIRST.intersection(names)
+    return keys, [*(name for name in HOME_SECRETS if there and name.partition("/")[0] in there), *keys]
 
 
 def read_set(name: str, places: Places) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ An accepted file is remembered as an empty file whose name is a hash of path and
 
 import os
 import stat
-from collections.abc import Mapping
+from _collections_abc import Mapping
 
 from casemate.model import own
 from casemate.model.errors import PolicyError

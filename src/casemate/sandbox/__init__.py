@@ -5,7 +5,7 @@ A backend answers two questions: what can you not withhold on this host (`gaps`)
 """
 # ruff: noqa: PIE790 -- the methods of a protocol
 
-from collections.abc import Callable, Iterator, Mapping
+from _collections_abc import Callable, Iterator, Mapping
 
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused, Unenforceable, UsageError

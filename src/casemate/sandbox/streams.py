@@ -1,7 +1,7 @@
 """What a run needs beside its plan: values, streams, and where events go. The same for every backend."""
 
 import os
-from collections.abc import Callable, Mapping
+from _collections_abc import Callable, Mapping
 
 from casemate.model.dataclass import dataclass, field
 from casemate.model.sandbox import Json

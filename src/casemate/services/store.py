@@ -8,11 +8,11 @@ runs may write at once: a file appears whole or not at all.
 import os
 import stat
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from _collections_abc import Mapping
 
 from casemate.model import own
 from casemate.model.errors import InputError
+from casemate.model.small import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ could change what confines it.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from _collections_abc import Iterator, Mapping
 
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError, Refused

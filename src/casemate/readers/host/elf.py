@@ -5,9 +5,14 @@ Source: System V ABI, chapters 4 and 5; ld.so(8). Bounded: a table larger than `
 
 import os
 import stat
-import struct
 
 from casemate.model.dataclass import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import struct
+else:
+    import _struct as struct  # in C, without the module around it
 
 MOST = 1 << 20
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3

@@ -7,7 +7,7 @@ narrow as the layout allows: an interpreter in a home directory opens none of th
 # ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH117, PTH118, PTH119, PTH120, PTH123, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
-from collections.abc import Iterator
+from _collections_abc import Iterator
 
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError

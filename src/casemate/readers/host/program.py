@@ -7,7 +7,7 @@ it names is started directly and no second program is needed for that.
 
 import os
 import stat
-from collections.abc import Mapping
+from _collections_abc import Mapping
 
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError, Refused, UsageError

@@ -6,7 +6,7 @@ from the working directory up, then the file `version` of the pyenv root.
 # ruff: noqa: PTH112, PTH113, PTH119, PTH120, PTH208 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
-from collections.abc import Iterator, Mapping
+from _collections_abc import Iterator, Mapping
 
 MOST = 4096  # bytes of a version file
 LONGEST = 128  # characters of a name

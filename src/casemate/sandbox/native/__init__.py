@@ -1,6 +1,6 @@
 """The native backend: namespaces, a root of granted paths only, Landlock, seccomp, limits."""
 
-from collections.abc import Iterator
+from _collections_abc import Iterator
 
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import Policy

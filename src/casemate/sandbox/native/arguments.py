@@ -5,8 +5,8 @@ that without a grant of proc.spawn no second one can be made: not through the dy
 from memory.
 """
 
-import struct
-from collections.abc import Iterator, Sequence
+import _struct as struct
+from _collections_abc import Iterator, Sequence
 
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.steps import Filter

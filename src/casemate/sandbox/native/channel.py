@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable
+from _collections_abc import Callable
 
 from casemate.model.dataclass import dataclass
 

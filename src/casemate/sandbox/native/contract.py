@@ -18,11 +18,10 @@ socket by SCM_RIGHTS, made in the net namespace and connecting to 127.0.0.1:PORT
 writable, then look at SO_ERROR), or `error ERRNO` without one. One request at a time. S ends when P closes this socket.
 """
 
-from enum import StrEnum
-
 from casemate.model.dataclass import dataclass
 from casemate.model.policy import Limits, WriteMode
 from casemate.model.sandbox import Plan
+from casemate.model.words import StrEnum
 from casemate.sandbox.native.steps import Filter, Step
 from casemate.sandbox.streams import RunInput, Streams
 

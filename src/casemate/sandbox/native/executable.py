@@ -3,8 +3,8 @@
 Only the first bytes are read: execve(2), elf(5). Nothing is run.
 """
 
+import _struct as struct
 import os
-import struct
 
 SHEBANG = 256  # BINPRM_BUF_SIZE
 PT_INTERP = 3

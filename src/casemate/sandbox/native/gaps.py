@@ -5,7 +5,7 @@ no layer withholds, or fewer than the policy asks for, is a gap.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from _collections_abc import Iterator, Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.persist import persists

@@ -1,6 +1,6 @@
 """What a policy puts into the root, gathered before it is decided in which order it is built."""
 
-from collections.abc import Iterable
+from _collections_abc import Iterable
 
 from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import PolicyError

@@ -5,9 +5,9 @@ The names of the bits are those of capabilities(7); each step that fails ends th
 
 import os
 import resource
-from contextlib import suppress
 
 from casemate.model.policy import Limits
+from casemate.model.small import suppress
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.world import UID
 

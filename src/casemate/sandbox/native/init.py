@@ -6,17 +6,14 @@ target could send), and keeps nothing of the caller's environment in its memory.
 
 import os
 import select
-import signal
-from collections.abc import Callable
-from types import FrameType
+from _collections_abc import Callable
 
+from casemate.model.csignal import signal
 from casemate.sandbox.native import kernel as k
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # `types` itself takes its time
 if TYPE_CHECKING:
-    import signal as plain
-else:
-    import _signal as plain  # in C: `signal` makes a name of every number
+    from types import FrameType
 
 CAP_KILL = 5
 
@@ -58,9 +55,9 @@ def forget_environment() -> None:
 def plain_signals() -> None:
     """Undo what the caller's Python did to signals: nothing of it may run here."""
     signal.set_wakeup_fd(-1)
-    for number in plain.valid_signals():
-        if number not in (signal.SIGKILL, signal.SIGSTOP) and plain.getsignal(number) != plain.SIG_DFL:
-            plain.signal(number, plain.SIG_DFL)
+    for number in signal.valid_signals():
+        if number not in (signal.SIGKILL, signal.SIGSTOP) and signal.getsignal(number) != signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
@@ -79,7 +76,7 @@ def run(lifeline: int, status: int, target: Callable[[int], None]) -> None:
         _watch(child, lifeline, status, woken)
 
 
-def _noted(_number: int, _frame: FrameType | None) -> None:
+def _noted(_number: int, _frame: "FrameType | None") -> None:
     """Let the wake-up descriptor say that a child has ended."""
 
 

@@ -1,12 +1,13 @@
-"""The system calls that Python has no name for, by ctypes; a failure is an OSError that names the call.
+"""The system calls that Python has no name for, by one function of the C library; a failure is an OSError naming it.
 
-Numbers above 423 are the same on every architecture. Structures and constants are those of linux/uapi.
+Numbers above 423 are the same on every architecture. Structures and constants are those of linux/uapi. Below `ctypes`,
+which makes thirty classes before it is asked anything, lies `_ctypes`: three classes are enough here.
 """
 
-import ctypes
+import _ctypes
 import errno
 import os
-from collections.abc import Sequence
+from _collections_abc import Sequence
 
 MACHINE = os.uname().machine
 NUMBERS = {  # name: (x86_64, aarch64)
@@ -15,6 +16,15 @@ NUMBERS = {  # name: (x86_64, aarch64)
     "execve": (59, 221),
     "execveat": (322, 281),
     "seccomp": (317, 277),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
+    "prctl": (157, 167),
+    "mmap": (9, 222),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
 }
 COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE, -1)
 
@@ -37,10 +47,53 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP = 1, 4, 8, 22
 PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_SET_MDWE = 24, 28, 38, 47, 65
 PR_SET_TSC, PR_SET_NAME = 26, 15
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc.syscall
-_syscall.restype = ctypes.c_long
-_libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
+
+TYPE_CHECKING = False  # `ctypes` itself takes its time
+if TYPE_CHECKING:
+    from ctypes import c_char_p, c_long, c_void_p
+else:
+    c_char_p = c_long = c_void_p = _ctypes._SimpleCData  # noqa: SLF001 -- what those three derive from
+
+
+class _Word(c_void_p):
+    """An argument: a number of up to 64 bits, the address of some bytes, or NULL."""
+
+    _type_ = "P"
+
+
+class _Result(c_long):
+    """A long."""
+
+    _type_ = "l"
+
+
+class _Text(c_char_p):
+    """The address of some bytes."""
+
+    _type_ = "z"
+
+
+class _Function(_ctypes.CFuncPtr):
+    """A function of the C library; what it leaves in errno is kept."""
+
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+    _restype_ = _Result
+
+
+def _loaded() -> int:
+    """Give the handle of everything that is loaded: dlopen(3) without a name."""
+    return _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] -- NULL
+
+
+def _function(name: str, arguments: int) -> _Function:
+    """Find a function of the C library, which Python itself has loaded."""
+    found = _Function(_ctypes.dlsym(_loaded(), name))
+    found.argtypes = (_Word,) * arguments
+    return found
+
+
+MOST_ARGUMENTS = 6  # of a system call
+_syscall = _function("syscall", 1 + MOST_ARGUMENTS)
 
 
 class Unsupported(OSError):  # noqa: N818 -- it says what is the case
@@ -63,47 +116,62 @@ def number(name: str) -> int:
     return NUMBERS[name][COLUMN]
 
 
-def checked(result: int, name: str) -> int:
-    """Turn -1 into an OSError that names the call."""
+def call(name: str, nr: int, *arguments: "int | bytes | _ctypes.Array[_Result] | None") -> int:
+    """Make a system call; integers are passed as 64 bits. What it writes to is an array, never bytes."""
+    nothing = (0,) * (MOST_ARGUMENTS - len(arguments))
+    result: int = _syscall(nr, *arguments, *nothing)
     if result == -1:
-        code = ctypes.get_errno()
+        code = _ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
     return result
 
 
-def call(name: str, nr: int, *arguments: "int | ctypes.Array[ctypes.c_char] | bytes | None") -> int:
-    """Make a system call; integers are passed as 64 bits."""
-    passed = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
-    return checked(_syscall(ctypes.c_long(nr), *passed), name)
+def words(size: int, *values: int) -> bytes:
+    """Lay numbers of `size` bytes side by side, as a structure of the kernel has them."""
+    return b"".join([value.to_bytes(size, "little") for value in values])
+
+
+def address_of(data: bytes) -> int:
+    """Give where bytes lie in memory, for as long as somebody holds them."""
+    return int.from_bytes(bytes(_Text(data)), "little")
+
+
+def socketpair(family: int, kind: int) -> tuple[int, int]:
+    """Make two sockets that are connected to each other; man 2 socketpair."""
+    made = (_Result * 1)()
+    call("socketpair", number("socketpair"), family, kind, 0, made)
+    both = bytes(made)
+    return int.from_bytes(both[:4], "little"), int.from_bytes(both[4:], "little")
 
 
 def unshare(flags: int) -> None:
     """Leave namespaces for new ones; man 2 unshare."""
-    checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
+    call("unshare", number("unshare"), flags)
 
 
 def sethostname(name: str) -> None:
     """Name this UTS namespace; man 2 sethostname."""
     raw = name.encode()
-    checked(_libc.sethostname(raw, ctypes.c_size_t(len(raw))), "sethostname")
+    call("sethostname", number("sethostname"), raw, len(raw))
 
 
 def setdomainname(name: str) -> None:
     """Name the NIS domain of this UTS namespace; man 2 setdomainname."""
     raw = name.encode()
-    checked(_libc.setdomainname(raw, ctypes.c_size_t(len(raw))), "setdomainname")
+    call("setdomainname", number("setdomainname"), raw, len(raw))
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     """Mount a file system, or change the flags of a mount; man 2 mount."""
-    result = _libc.mount(
+    call(
+        f"mount {kind or 'flags'} on {target}",
+        number("mount"),
         os.fsencode(source),
         os.fsencode(target),
         None if kind is None else kind.encode(),
-        ctypes.c_ulong(flags),
+        flags,
         os.fsencode(options) or None,
     )
-    checked(result, f"mount {kind or 'flags'} on {target}")
 
 
 def pivot_root(new: str, old: str) -> None:
@@ -113,14 +181,14 @@ def pivot_root(new: str, old: str) -> None:
 
 def umount(target: str) -> None:
     """Detach a mount and everything below it, now for newcomers, for others when they let go."""
-    checked(_libc.umount2(os.fsencode(target), ctypes.c_int(MNT_DETACH)), f"umount {target}")
+    call(f"umount {target}", number("umount2"), os.fsencode(target), MNT_DETACH)
 
 
 def open_within(root: int, path: str, flags: int = O_PATH) -> int:
     """Open `path` as if `root` were /, through no symbolic link and no magic link: openat2(2)."""
-    how = (ctypes.c_uint64 * 3)(flags | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+    how = words(8, flags | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
     try:
-        return call("openat2", OPENAT2, root, os.fsencode(path), bytes(how), ctypes.sizeof(how))
+        return call("openat2", OPENAT2, root, os.fsencode(path), how, len(how))
     except OSError as error:
         raise OSError(error.errno, f"{path}: {os.strerror(error.errno or 0)}") from None
 
@@ -133,9 +201,9 @@ def clone_tree(descriptor: int) -> int:
 
 def set_attributes(tree: int, attributes: int, *, recursive: bool = True, users: int = 0) -> None:
     """Set mount attributes; with ATTR_IDMAP `users` is a descriptor of a user namespace: mount_setattr(2)."""
-    how = (ctypes.c_uint64 * 4)(attributes, 0, 0, users)
+    how = words(8, attributes, 0, 0, users)
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
-    call("mount_setattr", MOUNT_SETATTR, tree, b"", flags, bytes(how), ctypes.sizeof(how))
+    call("mount_setattr", MOUNT_SETATTR, tree, b"", flags, how, len(how))
 
 
 def attach(tree: int, target: int) -> None:
@@ -166,14 +234,13 @@ def new_filesystem(kind: str, options: Sequence[tuple[str, str | None]], attribu
 
 def prctl(option: int, *arguments: int) -> int:
     """Ask for, or change, a property of this process; man 2 prctl."""
-    return checked(_libc.prctl(option, *(*arguments, 0, 0, 0, 0)[:4]), f"prctl {option}")
+    return call(f"prctl {option}", number("prctl"), option, *arguments)
 
 
 def keep_capabilities(kept: Sequence[int]) -> None:
     """Empty the effective, permitted and inheritable sets but for these bits below 32; man 2 capset, version 3."""
-    header = bytes((ctypes.c_uint32 * 2)(0x20080522, 0))
     mask = sum(1 << bit for bit in kept)
-    call("capset", number("capset"), header, bytes((ctypes.c_uint32 * 6)(mask, mask, 0, 0, 0, 0)))
+    call("capset", number("capset"), words(4, 0x20080522, 0), words(4, mask, mask, 0, 0, 0, 0))
 
 
 def close_on_exec(first: int) -> None:
@@ -189,18 +256,20 @@ def close_range(first: int, last: int) -> None:
 
 def erase(address: int, length: int) -> None:
     """Overwrite memory of this process with zeros."""
-    ctypes.memset(address, 0, length)
+    _function("memset", 3)(address, 0, length)
+
+
+def fill(address: int, data: bytes) -> None:
+    """Write bytes to memory of this process."""
+    _function("memmove", 3)(address, data, len(data))
 
 
 def map_at(address: int, length: int) -> bool:
     """Map private zeroed memory at an address that nothing uses; false when something does: MAP_FIXED_NOREPLACE."""
-    _libc.mmap.restype = ctypes.c_void_p
-    got = _libc.mmap(
-        ctypes.c_void_p(address),
-        ctypes.c_size_t(length),
-        ctypes.c_int(3),  # PROT_READ | PROT_WRITE
-        ctypes.c_int(0x100022),  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE
-        ctypes.c_int(-1),
-        ctypes.c_long(0),
-    )
-    return bool(got == address)
+    protection, flags = 3, 0x100022  # PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE
+    try:
+        return call("mmap", number("mmap"), address, length, protection, flags, -1, 0) == address
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise
+        return False

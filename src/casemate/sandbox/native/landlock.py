@@ -3,9 +3,9 @@
 The rules name paths of the new root; a right that this kernel does not know is left out and said so in the coverage.
 """
 
+import _struct as struct
 import os
-import struct
-from collections.abc import Iterable, Iterator
+from _collections_abc import Iterable, Iterator
 
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan

@@ -4,12 +4,12 @@ A run tries every layer again by using it, and ends with 125 and the layer's nam
 that something may be left out.
 """
 
-import functools
 import os
 import resource
-from collections.abc import Mapping
+from _collections_abc import Mapping
 
 from casemate.model.sandbox import Layer
+from casemate.model.small import once
 from casemate.sandbox.native import gaps, landlock, seccomp
 from casemate.sandbox.native import kernel as k
 
@@ -38,7 +38,7 @@ ON_USERS = (*KINDS, gaps.IDENTITY, gaps.CAPABILITIES)  # an ordinary user has th
 SHOWN = (gaps.USER, gaps.MOUNT, gaps.NET, gaps.PID, gaps.IPC, gaps.UTS, gaps.CGROUP, "overlayfs")
 
 
-@functools.cache
+@once
 def privileged() -> bool:
     """Tell whether we hold the real Linux capabilities that make a user namespace unnecessary."""
     return os.geteuid() == 0 and all(_held() >> bit & 1 for bit in NEEDED)
@@ -61,7 +61,7 @@ def userns_hint() -> str:
     return ""
 
 
-@functools.cache
+@once
 def has_mdwe() -> bool:
     """Tell whether this kernel can refuse to make memory executable: PR_GET_MDWE, Linux 6.3."""
     try:
@@ -100,7 +100,7 @@ def missing(without: frozenset[str] = frozenset()) -> Mapping[str, str]:
     return found
 
 
-@functools.cache
+@once
 def _lacking() -> Mapping[str, str]:
     """Name what this host lacks: a quick look without forking, unless somebody has put a filter around us."""
     found = {**_locks(), **_namespaces()}
@@ -163,7 +163,6 @@ def _more(file: str) -> str:
     return f"user.max_{file}_namespaces=10000"
 
 
-@functools.cache
 def tried(without: frozenset[str] = frozenset()) -> tuple[Layer, ...]:
     """Try every layer in a child of its own; say what happened."""
     from casemate.sandbox.native import trial  # noqa: PLC0415 -- a run does not try

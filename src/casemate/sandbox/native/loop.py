@@ -6,9 +6,7 @@ is wanted. A descriptor that nobody wants anything of is not in the set at all: 
 
 import select
 import time
-from _heapq import heappop, heappush  # in C: `heapq` itself takes its time
-from collections.abc import Callable
-from itertools import count
+from _collections_abc import Callable
 
 Callback = Callable[[], None]
 GONE = select.EPOLLHUP | select.EPOLLERR
@@ -39,7 +37,7 @@ class Loop:
         self._masks: dict[int, int] = {}
         self._always: set[int] = set()
         self._timers: list[tuple[float, int, Timer]] = []
-        self._order = count()
+        self._order = 0
 
     def on_read(self, fd: int, callback: Callback | None) -> None:
         """Call back whenever `fd` can be read or has hung up; None stops that."""
@@ -60,7 +58,9 @@ class Loop:
     def after(self, seconds: float, callback: Callback) -> Timer:
         """Call back once, `seconds` of monotonic time from now."""
         timer = Timer(callback)
-        heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
+        self._order += 1
+        self._timers.append((time.monotonic() + seconds, self._order, timer))
+        self._timers.sort(key=lambda one: one[:2])  # there are few
         return timer
 
     def run(self, until: Callable[[], bool]) -> None:
@@ -76,7 +76,7 @@ class Loop:
             self._dispatch(fd, events)
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
-            timer = heappop(self._timers)[2]
+            timer = self._timers.pop(0)[2]
             if timer.callback is not None:
                 timer.callback()
 

@@ -1,27 +1,20 @@
-"""The empty net namespace: loopback up, virtual addresses local, and the sockets that the broker outside accepts on.
+"""The net namespace where something is granted: virtual addresses are local, and there are sockets for the broker.
 
 Only rtnetlink(7) and sockets; the target never meets anything of ours here but the kernel.
 """
 
 import _socket as socket  # in C: `socket` itself takes its time
-import errno
-import struct
-from collections.abc import Iterator
+import _struct as struct
+from _collections_abc import Iterator
 
 from casemate.sandbox.native.contract import RESOLVER, VIRTUAL, VIRTUAL6, Endpoint, Listener, Resolver, Transport
+from casemate.sandbox.native.loopback import ACK, LOOPBACK, REQUEST, ask
 
-RTM_NEWLINK, RTM_NEWROUTE = 16, 24
-REQUEST, ACK, CREATE, REPLACE = 1, 4, 0x400, 0x100
+RTM_NEWROUTE = 24
+CREATE, REPLACE = 0x400, 0x100
 RTA_DST, RTA_OIF, TABLE_LOCAL, BOOT, HOST_SCOPE, LINK_LOCAL_TYPE = 1, 4, 255, 3, 254, 2
-LOOPBACK, IFF_UP = 1, 1
 BACKLOG = 128
 IPV6_FREEBIND = 78  # linux/in6.h
-
-
-def loopback_up() -> None:
-    """Bring lo up and make the virtual networks local to it. IPv6 may be missing on the host."""
-    up = struct.pack("=BBHiII", socket.AF_UNSPEC, 0, 0, LOOPBACK, IFF_UP, IFF_UP)
-    _ask(RTM_NEWLINK, REQUEST | ACK, up)
 
 
 def make_local(network: str) -> None:
@@ -32,26 +25,11 @@ def make_local(network: str) -> None:
     prefix = int(length or len(packed) * 8)
     head = struct.pack("=8BI", family, prefix, 0, 0, TABLE_LOCAL, BOOT, HOST_SCOPE, LINK_LOCAL_TYPE, 0)
     body = struct.pack("=HH", 4 + len(packed), RTA_DST) + packed + struct.pack("=HHi", 8, RTA_OIF, LOOPBACK)
-    _ask(RTM_NEWROUTE, REQUEST | ACK | CREATE | REPLACE, head + body)
-
-
-def _ask(kind: int, flags: int, message: bytes) -> None:
-    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-    try:
-        netlink.send(struct.pack("=IHHII", 16 + len(message), kind, flags, 1, 0) + message)
-        answer = netlink.recv(4096)
-    finally:
-        netlink.close()
-    code = -struct.unpack_from("=i", answer, 16)[0]
-    if code:
-        raise OSError(code, f"rtnetlink: {errno.errorcode.get(code, code)}")
+    ask(RTM_NEWROUTE, REQUEST | ACK | CREATE | REPLACE, head + body)
 
 
 def set_up(endpoints: tuple[Endpoint, ...]) -> bool:
     """Make every granted address local; tell whether IPv6 works here."""
-    loopback_up()
-    if not endpoints:
-        return False
     make_local(VIRTUAL)
     has_six = _try_six()
     for endpoint in endpoints:

@@ -4,7 +4,7 @@ A run without network grants, the commonest kind, does not even load the modules
 """
 # ruff: noqa: PIE790 -- the methods of a protocol
 
-from collections.abc import Callable
+from _collections_abc import Callable
 
 from casemate.model.capability import Capability
 from casemate.model.sandbox import Denial

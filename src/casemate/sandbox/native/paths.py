@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from _collections_abc import Collection, Iterator
 from errno import ELOOP, ENOENT, ENOTDIR
 
 from casemate.model.dataclass import dataclass

@@ -6,7 +6,7 @@ where it expects them. Deny beats every grant, whatever the order.
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from _collections_abc import Iterator, Mapping
 
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError, Refused

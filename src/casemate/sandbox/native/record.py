@@ -4,7 +4,7 @@ Version 1. Names of environment variables are recorded, never their values. Path
 made by the target cannot forge a line or move a cursor (CWE-117, CWE-150).
 """
 
-from collections.abc import Iterator, Mapping
+from _collections_abc import Iterator, Mapping
 
 from casemate.model.dataclass import dataclass
 from casemate.model.sandbox import Denial, Json, Outcome, Plan

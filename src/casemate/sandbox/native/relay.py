@@ -4,7 +4,7 @@ Nothing is read while the sink cannot take what was read before, so a stalled re
 The end of the source becomes the end of the sink; a sink that is gone ends the source, so that the writer gets EPIPE.
 """
 
-from collections.abc import Callable
+from _collections_abc import Callable
 
 from casemate.sandbox.native.channel import GONE, Channel
 from casemate.sandbox.native.loop import Loop

@@ -7,11 +7,11 @@ with the mount namespace.
 
 import os
 import stat
-from collections.abc import Sequence
-from contextlib import suppress
+from _collections_abc import Sequence
 
 from casemate.model.dataclass import dataclass, field
 from casemate.model.never import assert_never
+from casemate.model.small import suppress
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.paths import below
 from casemate.sandbox.native.steps import (

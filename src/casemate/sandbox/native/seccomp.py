@@ -4,9 +4,8 @@ Unknown calls fail with ENOSYS, so that C libraries fall back to older ones; dan
 architecture's entry (x32, int 0x80) kills. What depends on arguments is in arguments.py.
 """
 
-import ctypes
-import struct
-from collections.abc import Mapping, Sequence
+import _struct as struct
+from _collections_abc import Mapping, Sequence
 
 from casemate.sandbox.native import calls
 from casemate.sandbox.native import kernel as k
@@ -105,13 +104,7 @@ def _search(ranges: Sequence[tuple[int, int]]) -> Sequence[Instruction]:
     return [(AT_LEAST, len(below), 0, ranges[middle][0]), *below, *above]
 
 
-class Program(ctypes.Structure):
-    """struct sock_fprog."""
-
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-
 def install(code: bytes) -> None:
     """Add a filter to this process, for good: prctl(2), PR_SET_SECCOMP, SECCOMP_MODE_FILTER. Needs no_new_privs."""
-    program = Program(len(code) // 8, code)
-    k.prctl(k.PR_SET_SECCOMP, 2, ctypes.addressof(program))
+    program = k.words(8, len(code) // 8, k.address_of(code))  # struct sock_fprog; both of ours are little-endian
+    k.call("seccomp", k.number("prctl"), k.PR_SET_SECCOMP, 2, program)

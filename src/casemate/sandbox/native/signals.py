@@ -6,23 +6,23 @@ plain sh) stays ignored, and in a thread other than the main one Python has no h
 """
 
 import os
-import signal
-from collections.abc import Callable
-from types import FrameType, TracebackType
+from _collections_abc import Callable
 
+from casemate.model.csignal import signal
 from casemate.sandbox.native.loop import Loop
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
+    from types import FrameType, TracebackType
     from typing import Self
+
+    Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
 FORWARDED = frozenset({
     signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT,
 })  # fmt: skip
 CAUGHT = FORWARDED | {signal.SIGTSTP, signal.SIGWINCH}
 SHUT = frozenset({signal.SIGPIPE})  # a reader that went away is an error of write(2), never our end
-
-Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
 
 class Signals:
@@ -31,7 +31,7 @@ class Signals:
     def __init__(self, loop: Loop, arrived: Callable[[int], None]) -> None:
         """Nothing is caught yet."""
         self._loop, self._arrived = loop, arrived
-        self._before: dict[signal.Signals, Handler] = {}
+        self._before: dict[int, Handler] = {}
         self._pipe: tuple[int, int] | None = None
         self._wakeup = -1
 
@@ -47,13 +47,15 @@ class Signals:
         self._pipe = reader, writer
         for number in sorted(CAUGHT | SHUT):
             before = signal.getsignal(number)
-            if before is not signal.SIG_IGN:
+            if before != signal.SIG_IGN:
                 self._before[number] = before
                 signal.signal(number, signal.SIG_IGN if number in SHUT else _exist)
         self._loop.on_read(reader, self._readable)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: "TracebackType | None"
+    ) -> None:
         """Put every handler back."""
         if self._pipe is None:
             return
@@ -72,7 +74,7 @@ class Signals:
                     self._arrived(number)
 
 
-def _exist(_number: int, _frame: FrameType | None) -> None:
+def _exist(_number: int, _frame: "FrameType | None") -> None:
     """Do nothing: the number is in the pipe."""
 
 

@@ -5,13 +5,13 @@ failure on the way ends the run with 125 and the layer's name.
 """
 
 import os
-import signal
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from _collections_abc import Callable, Iterator
 
+from casemate.model.csignal import signal
 from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import Refused
 from casemate.model.sandbox import Outcome
+from casemate.model.small import suppress
 from casemate.sandbox.native import control, terminal
 from casemate.sandbox.native.contract import (
     CommitLayer,
@@ -51,22 +51,15 @@ class _Opened:
 
 def start(plan: NativePlan, run: RunInput, prepared: Prepared) -> Outcome:
     """Run the plan. Raises Refused when nothing of the target ran; then nothing is left behind either."""
-    with _owned() as opened:
-        try:
-            inside = _stand_up(plan, run, prepared, opened)
-        except OSError as error:
-            raise Refused(f"cannot prepare the run: {error}") from None
-        opened.numbers.clear()
-    return _loop()(inside, plan, run)
-
-
-@contextmanager
-def _owned() -> Generator[_Opened]:
     opened = _Opened()
     try:
-        yield opened
+        inside = _stand_up(plan, run, prepared, opened)
+        opened.numbers.clear()
+    except OSError as error:
+        raise Refused(f"cannot prepare the run: {error}") from None
     finally:
         opened.close(*tuple(opened.numbers))
+    return _loop()(inside, plan, run)
 
 
 def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened) -> Inside:
@@ -139,10 +132,18 @@ def _channels(stdio: Stdio, opened: _Opened) -> tuple[Ends, Ends]:
 
 def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends) -> int:
     """Fork the steward; give its pid. It never comes back from `stand`."""
+    if _hands_descriptors(plan):
+        from casemate.sandbox.native import net  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- the steward cannot load
     steward = fork()
     if steward == 0:
         stand(plan, run.environment, prepared, ends)
     return steward
+
+
+def _hands_descriptors(plan: NativePlan) -> bool:
+    """Tell whether the steward will pass any out, which takes more than a plain read."""
+    outside = plan.outside
+    return bool(outside.connect or outside.forwards or outside.writes)
 
 
 @dataclass(slots=True)
@@ -168,7 +169,7 @@ def _receive(channel: int, plan: NativePlan, opened: _Opened) -> _Handed | None:
     """Take descriptors until all stands; None when the steward ended before that."""
     handed = _Handed()
     while True:
-        word, descriptor = control.receive(channel)
+        word, descriptor = control.receive(channel) if _hands_descriptors(plan) else (control.hear(channel), -1)
         opened.own(descriptor)
         if word == "stands":
             return handed

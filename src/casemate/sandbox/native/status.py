@@ -1,7 +1,7 @@
 """What the tree inside says on its status pipe: that it was refused, that the target started, how it ended."""
 
 import os
-from collections.abc import Callable
+from _collections_abc import Callable
 
 from casemate.model.dataclass import dataclass
 from casemate.sandbox.native.loop import Loop

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Callable
+from _collections_abc import Callable
 
 from casemate.sandbox.native.channel import Channel, borrowed, owned
 from casemate.sandbox.native.contract import Stdio

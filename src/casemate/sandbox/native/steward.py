@@ -8,15 +8,16 @@ import errno
 import fcntl
 import gc
 import os
-import signal
-from collections.abc import Mapping, Sequence
+from _collections_abc import Mapping, Sequence
 
+from casemate.model.csignal import signal
 from casemate.model.dataclass import dataclass
-from casemate.sandbox.native import control, gaps, identity, init, landlock, net
+from casemate.sandbox.native import control, gaps, identity, init, landlock
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
 from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
+from casemate.sandbox.native.loopback import loopback_up
 from casemate.sandbox.native.root import NEW, Root, enter
 from casemate.sandbox.native.target import Locks, become_target, must
 from casemate.sandbox.native.world import NAME, NO_DOMAIN, UID
@@ -126,7 +127,7 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
         os.chdir("/")  # the caller's directory would be the last thing of the host that is still held
         identity.drop_privileges()
         identity.gain_nothing()
-        _serve(ends.control)
+        _serve(ends.control, forwards=bool(plan.outside.forwards))
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)  # pid 1 is gone when everybody inside is
@@ -144,7 +145,11 @@ def _leave_namespaces(prepared: Prepared) -> None:
 
 def _open_sockets(plan: NativePlan, channel: int) -> None:
     """Make the net namespace usable and hand its sockets out."""
+    must("network", loopback_up)
     connect = plan.outside.connect
+    if not connect:
+        return
+    from casemate.sandbox.native import net  # noqa: PLC0415 -- loaded before the fork where something is granted
 
     def make() -> None:
         six = net.set_up(connect)
@@ -223,9 +228,14 @@ def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
     return Locks(proc, ruleset, prepared.filter, uid, prepared.mdwe, prepared.without)
 
 
-def _serve(channel: int) -> None:
+def _serve(channel: int, *, forwards: bool) -> None:
     """Connect to ports inside as P asks; end when P lets go. P reads from elsewhere when pid 1 has ended."""
     control.say(channel, "stands")
+    if not forwards:
+        control.hear(channel)
+        return
+    from casemate.sandbox.native import net  # noqa: PLC0415 -- loaded before the fork
+
     while request := control.receive(channel)[0]:
         try:
             _, family, port = request.split()

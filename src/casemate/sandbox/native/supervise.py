@@ -5,13 +5,13 @@ the signal handlers, whatever happens. Files are copied out only when everybody 
 """
 
 import os
-import signal
 import time
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from _collections_abc import Callable, Iterable
 
+from casemate.model.csignal import signal
 from casemate.model.errors import Refused
 from casemate.model.sandbox import Denial, Outcome
+from casemate.model.small import each, suppress
 from casemate.model.visible import visible
 from casemate.sandbox.native import record
 from casemate.sandbox.native.channel import borrowed
@@ -39,11 +39,8 @@ def supervise(inside: Inside, plan: NativePlan, run: RunInput) -> Outcome:
     Raises Refused with the code 125, 126 or 127 where nothing of the target ran.
     """
     began = time.monotonic()
-    with ExitStack() as stack:
-        for fd in {fd for layer in inside.layers for fd in (layer.upper, layer.target)}:
-            stack.callback(os.close, fd)
-        tree = Tree(inside)
-        stack.callback(tree.reap)
+    tree = Tree(inside)
+    try:
         watch = Watch(inside, plan, run, tree)
         try:
             watch.carry()
@@ -52,6 +49,14 @@ def supervise(inside: Inside, plan: NativePlan, run: RunInput) -> Outcome:
         if watch.story.refused:
             raise Refused(watch.story.refused, watch.story.refused_code)
         return watch.outcome(time.monotonic() - began)
+    finally:
+        each(tree.reap, lambda: _close(inside))
+
+
+def _close(inside: Inside) -> None:
+    """Close what of the layers is ours."""
+    for fd in {fd for layer in inside.layers for fd in (layer.upper, layer.target)}:
+        os.close(fd)
 
 
 class Watch:
@@ -89,11 +94,7 @@ class Watch:
 
     def end(self) -> None:
         """Kill what is left, reap it, close everything."""
-        with ExitStack() as stack:
-            stack.callback(self._loop.close)
-            stack.callback(self._streams.close)
-            stack.callback(self._tree.reap)
-            stack.callback(self._network.close)
+        each(self._network.close, self._tree.reap, self._streams.close, self._loop.close)
         for line in self._streams.errors:
             say(self._run.streams, line)
 

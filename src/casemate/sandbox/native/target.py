@@ -3,12 +3,10 @@
 Nothing of the target is read, imported or run before that, and execve is given exactly the planned environment.
 """
 
-import ctypes
 import errno
 import fcntl
 import os
-import termios
-from collections.abc import Callable, Mapping, Sequence
+from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
 from casemate.model.exits import Exit
@@ -20,6 +18,7 @@ from casemate.sandbox.native.world import DEFAULTS
 
 NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
 PAGE = 4096
+TIOCSCTTY = 0x540E  # ioctl_tty(2); the same on both architectures
 LOWEST, HIGHEST = 1 << 32, 1 << (46 if k.COLUMN == 0 else 38)  # where addresses nobody can guess are taken from
 
 
@@ -87,7 +86,7 @@ def _lose_identity(locks: Locks) -> None:
 
 def _take_terminal() -> None:
     number = next(number for number in (0, 1, 2) if os.isatty(number))
-    fcntl.ioctl(number, termios.TIOCSCTTY, 0)
+    fcntl.ioctl(number, TIOCSCTTY, 0)
 
 
 def _lay_out(plan: NativePlan, environment: Mapping[str, str], names: Sequence[str]) -> arguments.Addresses:
@@ -121,7 +120,7 @@ def _place(like: bytes, fill: Callable[[int], bytes]) -> int:
         address = (LOWEST + int.from_bytes(os.urandom(8), "little") % (HIGHEST - LOWEST - length)) & ~(PAGE - 1)
         if k.map_at(address, length):
             data = fill(address)
-            ctypes.memmove(address, data, len(data))
+            k.fill(address, data)
             return address
     raise Failed("execve", "no memory for its arguments")
 

@@ -11,24 +11,17 @@ must change changes, by who else may be using it:
 Where the outer terminal keeps output processing the inner one does without, or each line end would be made twice.
 """
 
-import fcntl
 import os
-import struct
-import termios
-from types import TracebackType
 
 from casemate.sandbox.native.contract import Stdio
 from casemate.sandbox.streams import Streams
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
+    from types import TracebackType
     from typing import Self
 
-IFLAG, OFLAG, CFLAG, LFLAG, CC = 0, 1, 2, 3, 6  # places in what tcgetattr gives
-RAW_BREAK = termios.IGNBRK | termios.BRKINT | termios.PARMRK
-RAW_IN = RAW_BREAK | termios.ISTRIP | termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
-RAW_LOCAL = termios.ECHO | termios.ECHONL | termios.ICANON | termios.IEXTEN
-NO_SIZE = b"\0" * 8
+    from casemate.sandbox.native.modes import Modes
 
 
 def is_open(fd: int) -> bool:
@@ -76,12 +69,11 @@ def _private(streams: Streams) -> tuple[int, int]:
     master, slave = os.openpty()
     stdin_tty, stdout_tty, _ = terminals(streams)
     like = outer_terminal(streams)
+    from casemate.sandbox.native import modes  # noqa: PLC0415 -- only where there is a terminal
+
     # In the background the terminal is in the modes of whoever is in front: a shell that edits a line has it raw
-    modes = termios.tcgetattr(like if in_foreground(like) else slave)
-    if not (stdin_tty and stdout_tty):
-        modes[OFLAG] &= ~termios.OPOST
-    termios.tcsetattr(slave, termios.TCSANOW, modes)
-    copy_size(like, master)
+    modes.copy_modes(like if in_foreground(like) else slave, slave, plain_output=not (stdin_tty and stdout_tty))
+    modes.copy_size(like, master)
     return master, slave
 
 
@@ -102,12 +94,10 @@ def in_foreground(terminal: int) -> bool:
 
 
 def copy_size(source: int, target: int) -> None:
-    """Give one terminal the window size of another; the kernel tells the target with SIGWINCH (ioctl_tty(2))."""
-    try:
-        size = fcntl.ioctl(source, termios.TIOCGWINSZ, NO_SIZE)
-        fcntl.ioctl(target, termios.TIOCSWINSZ, struct.pack("4H", *struct.unpack("4H", size)))
-    except OSError:
-        return  # the terminal went away; its hang-up is noticed where bytes are read
+    """Give one terminal the window size of another."""
+    from casemate.sandbox.native import modes  # noqa: PLC0415 -- only where there is a terminal
+
+    modes.copy_size(source, target)
 
 
 class Outer:
@@ -118,7 +108,7 @@ class Outer:
         stdin_tty, stdout_tty, _ = terminals(streams)
         self.fd = streams.stdin if stdin_tty else -1
         self._all = stdout_tty
-        self._saved: list[int | list[bytes | int]] | None = None
+        self._saved: Modes | None = None
 
     @property
     def foreground(self) -> bool:
@@ -130,7 +120,9 @@ class Outer:
         self.raw()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: "TracebackType | None"
+    ) -> None:
         """Give the terminal back."""
         self.restore()
 
@@ -138,16 +130,9 @@ class Outer:
         """Change only what must change (see above). Does nothing in the background, or twice."""
         if self.fd < 0 or self._saved is not None or not self.foreground:
             return
-        saved = termios.tcgetattr(self.fd)
-        modes = termios.tcgetattr(self.fd)
-        modes[IFLAG] &= ~RAW_IN
-        modes[LFLAG] &= ~RAW_LOCAL
-        if self._all:
-            modes[OFLAG] &= ~termios.OPOST
-            modes[LFLAG] &= ~termios.ISIG
-        modes[CC][termios.VMIN], modes[CC][termios.VTIME] = 1, 0
-        self._saved = saved
-        termios.tcsetattr(self.fd, termios.TCSANOW, modes)
+        from casemate.sandbox.native.modes import make_raw  # noqa: PLC0415 -- only where there is a terminal
+
+        self._saved = make_raw(self.fd, everything=self._all)
 
     def again(self) -> None:
         """Forget that it is raw: somebody stopped us and used the terminal meanwhile."""
@@ -161,7 +146,6 @@ class Outer:
         saved, self._saved = self._saved, None
         if saved is None:
             return
-        try:
-            termios.tcsetattr(self.fd, termios.TCSANOW, saved)
-        except (OSError, termios.error):
-            return  # hung up: there is no terminal left to restore
+        from casemate.sandbox.native.modes import put_back  # noqa: PLC0415 -- likewise
+
+        put_back(self.fd, saved)

@@ -2,9 +2,9 @@
 
 import os
 import select
-import signal
-from contextlib import suppress
 
+from casemate.model.csignal import signal
+from casemate.model.small import suppress
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, Inside
 
 PATIENCE = 5.0  # seconds for the steward to end by itself once it is cut off

@@ -1,6 +1,6 @@
 """What the world inside looks like besides the grants: files that describe it, devices, private directories."""
 
-from collections.abc import Iterator
+from _collections_abc import Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.policy import MIB, Policy
