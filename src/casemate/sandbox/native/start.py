@@ -84,7 +84,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
     try:
         pidfd = os.pidfd_open(steward)
         opened.own(pidfd)
-        opened.close(ends.lifeline, ends.status, ends.control, *stdio.inner, stdio.terminal)
+        opened.close(ends.lifeline, ends.status, ends.control, ends.witness, *stdio.inner, stdio.terminal)
         _loop()
         handed = _receive(ours.control, plan, opened)
     except BaseException:
@@ -105,6 +105,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         resolvers=tuple(handed.resolvers),
         listeners=tuple(handed.listeners),
         layers=tuple(layers),
+        witness=ours.witness,
         doors=doors,
     )
 
@@ -126,15 +127,20 @@ def _doors(plan: NativePlan) -> tuple[int, ...]:
 
 
 def _channels(stdio: Stdio, opened: _Opened) -> tuple[Ends, Ends]:
-    """Make lifeline, status and control; give our ends and the steward's."""
+    """Make lifeline, status, control and the place of the listener; give our ends and the steward's."""
     lifeline_in, lifeline = os.pipe2(os.O_CLOEXEC)
     opened.own(lifeline_in, lifeline)
     status, status_in = os.pipe2(os.O_CLOEXEC)
     opened.own(status, status_in)
     ours, theirs = control.pair()
     opened.own(ours, theirs)
+    witness, teller = control.pair()
+    opened.own(witness, teller)
     me = os.getpid()
-    return Ends(me, lifeline, status, ours, stdio.outer), Ends(me, lifeline_in, status_in, theirs, stdio.inner)
+    return (
+        Ends(me, lifeline, status, ours, stdio.outer, witness),
+        Ends(me, lifeline_in, status_in, theirs, stdio.inner, teller),
+    )
 
 
 def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends) -> int:

@@ -34,6 +34,7 @@ class Ends:
     status: int
     control: int
     inner: tuple[int, int, int]
+    witness: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _leave_caller(ends: Ends) -> Ends:
         os._exit(0)
     identity.allow_no_core_helper()
     inner = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in ends.inner]
-    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in (ends.lifeline, ends.status, ends.control)]
+    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in (ends.lifeline, ends.status, ends.control, ends.witness)]
     for number, descriptor in enumerate(inner):
         os.dup2(descriptor, number, inheritable=True)
     above = FIRST_FREE
@@ -81,7 +82,7 @@ def _leave_caller(ends: Ends) -> Ends:
         above = descriptor + 1
     k.close_range(above, 0xFFFFFFFF)
     init.forget_environment()
-    return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2))
+    return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2), kept[3])
 
 
 def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
@@ -162,13 +163,13 @@ def _users(owner: int) -> int:
 def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, owner: int) -> int:
     child = os.fork()
     if child:
-        for descriptor in (ends.lifeline, ends.status, 0, 1, 2):
+        for descriptor in (ends.lifeline, ends.status, ends.witness, 0, 1, 2):
             os.close(descriptor)
         return child
     try:
         k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(ends.control)
-        locks = _inside(plan, prepared, owner)
+        locks = _inside(plan, prepared, owner, ends.witness)
         init.run(ends.lifeline, ends.status, lambda _: become_target(plan, environment, locks))
     except Failed as failed:
         init.refuse(ends.status, failed)
@@ -178,7 +179,7 @@ def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepa
         os._exit(0)
 
 
-def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
+def _inside(plan: NativePlan, prepared: Prepared, owner: int, witness: int) -> Locks:
     """Finish the root from within the pid namespace, and prepare what the target will lock itself with."""
     must("namespaces", k.sethostname, NAME)
     must("namespaces", k.setdomainname, NO_DOMAIN)
@@ -194,7 +195,7 @@ def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
     except OSError as error:
         layer = "proc" if proc < 0 else "root" if prepared.landlock == 0 else "landlock"
         raise Failed(layer, str(error)) from None
-    return Locks(proc, ruleset, prepared.filter, owner if prepared.privileged else -1, prepared.mdwe)
+    return Locks(proc, ruleset, prepared.filter, owner if prepared.privileged else -1, prepared.mdwe, witness)
 
 
 def _serve(channel: int) -> None:

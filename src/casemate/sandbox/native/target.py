@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
 from casemate.model.exits import Exit
-from casemate.sandbox.native import arguments, identity, landlock, seccomp
+from casemate.sandbox.native import arguments, identity, landlock, watched
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed
@@ -32,6 +32,7 @@ class Locks:
     filter: bytes  # the list of system calls, or b"" likewise
     uid: int  # the identity to take, or -1 to stay who we are
     mdwe: bool
+    witness: int = -1  # where the listener of the filter goes: sensor.py
 
 
 def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
@@ -63,8 +64,7 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
         must("landlock", landlock.restrict, locks.ruleset)
     if locks.filter:
         code = arguments.assemble(plan.filter, addresses)
-        must("seccomp", seccomp.install, locks.filter)
-        must("seccomp", seccomp.install, code)
+        must("seccomp", watched.install, locks.filter, code, locks.witness)
     _execute(plan, addresses)
 
 
