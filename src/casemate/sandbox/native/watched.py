@@ -16,22 +16,26 @@ import struct
 from casemate.sandbox.native import control, seccomp
 from casemate.sandbox.native import kernel as k
 
-RETURN, JUMP = 0x06, 0x05
 NOTIFY = 0x7FC00000  # SECCOMP_RET_USER_NOTIF, Linux 5.0
+RETURN, JUMP, VALUE = 0x06, 0x05, 32  # an instruction as one number: the code below, its value above
 SET_MODE_FILTER, NEW_LISTENER, UNDISTURBED = 1, 0x8, 0x20  # the last one: only death ends the wait, Linux 5.19
 SIZE = 8  # bytes of an instruction
-ALLOWED = struct.pack("=HBBI", RETURN, 0, 0, seccomp.ACT_ALLOW)
-REFUSED = struct.pack("=HBBI", RETURN, 0, 0, seccomp.ACT_ERRNO | seccomp.EPERM)
-TOLD = struct.pack("=HBBI", RETURN, 0, 0, NOTIFY)
+ALLOWED = RETURN | seccomp.ACT_ALLOW << VALUE
+REFUSED = RETURN | (seccomp.ACT_ERRNO | seccomp.EPERM) << VALUE
+TOLD = RETURN | NOTIFY << VALUE
 
 
 def merged(listed: bytes, checked: bytes) -> bytes:
     """Put the list of calls and the one about arguments together; where the first allows, the second is asked."""
-    lines = [listed[at : at + SIZE] for at in range(0, len(listed), SIZE)]
-    last = len(lines) - 1
-    first = [struct.pack("=HBBI", JUMP, 0, 0, last - at) if line == ALLOWED else line for at, line in enumerate(lines)]
-    second = [checked[at : at + SIZE] for at in range(0, len(checked), SIZE)]
-    return b"".join(TOLD if line == REFUSED else line for line in (*first, *second))
+    first, second = _lines(listed), _lines(checked)
+    last = len(first) - 1
+    joined = [JUMP | last - at << VALUE if line == ALLOWED else line for at, line in enumerate(first)] + [*second]
+    return struct.pack(f"<{len(joined)}Q", *[TOLD if line == REFUSED else line for line in joined])
+
+
+def _lines(code: bytes) -> tuple[int, ...]:
+    """Give each instruction as a number; both architectures begin with the lowest byte."""
+    return struct.unpack(f"<{len(code) // SIZE}Q", code)
 
 
 def install(listed: bytes, checked: bytes, witness: int) -> None:
