@@ -150,6 +150,7 @@ class Inside:
     resolvers: tuple[Resolver, ...] = ()
     listeners: tuple[Listener, ...] = ()
     layers: tuple[CommitLayer, ...] = ()
+    witness: int = -1  # where the target hands over the listener of its filter (sensor.py), or -1
     doors: tuple[int, ...] = ()  # what forward.open_doors gave, in the order of Outside.forwards
 
 

@@ -1,7 +1,6 @@
 """The control channel between P and the steward: short words, each with a descriptor or without one; unix(7).
 
-By the module in C below `socket`, which alone takes as long to load as everything else of the standard library here;
-and not even that one is loaded where no descriptor is handed.
+Without `socket`, which alone takes as long to load as everything else of the standard library here.
 """
 
 import os
@@ -9,7 +8,8 @@ import os
 from casemate.sandbox.native import kernel as k
 
 LONGEST = 256  # bytes of a word
-AF_UNIX, SOCK_SEQPACKET, SOCK_CLOEXEC = 1, 5, 0o2000000
+AF_UNIX, SOCK_SEQPACKET, SOCK_CLOEXEC, SOL_SOCKET, SCM_RIGHTS, MSG_CMSG_CLOEXEC = 1, 5, 0o2000000, 1, 1, 1 << 30
+ONE_DESCRIPTOR = k.words(8, 20) + k.words(4, SOL_SOCKET, SCM_RIGHTS)  # struct cmsghdr, cmsg(3); the number follows
 
 
 def pair() -> tuple[int, int]:
@@ -29,24 +29,12 @@ def hear(channel: int) -> str:
 
 def hand(channel: int, word: str, descriptor: int) -> None:
     """Send a descriptor with a word that says what it is, and let go of it."""
-    import _socket  # noqa: PLC0415 -- see above
-
-    end = _socket.socket(fileno=channel)
-    try:
-        end.sendmsg([word.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor.to_bytes(4, "little"))])
-    finally:
-        end.detach()
+    k.send(channel, word.encode(), ONE_DESCRIPTOR + descriptor.to_bytes(8, "little"))
     os.close(descriptor)
 
 
 def receive(channel: int) -> tuple[str, int]:
     """Wait for a word, and give it with the descriptor that came along, or -1; "" where the other end is gone."""
-    import _socket  # noqa: PLC0415 -- see above
-
-    end = _socket.socket(fileno=channel)
-    try:
-        word, ancillary, _, _ = end.recvmsg(LONGEST, _socket.CMSG_LEN(4), _socket.MSG_CMSG_CLOEXEC)
-    finally:
-        end.detach()
-    handed = [data for level, kind, data in ancillary if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS)]
-    return word.decode(), int.from_bytes(handed[0], "little") if handed else -1
+    word, ancillary = k.receive(channel, LONGEST, len(ONE_DESCRIPTOR) + 4, MSG_CMSG_CLOEXEC)
+    came = ancillary.startswith(ONE_DESCRIPTOR)
+    return word.decode(), int.from_bytes(ancillary[len(ONE_DESCRIPTOR) :], "little") if came else -1

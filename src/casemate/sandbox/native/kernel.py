@@ -25,6 +25,8 @@ NUMBERS = {  # name: (x86_64, aarch64)
     "mmap": (9, 222),
     "socket": (41, 198),
     "socketpair": (53, 199),
+    "sendmsg": (46, 211),
+    "recvmsg": (47, 212),
 }
 COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE, -1)
 
@@ -142,6 +144,22 @@ def socketpair(family: int, kind: int) -> tuple[int, int]:
     call("socketpair", number("socketpair"), family, kind, 0, made)
     both = bytes(made)
     return int.from_bytes(both[:4], "little"), int.from_bytes(both[4:], "little")
+
+
+def send(fd: int, data: bytes, ancillary: bytes) -> None:
+    """Send bytes over a socket, with what goes along beside them; man 2 sendmsg."""
+    vector = words(8, address_of(data), len(data))
+    head = words(8, 0, 0, address_of(vector), 1, address_of(ancillary), len(ancillary), 0)
+    call("sendmsg", number("sendmsg"), fd, head, 0)
+
+
+def receive(fd: int, most: int, ancillary: int, flags: int) -> tuple[bytes, bytes]:
+    """Wait for bytes, and give them with what came beside them; `ancillary` is the room for that; man 2 recvmsg."""
+    data, beside = (_Result * -(-most // 8))(), (_Result * -(-ancillary // 8))()
+    vector = words(8, _ctypes.addressof(data), most)
+    head = (_Result * 7)(0, 0, address_of(vector), 1, _ctypes.addressof(beside), ancillary, 0)
+    length = call("recvmsg", number("recvmsg"), fd, head, flags)
+    return bytes(data)[:length], bytes(beside)[: int.from_bytes(bytes(head)[40:48], "little")]
 
 
 def unshare(flags: int) -> None:

@@ -77,7 +77,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
     try:
         pidfd = os.pidfd_open(steward)
         opened.own(pidfd)
-        opened.close(ends.lifeline, ends.status, ends.control, *stdio.inner, stdio.terminal)
+        opened.close(ends.lifeline, ends.status, ends.control, ends.witness, *stdio.inner, stdio.terminal)
         _loop()
         handed = _receive(ours.control, plan, opened)
     except BaseException:
@@ -98,6 +98,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         resolvers=tuple(handed.resolvers),
         listeners=tuple(handed.listeners),
         layers=tuple(layers),
+        witness=ours.witness,
         doors=doors,
     )
 
@@ -119,31 +120,30 @@ def _doors(plan: NativePlan) -> tuple[int, ...]:
 
 
 def _channels(stdio: Stdio, opened: _Opened) -> tuple[Ends, Ends]:
-    """Make lifeline, status and control; give our ends and the steward's."""
+    """Make lifeline, status, control and the place of the listener; give our ends and the steward's."""
     lifeline_in, lifeline = os.pipe2(os.O_CLOEXEC)
     opened.own(lifeline_in, lifeline)
     status, status_in = os.pipe2(os.O_CLOEXEC)
     opened.own(status, status_in)
     ours, theirs = control.pair()
     opened.own(ours, theirs)
+    witness, teller = control.pair()
+    opened.own(witness, teller)
     me = os.getpid()
-    return Ends(me, lifeline, status, ours, stdio.outer), Ends(me, lifeline_in, status_in, theirs, stdio.inner)
+    return (
+        Ends(me, lifeline, status, ours, stdio.outer, witness),
+        Ends(me, lifeline_in, status_in, theirs, stdio.inner, teller),
+    )
 
 
 def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends) -> int:
     """Fork the steward; give its pid. It never comes back from `stand`."""
-    if _hands_descriptors(plan):
+    if plan.outside.connect or plan.outside.forwards:
         from casemate.sandbox.native import net  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- the steward cannot load
     steward = fork()
     if steward == 0:
         stand(plan, run.environment, prepared, ends)
     return steward
-
-
-def _hands_descriptors(plan: NativePlan) -> bool:
-    """Tell whether the steward will pass any out, which takes more than a plain read."""
-    outside = plan.outside
-    return bool(outside.connect or outside.forwards or outside.writes)
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ def _receive(channel: int, plan: NativePlan, opened: _Opened) -> _Handed | None:
     """Take descriptors until all stands; None when the steward ended before that."""
     handed = _Handed()
     while True:
-        word, descriptor = control.receive(channel) if _hands_descriptors(plan) else (control.hear(channel), -1)
+        word, descriptor = control.receive(channel)
         opened.own(descriptor)
         if word == "stands":
             return handed

@@ -42,6 +42,7 @@ class Ends:
     status: int
     control: int
     inner: tuple[int, int, int]
+    witness: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,14 @@ def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     if gaps.CORES not in prepared.without:
         identity.allow_no_core_helper()
     inner = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in ends.inner]
-    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in (ends.lifeline, ends.status, ends.control)]
+    outer = (ends.lifeline, ends.status, ends.control, ends.witness)
+    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in outer]
     for number, descriptor in enumerate(inner):
         os.dup2(descriptor, number, inheritable=True)
     if gaps.DESCRIPTORS not in prepared.without:
         _close_all_but(kept)
     init.forget_environment()
-    return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2))
+    return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2), kept[3])
 
 
 def _close_all_but(kept: Sequence[int]) -> None:
@@ -190,13 +192,13 @@ def _users(owner: int) -> int:
 def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, owner: int) -> int:
     child = os.fork()
     if child:
-        for descriptor in (ends.lifeline, ends.status, 0, 1, 2):
+        for descriptor in (ends.lifeline, ends.status, ends.witness, 0, 1, 2):
             os.close(descriptor)
         return child
     try:
         k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(ends.control)
-        locks = _inside(plan, prepared, owner)
+        locks = _inside(plan, prepared, owner, ends.witness)
         init.run(ends.lifeline, ends.status, lambda _: become_target(plan, environment, locks))
     except Failed as failed:
         init.refuse(ends.status, failed)
@@ -206,7 +208,7 @@ def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepa
         os._exit(0)
 
 
-def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
+def _inside(plan: NativePlan, prepared: Prepared, owner: int, witness: int) -> Locks:
     """Finish the root from within the pid namespace, and prepare what the target will lock itself with."""
     if gaps.UTS not in prepared.without:  # or it would be the host's name
         must("namespaces", k.sethostname, NAME)
@@ -225,7 +227,7 @@ def _inside(plan: NativePlan, prepared: Prepared, owner: int) -> Locks:
         layer = "proc" if proc < 0 else "root" if prepared.landlock == 0 else "landlock"
         raise Failed(layer, str(error)) from None
     uid = owner if prepared.other_id else -1
-    return Locks(proc, ruleset, prepared.filter, uid, prepared.mdwe, prepared.without)
+    return Locks(proc, ruleset, prepared.filter, uid, prepared.mdwe, prepared.without, witness)
 
 
 def _serve(channel: int, *, forwards: bool) -> None:

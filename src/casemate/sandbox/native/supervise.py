@@ -19,6 +19,7 @@ from casemate.sandbox.native.contract import Inside, NativePlan
 from casemate.sandbox.native.loop import Loop, Timer
 from casemate.sandbox.native.network import Network
 from casemate.sandbox.native.relay import Meter
+from casemate.sandbox.native.sensor import Sensor
 from casemate.sandbox.native.signals import FORWARDED, Signals, suspend
 from casemate.sandbox.native.status import Status
 from casemate.sandbox.native.stdio import Carried
@@ -79,6 +80,7 @@ class Watch:
         self._outer = Outer(run.streams)
         self._streams = Carried(self._loop, inside.stdio, run.streams, self._meter)
         self._network = Network(self._loop, inside, plan.outside, self._denied)
+        self._sensor = Sensor(self._loop, inside.witness, self._denied)
 
     def carry(self) -> None:
         """Move everything until the target has ended and its output has arrived."""
@@ -94,7 +96,7 @@ class Watch:
 
     def end(self) -> None:
         """Kill what is left, reap it, close everything."""
-        each(self._network.close, self._tree.reap, self._streams.close, self._loop.close)
+        each(self._sensor.close, self._network.close, self._tree.reap, self._streams.close, self._loop.close)
         for line in self._streams.errors:
             say(self._run.streams, line)
 

@@ -10,7 +10,7 @@ from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
 from casemate.model.exits import Exit
-from casemate.sandbox.native import arguments, gaps, identity, landlock, seccomp
+from casemate.sandbox.native import arguments, gaps, identity, landlock, watched
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed
@@ -32,6 +32,7 @@ class Locks:
     uid: int  # the identity to take, or -1 to stay who we are
     mdwe: bool
     without: frozenset[str] = frozenset()  # the layers of gaps.py that are missing, and accepted so
+    witness: int = -1  # where the listener of the filter goes: sensor.py
 
 
 def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
@@ -64,8 +65,7 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
         must("landlock", landlock.restrict, locks.ruleset)
     if locks.filter:
         code = arguments.assemble(plan.filter, addresses)
-        must("seccomp", seccomp.install, locks.filter)
-        must("seccomp", seccomp.install, code)
+        must("seccomp", watched.install, locks.filter, code, locks.witness)
     _execute(plan, addresses)
 
 
