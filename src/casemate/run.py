@@ -55,6 +55,8 @@ class Request:
     python: str | None = None
     backend: str | None = None
     accept: frozenset[Capability] = frozenset()
+    discard: bool = False  # nothing that was written is copied out
+    differences: bool = False  # the text of small files that changed is wanted too
     directory: str = field(default_factory=os.getcwd)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -95,7 +97,7 @@ def prepare(request: Request) -> Prepared:
 
 def run(prepared: Prepared, request: Request, *, record: Callable[[Mapping[str, Json]], None] | None = None) -> Outcome:
     """Confine and wait for the end. Raises Refused and Unenforceable before the start, never after it."""
-    from casemate.sandbox import confine  # noqa: PLC0415 -- a plan that is wrong never loads what enforces it
+    from casemate.sandbox import AtEnd, Look, confine  # noqa: PLC0415 -- a plan that is wrong never loads what enforces it
 
     return confine(
         prepared.command,
@@ -105,7 +107,26 @@ def run(prepared: Prepared, request: Request, *, record: Callable[[Mapping[str, 
         environment=prepared.environment,
         record=record,
         policy_hash=request.policy_hash,
+        at_end=AtEnd.DISCARD if request.discard else AtEnd.COPY,
+        look=Look.CONTENT if request.differences else Look.NOT,
     )
+
+
+def explained(prepared: Prepared, request: Request, outcome: Outcome) -> Iterator[str]:
+    """Yield why a program that failed may have failed under its policy, with the grants that would help."""
+    from casemate.policy.expand import denied_paths  # noqa: PLC0415 -- only for a program that failed
+    from casemate.policy.wanted import Ground, wanted  # noqa: PLC0415 -- likewise
+
+    owners = homes(request.environment.get("HOME", "/"))
+    ground = Ground(
+        policy=prepared.policy,
+        directory=request.directory,
+        denied=frozenset(denied_paths(_asked(request), Places(request.directory, owners))),
+        homes=owners,
+        environment=request.environment,
+        passed=frozenset(prepared.environment),
+    )
+    yield from wanted(outcome, ground)
 
 
 def plan(prepared: Prepared, request: Request) -> Plan:

@@ -321,7 +321,10 @@ def test_a_denied_name_is_told_with_the_option_that_would_allow_it(casemate: Cas
     code = "import socket; socket.getaddrinfo('nowhere.example', 443)"
     done = casemate("run", "--connect", "elsewhere.example:443", "-c", code)
     assert done.returncode == 1
-    assert "denied: net.dns nowhere.example (--connect nowhere.example:PORT would allow it)" in done.stderr
+    assert (
+        "denied: net.dns nowhere.example (--connect nowhere.example:PORT would allow it; in a policy: " in done.stderr
+    )
+    assert '[net] connect = ["nowhere.example:PORT"]' in done.stderr
 
 
 def test_a_dry_run_prints_the_plan_and_starts_nothing(casemate: Casemate, project: Path) -> None:

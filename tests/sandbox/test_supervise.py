@@ -450,12 +450,13 @@ def test_the_record_tells_the_whole_run(tmp_path: Path, page: int) -> None:
         running.communicate(timeout=30)
     events = [json.loads(line) for line in lines.read_text().splitlines()]
     kinds = [event["event"] for event in events]
-    assert kinds == ["started", "denied", "resources", "traffic", "committed", "ended"]
-    assert events[1]["resource"] == "evil.example"
-    assert events[3]["to"] == f"127.0.0.1:{page}"
-    assert events[3]["received"] > 8
-    assert events[4]["path"] == str(work / "out")
-    assert events[5] == {"event": "ended", "code": 0, "signal": None, "by": ""}
+    assert kinds == ["started", "granted", "residual", "denied", "resources", "traffic", "change", "ended"]
+    denied, traffic, change, ended = events[3], *events[5:]
+    assert denied["resource"] == "evil.example"
+    assert traffic["to"] == f"127.0.0.1:{page}"
+    assert traffic["received"] > 8
+    assert (change["path"], change["copied"]) == (str(work / "out"), True)
+    assert {**ended, "time": ""} == {"event": "ended", "time": "", "code": 0, "signal": None, "by": "", "denials": 1}
 
 
 def test_what_cannot_start_is_refused_with_its_code(tmp_path: Path) -> None:

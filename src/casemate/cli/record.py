@@ -10,8 +10,22 @@ from typing import Self
 
 from casemate.model.errors import UsageError
 from casemate.model.sandbox import Json
+from casemate.model.visible import visible
 
 BEGIN = b'{"event":'
+
+
+def not_started(code: int, reason: str) -> Mapping[str, Json]:
+    """Say that nothing of the target ran."""
+    from casemate.sandbox.native.record import VERSION, now  # noqa: PLC0415 -- after a refusal only
+
+    return {
+        "event": "not-started",
+        "version": VERSION,
+        "time": now(),
+        "code": int(code),
+        "reason": visible(reason),
+    }
 
 
 class Recorder:

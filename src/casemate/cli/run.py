@@ -26,6 +26,8 @@ how:
   --backend NAME        what confines it (casemate backends)
   --accept CAPABILITY   run although this cannot be withheld here; may be repeated
   --dry-run             print what would be started, and start nothing
+  --diff                show what the program changed in files that it may write
+  --discard             copy nothing out: what the program wrote is thrown away
   --record FILE         write what happened as JSON lines
   -h, --help            show this help
 
@@ -43,12 +45,12 @@ from casemate.cli.target import Options, read_arguments
 from casemate.model.capability import Capability
 from casemate.model.errors import CasemateError, PolicyError, Refused, UsageError
 from casemate.model.exits import Exit
-from casemate.model.policy import Policy
+from casemate.model.policy import Policy, WriteMode
 from casemate.model.sandbox import Json, Outcome
 from casemate.model.small import suppress
-from casemate.model.visible import brief, visible
+from casemate.model.visible import brief
 from casemate.policy import LOCAL
-from casemate.run import Request, plan, prepare, run
+from casemate.run import Prepared, Request, plan, prepare, run
 
 EPILOG = """\
 examples:
@@ -57,15 +59,6 @@ examples:
   casemate run --policy casemate.toml --record run.jsonl -m shop
 """
 Record = Callable[[Mapping[str, Json]], None]
-ALLOWED_BY = {
-    Capability.FS_READ: "--read",
-    Capability.FS_WRITE: "--write",
-    Capability.NET_CONNECT: "--connect",
-    Capability.NET_DNS: "--connect",
-    Capability.NET_LISTEN: "--listen",
-    Capability.PROC_SPAWN: "--spawn",
-    Capability.ENV_READ: "--env",
-}
 
 
 def main(argv: list[str]) -> int:
@@ -99,7 +92,9 @@ def _answer(options: Options, record: Record | None) -> int:
     except CasemateError as error:
         code = error.code if isinstance(error, Refused) else Exit.REFUSED
         if record is not None:
-            record({"event": "not-started", "version": 1, "code": int(code), "reason": visible(str(error))})
+            from casemate.cli.record import not_started  # noqa: PLC0415 -- loaded by the recorder
+
+            record(not_started(code, str(error)))
         _say(str(error))
         return code
 
@@ -123,6 +118,9 @@ def _start(options: Options, record: Record | None) -> int:
     looked_at = options.dry_run or "record" in options.texts or sys.stderr.isatty()
     if looked_at:
         _say(*prepared.hints)
+    if options.diff and (why := _why_no_difference(options, prepared)):
+        _say(f"--diff has nothing to show: {why}")
+        options.diff = False
     if options.dry_run:
         from casemate.cli.output import show  # noqa: PLC0415 -- only for the eyes
         from casemate.cli.plan import printed  # noqa: PLC0415 -- likewise
@@ -131,7 +129,9 @@ def _start(options: Options, record: Record | None) -> int:
         show(printed(plan(prepared, request), style(sys.stdout)))
         return 0
     outcome = run(prepared, request, record=record)
-    _say(*_afterwards(outcome))
+    if options.diff:
+        _show_differences(outcome)
+    _say(*_afterwards(prepared, request, outcome))
     if outcome.code and not looked_at:
         _say(*prepared.hints)
     return outcome.code
@@ -154,6 +154,8 @@ def _request(options: Options) -> Request:
         python=options.texts.get("python"),
         backend=options.texts.get("backend"),
         accept=frozenset(options.accept),
+        discard=options.discard,
+        differences=options.diff,
         directory=options.directory,
     )
 
@@ -182,17 +184,41 @@ def _policy(options: Options) -> tuple[Policy, str, str]:
     return Policy(), "", ""
 
 
-def _afterwards(outcome: Outcome) -> Iterator[str]:
-    """Yield what the program did not get, each with the option that would give it, and what was not copied out."""
-    if outcome.ended_by:
-        yield f"the program was ended by the {outcome.ended_by}"
-    yield from (f"not copied out: {path}" for path in outcome.refused)
-    if outcome.code:
-        for denial in dict.fromkeys(outcome.denials):
-            option = ALLOWED_BY.get(denial.capability)
-            port = ":PORT" if denial.capability is Capability.NET_DNS else ""
-            how = f" ({option} {denial.resource}{port} would allow it)" if option and denial.resource else ""
-            yield f"denied: {denial.capability} {denial.resource}{how}"
+def _why_no_difference(options: Options, prepared: Prepared) -> str:
+    """Say why there will be no changes to show, or "" where there may be; what is written directly is not looked at."""
+    if options.dry_run:
+        return "a dry run starts nothing"
+    grants = list(prepared.policy.of(Capability.FS_WRITE))
+    direct = [grant.resource for grant in grants if grant.mode is WriteMode.DIRECT]
+    if not grants:
+        return "nothing may be written (--write PATH)"
+    if len(direct) == len(grants):
+        return f"{', '.join(direct)} is written directly, without a look at what changes"
+    return ""
+
+
+def _show_differences(outcome: Outcome) -> None:
+    """Print what changed, on standard error: standard output is the program's."""
+    from casemate.cli.differences import printed  # noqa: PLC0415 -- only for the eyes
+    from casemate.cli.terminal import style  # noqa: PLC0415 -- likewise
+
+    if outcome.refused and not outcome.changes:
+        _say(*(f"not copied out: {path}" for path in outcome.refused))  # all of it, so that nothing was looked at
+        return
+    with suppress(OSError):  # nobody listens
+        text = memoryview(printed(outcome.changes, style(sys.stderr)).encode(errors="backslashreplace"))
+        while text:
+            text = text[os.write(2, text) :]
+
+
+def _afterwards(prepared: Prepared, request: Request, outcome: Outcome) -> Iterator[str]:
+    """Yield what was not copied out, and why the program may have failed, with the grant that would help."""
+    if not request.differences:
+        yield from (f"not copied out: {path}" for path in outcome.refused)
+    if outcome.code or outcome.ended_by:
+        from casemate.run import explained  # noqa: PLC0415 -- only for a program that failed
+
+        yield from explained(prepared, request, outcome)
 
 
 def _say(*sentences: str) -> None:

@@ -27,6 +27,8 @@ class Options:
     accept: set[Capability] = field(default_factory=set[Capability])
     texts: dict[str, str] = field(default_factory=dict[str, str])
     dry_run: bool = False
+    diff: bool = False
+    discard: bool = False
     help: bool = False
     target: Target | None = None
 
@@ -39,8 +41,8 @@ def read_arguments(argv: list[str], directory: str) -> Options:
         match word:
             case "-h" | "--help":
                 options.help = True
-            case "--dry-run":
-                options.dry_run = True
+            case "--dry-run" | "--diff" | "--discard":
+                setattr(options, word[2:].replace("-", "_"), True)
             case "--":
                 options.target = Executable(tuple(rest))
             case "-m" | "-c":
@@ -77,7 +79,7 @@ def _near(name: str) -> str:
     """Give the option that was probably meant."""
     from difflib import get_close_matches  # noqa: PLC0415 -- only after an error
 
-    near = get_close_matches(name, [*OPTIONS, "--dry-run"], n=1)
+    near = get_close_matches(name, [*OPTIONS, "--dry-run", "--diff", "--discard"], n=1)
     return f": did you mean {near[0]}?" if near else ""
 
 

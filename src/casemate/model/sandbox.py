@@ -92,6 +92,36 @@ class Denial:
     detail: str = ""
 
 
+class ChangeKind(StrEnum):
+    """What a program did to a name in a folder that it may write."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    DELETED = "deleted"
+    DIRECTORY = "directory added"
+    EMPTIED = "directory emptied"  # made anew in the place of one that was there
+    OTHER = "other"  # a link, a device, a name that cannot be copied out, or a layer that is too large
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One change under a write grant in mode commit, by its absolute path.
+
+    `before` and `after` are sizes in bytes, None where there is no file. `persist`: something later executes what is
+    written there. `copied`: the host has it now; else `reason` says why not. `difference` are lines of a unified diff,
+    as far as they were asked for and are short. Path and lines are the program's words: escape them before printing.
+    """
+
+    path: str
+    kind: ChangeKind
+    before: int | None = None
+    after: int | None = None
+    persist: bool = False
+    copied: bool = False
+    reason: str = ""
+    difference: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a confined run ended: exit code 0 to 255 as a shell would show it, resource use, and what was denied."""
@@ -101,7 +131,9 @@ class Outcome:
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     max_rss_bytes: int = 0
-    ended_by: str = ""  # "" | "wall limit" | "output limit" | "caller"
+    ended_by: str = ""  # "" | "wall limit" | "output limit" | "cpu limit" | "caller"
     denials: tuple[Denial, ...] = ()
     committed: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    changes: tuple[FileChange, ...] = ()  # where they were asked for
+    last_words: bytes = b""  # the end of what the program wrote on standard error, or on its terminal

@@ -11,7 +11,7 @@ from casemate.model.capability import Capability
 from casemate.model.errors import Refused, Unenforceable, UsageError
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Coverage, Gap, Json, Layer, Outcome, Plan
-from casemate.sandbox.streams import RunInput, Streams
+from casemate.sandbox.streams import AtEnd, Look, Origin, RunInput, Streams
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-__all__ = ["Backend", "RunInput", "Streams", "choose", "confine", "names", "plan"]
+__all__ = ["AtEnd", "Backend", "Look", "RunInput", "Streams", "choose", "confine", "names", "plan"]
 
 
 class Backend(Protocol):
@@ -83,15 +83,27 @@ def confine(  # noqa: PLR0913 -- what a run needs, each by name
     record: Callable[[Mapping[str, Json]], None] | None = None,
     streams: Streams | None = None,
     policy_hash: str = "",
+    at_end: AtEnd = AtEnd.COPY,
+    look: Look = Look.NOT,
 ) -> Outcome:
     """Run the command confined, or refuse. The policy is expanded: absolute paths, no @sets but "@persist" in `deny`.
 
-    `environment` holds the values of the variables that the plan names, and may hold more: those stay outside. Raises
-    Unenforceable, Refused or PolicyError; then nothing of the command ran.
+    `environment` holds the values of the variables that the plan names, and may hold more: those stay outside.
+    `look` says what is told of the files that were written, `at_end` what becomes of them. Raises Unenforceable,
+    Refused or PolicyError; then nothing of the command ran.
     """
     chosen = _chosen(backend, policy)
     made = _planned(chosen, command, policy, accept)
-    return chosen.start(made, RunInput(environment, streams or Streams(), record, policy_hash))
+    origin = Origin() if record is None else _origin(policy, policy_hash, accept)
+    look = Look.NAMES if record is not None and look is Look.NOT else look
+    return chosen.start(made, RunInput(environment, streams or Streams(), record, origin, at_end, look))
+
+
+def _origin(policy: Policy, policy_hash: str, accept: frozenset[Capability]) -> Origin:
+    """Say for the record which policy is enforced: the very object that the plan was made of."""
+    from casemate.model.effective import fingerprint, spelled  # noqa: PLC0415 -- only where somebody records
+
+    return Origin(policy_hash, fingerprint(policy), spelled(policy), tuple(sorted(map(str, accept))))
 
 
 def _planned(chosen: Backend, command: Command, policy: Policy, accept: frozenset[Capability]) -> Plan:

@@ -5,6 +5,7 @@ from _collections_abc import Callable, Mapping
 
 from casemate.model.dataclass import dataclass, field
 from casemate.model.sandbox import Json
+from casemate.model.words import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,31 @@ class Streams:
     stderr: int = 2
 
 
+class AtEnd(StrEnum):
+    """What happens to the files that a program wrote under grants in mode commit."""
+
+    COPY = "copy out what the policy allows"
+    DISCARD = "throw everything away"
+
+
+class Look(StrEnum):
+    """How closely these files are looked at before that."""
+
+    NOT = "not at all"
+    NAMES = "names and sizes"
+    CONTENT = "names, sizes, and the text of small files"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a run comes from, for its record: hashes of the policy, its parts, and the gaps that were accepted."""
+
+    policy_hash: str = ""  # of the policy file as it was read
+    effective_hash: str = ""  # of the expanded policy that is enforced
+    effective: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    accepted: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class RunInput:
     """What a run needs beside its plan; only the variables that the plan names are handed in."""
@@ -23,7 +49,9 @@ class RunInput:
     environment: Mapping[str, str]
     streams: Streams = field(default_factory=Streams)
     record: Callable[[Mapping[str, Json]], None] | None = None
-    policy_hash: str = ""  # of the policy as it was read, for the record
+    origin: Origin = field(default_factory=Origin)
+    at_end: AtEnd = AtEnd.COPY
+    look: Look = Look.NOT
 
 
 def occupy() -> None:

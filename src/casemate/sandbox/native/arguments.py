@@ -45,7 +45,7 @@ NAMESPACES = 0x7E020080  # CLONE_NEW*: user, pid, net, ipc, uts, cgroup, mount, 
 PROT_WRITE, PROT_EXEC, MAP_ANONYMOUS, SET_ID = 2, 4, 0x20, 0o6000
 MAKES = 0x400040  # O_CREAT, __O_TMPFILE
 RLIMIT_CORE, DONE = 4, 0x50000  # an error of 0: the call is not made, and says that it was
-AF_UNIX, AF_INET, AF_INET6, STREAM, DATAGRAM, PACKETS = 1, 2, 10, 1, 2, 5
+AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, STREAM, DATAGRAM, PACKETS = 1, 2, 10, 16, 1, 2, 5
 RENAME_WHITEOUT = 4
 FCNTLS = (*range(12), 15, 16, 36, 37, 38, 1025, *range(1027, 1036), 1037)  # no lease, no notice, no hint: fcntl(2)
 TIOCSTI, TIOCSETD, TIOCLINUX, TIOCCONS = 0x5412, 0x5423, 0x541C, 0x541D
@@ -125,7 +125,8 @@ def _socket(shape: Filter) -> Block:
     if not families:
         return [*load(0), *own, (RETURN, 0, 0, EPERM)]
     kinds = [*load(1), *masked(0xF), *unless([STREAM, DATAGRAM], EPERM)]
-    return [*load(0), *own, *unless(families, EAFNOSUPPORT), *kinds, *load(2), *unless([0, 6, 17], EPERM)]
+    habit = when(AF_NETLINK, EAFNOSUPPORT)  # glibc asks for the host's addresses before it looks a name up
+    return [*load(0), *own, *habit, *unless(families, EPERM), *kinds, *load(2), *unless([0, 6, 17], EPERM)]
 
 
 def _socketpair(shape: Filter) -> Block:

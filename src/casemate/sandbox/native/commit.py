@@ -30,6 +30,7 @@ from casemate.sandbox.native.layer import (
 )
 from casemate.sandbox.native.replace import Replaced, is_same, overwrite, put
 
+DENIED = "denied by the policy"
 HOST_DEPTH = 200  # directories below one another that are deleted
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -52,7 +53,7 @@ def protected_names(root: str, deny: tuple[str, ...], *, persist: bool) -> Prote
     def why(path: str) -> str:
         absolute = os.path.normpath(f"{root}/{path}")
         if any(absolute == denied or absolute.startswith(f"{denied.rstrip('/')}/") for denied in deny):
-            return "denied by the policy"
+            return DENIED
         if persist and (persists(absolute) or persists(f"{absolute}/")):
             return "something later executes or trusts what is written there (fs.persist)"
         return ""

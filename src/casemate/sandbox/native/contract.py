@@ -20,7 +20,7 @@ writable, then look at SO_ERROR), or `error ERRNO` without one. One request at a
 
 from casemate.model.dataclass import dataclass
 from casemate.model.policy import Limits, WriteMode
-from casemate.model.sandbox import Plan
+from casemate.model.sandbox import FileChange, Plan
 from casemate.model.words import StrEnum
 from casemate.sandbox.native.steps import Filter, Step
 from casemate.sandbox.streams import RunInput, Streams
@@ -40,6 +40,7 @@ __all__ = [
     "Streams",
     "Transport",
     "Write",
+    "Written",
 ]
 
 EVERYBODY_IS_DEAD = 0x2A  # exit code of S once it has reaped I; with any other one nothing is copied out
@@ -121,6 +122,15 @@ class CommitLayer:
     write: Write
     upper: int
     target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The paths that were committed, "PATH: reason" for those that were refused, and each change where it was asked."""
+
+    committed: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    changes: tuple[FileChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,23 @@
-"""A run as events, one JSON object each, for `--record`: what was to be started, what was denied, how it ended.
+"""A run as events, one JSON object each, for `--record`: what was started, what was denied, what changed, how it ended.
 
-Version 1. Names of environment variables are recorded, never their values. Paths are shown with escapes, so that a name
-made by the target cannot forge a line or move a cursor (CWE-117, CWE-150).
+Version 2; docs/reference/record.md describes every event, and a test compares the page with what is written. Names of
+environment variables are recorded, never their values, and names and sizes of files, never their content. Paths are
+shown with escapes, so that a name made by the target cannot forge a line or move a cursor (CWE-117, CWE-150).
 """
 
+import os
+import time
 from _collections_abc import Iterator, Mapping
 
 from casemate.model.dataclass import dataclass
-from casemate.model.sandbox import Denial, Json, Outcome, Plan
+from casemate.model.sandbox import Denial, FileChange, Json, Outcome
 from casemate.model.visible import visible
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.residual import residual
+from casemate.sandbox.streams import Origin
 
-VERSION = 1
+VERSION = 2
+HASHED = 64 << 20  # bytes of an executable that are read for its hash, a tenth of a second; a larger one has none
 
 Event = Mapping[str, Json]
 
@@ -23,16 +30,22 @@ class Usage:
     traffic: tuple[tuple[str, int, int, int], ...] = ()  # HOST:PORT, connections, bytes sent, bytes received
 
 
-def started(plan: Plan, policy_hash: str = "") -> Event:
-    """Say what is about to be started, and which layers withhold what."""
-    return {
+def begun(plan: NativePlan, origin: Origin) -> Iterator[Event]:
+    """Say what is about to be started, under which policy, which layers withhold what, and what remains."""
+    yield {
         "event": "started",
         "version": VERSION,
+        "time": now(),
         "backend": plan.backend,
-        "policy": policy_hash,
+        "host": {"kernel": os.uname().release, "machine": os.uname().machine, "uid": os.getuid()},
+        "policy": origin.policy_hash,
+        "effective": origin.effective_hash,
+        "accepted": list(origin.accepted),
         "command": [visible(argument) for argument in plan.command],
+        "executable": _file(plan.executable),
         "directory": visible(plan.directory),
         "environment": list(plan.environment),
+        "layers": sorted({layer for entry in plan.coverage for layer in entry.layers}),
         "coverage": [
             {
                 "capability": str(entry.capability),
@@ -43,12 +56,16 @@ def started(plan: Plan, policy_hash: str = "") -> Event:
             for entry in plan.coverage
         ],
     }
+    if origin.effective:
+        yield {"event": "granted", "time": now(), **origin.effective}
+    yield {"event": "residual", "time": now(), "risks": list(residual(plan))}
 
 
 def denied(denial: Denial) -> Event:
     """Say what the program wanted and did not get."""
     return {
         "event": "denied",
+        "time": now(),
         "capability": str(denial.capability),
         "resource": visible(denial.resource),
         "detail": visible(denial.detail),
@@ -56,18 +73,68 @@ def denied(denial: Denial) -> Event:
 
 
 def finished(outcome: Outcome, usage: Usage) -> Iterator[Event]:
-    """Say what a run used, what of its writing reached the host, and how it ended; `ended` is always the last event."""
+    """Say what a run used, what it wrote and what of that reached the host, and at last how it ended."""
     yield {
         "event": "resources",
+        "time": now(),
         "wall_seconds": round(outcome.wall_seconds, 3),
         "cpu_seconds": round(outcome.cpu_seconds, 3),
         "max_rss_bytes": outcome.max_rss_bytes,
         "output_bytes": usage.output_bytes,
     }
     for host, connections, sent, received in usage.traffic:
-        yield {"event": "traffic", "to": host, "connections": connections, "sent": sent, "received": received}
-    for path in outcome.committed:
-        yield {"event": "committed", "path": visible(path)}
-    for line in outcome.refused:
-        yield {"event": "refused", "what": visible(line)}
-    yield {"event": "ended", "code": outcome.code, "signal": outcome.signal, "by": outcome.ended_by}
+        yield {
+            "event": "traffic",
+            "time": now(),
+            "to": host,
+            "connections": connections,
+            "sent": sent,
+            "received": received,
+        }
+    yield from map(_change, outcome.changes)
+    if not outcome.changes:  # all of it was refused before it was looked at
+        yield from ({"event": "refused", "time": now(), "what": visible(line)} for line in outcome.refused)
+    yield {
+        "event": "ended",
+        "time": now(),
+        "code": outcome.code,
+        "signal": outcome.signal,
+        "by": outcome.ended_by,
+        "denials": len(outcome.denials),
+    }
+
+
+def now() -> str:
+    """Give the time in UTC, to the millisecond: RFC 3339."""
+    seconds, part = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{part:03}Z"
+
+
+def _change(change: FileChange) -> Event:
+    return {
+        "event": "change",
+        "time": now(),
+        "path": visible(change.path),
+        "kind": str(change.kind),
+        "before": change.before,
+        "after": change.after,
+        "persist": change.persist,
+        "copied": change.copied,
+        "reason": visible(change.reason),
+    }
+
+
+def _file(path: str) -> Event:
+    """Say which file is executed, as far as it can be said by reading it once."""
+    from hashlib import file_digest  # noqa: PLC0415 -- only for a record: it loads a large library
+
+    found: dict[str, Json] = {"path": visible(path)}
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 -- start-up path
+            state = os.fstat(file.fileno())
+            found |= {"inode": f"{state.st_dev:x}:{state.st_ino}", "bytes": state.st_size}
+            if state.st_size <= HASHED:
+                found["sha256"] = file_digest(file, "sha256").hexdigest()
+    except OSError as error:  # a program that may be executed and not read
+        found["unread"] = error.strerror or str(error)
+    return found

@@ -45,10 +45,12 @@ class Relay:
         sink: Channel | None,
         ended: Callable[[], None],
         meter: Meter | None = None,
+        heard: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Begin at once. Without a sink the bytes are read and dropped, as /dev/null does."""
+        """Begin at once. Without a sink the bytes are read and dropped, as /dev/null does, but `heard`."""
         self._loop, self._source, self._sink, self._ended = loop, source, sink, ended
         self._meter = meter or Meter()
+        self._heard = heard
         self._kept = bytearray()
         self._eof = False
         self.done = False
@@ -106,6 +108,8 @@ class Relay:
         if not data:
             self._eof = True
             self._loop.on_read(self._source.fd, None)
+        if self._heard is not None:
+            self._heard(data)
         self._kept += data[: self._meter.allow(len(data))] if self._sink is not None else b""
         self._flush()
         return bool(data)

@@ -12,6 +12,7 @@ from casemate.sandbox.native.terminal import outer_terminal
 from casemate.sandbox.streams import Streams
 
 NAMES = ("stdin", "stdout", "stderr")
+LAST_WORDS = 8192  # bytes
 
 
 class Carried:
@@ -23,6 +24,7 @@ class Carried:
         self.master = _master(stdio, streams)
         self._pty = owned(self.master) if self.master >= 0 else None
         self._relays: dict[str, Relay] = {}
+        self.last_words = b""  # the end of stderr, or of what was written on the terminal
         self._opened: list[Channel] = [self._pty] if self._pty else []
         self._begin_output(stdio, streams, meter)
         self._begin_input(stdio, streams)
@@ -84,7 +86,12 @@ class Carried:
     def _carry(self, name: str, source: Channel, sink: Channel | None, meter: Meter) -> None:
         """Begin one relay outwards; its end closes the source, so that whoever still writes there gets EPIPE."""
         ended: Callable[[], None] = lambda: self._ended(name, source)  # noqa: E731 -- typed, and short
-        self._relays[name] = Relay(self._loop, source, sink, ended, meter)
+        heard = self._hear if name in ("stderr", "terminal") else None
+        self._relays[name] = Relay(self._loop, source, sink, ended, meter, heard)
+
+    def _hear(self, words: bytes) -> None:
+        """Remember what was said last: a program that fails often says why."""
+        self.last_words = (self.last_words + words)[-LAST_WORDS:]
 
     def _ended(self, name: str, source: Channel) -> None:
         if name == "terminal" and "stdin" in self._relays and self._pty is source and self._typed:

@@ -6,16 +6,15 @@ the signal handlers, whatever happens. Files are copied out only when everybody 
 
 import os
 import time
-from _collections_abc import Callable, Iterable
+from _collections_abc import Callable
 
 from casemate.model.csignal import signal
 from casemate.model.errors import Refused
 from casemate.model.sandbox import Denial, Outcome
 from casemate.model.small import each, suppress
 from casemate.model.visible import visible
-from casemate.sandbox.native import record
 from casemate.sandbox.native.channel import borrowed
-from casemate.sandbox.native.contract import Inside, NativePlan
+from casemate.sandbox.native.contract import Inside, NativePlan, Written
 from casemate.sandbox.native.loop import Loop, Timer
 from casemate.sandbox.native.network import Network
 from casemate.sandbox.native.relay import Meter
@@ -27,6 +26,7 @@ from casemate.sandbox.native.terminal import Outer, copy_size, is_open, outer_te
 from casemate.sandbox.native.tree import PATIENCE, Tree
 from casemate.sandbox.streams import RunInput, Streams
 
+MARGIN = 0.5  # seconds of processor time: what the kernel counted when it sent the signal, and what it told later
 GRACE = 2.0  # seconds for the tree to end by itself, and for a stalled reader once the target was killed
 OUTPUT_LOST = 1  # the code where the program ended with 0 and its output could not be delivered
 TWICE = 3.0  # seconds within which a second Ctrl-C means "now"
@@ -84,7 +84,7 @@ class Watch:
 
     def carry(self) -> None:
         """Move everything until the target has ended and its output has arrived."""
-        self._tell(lambda: [record.started(self._plan, self._run.policy_hash)])
+        self._tell_beginning()
         self._loop.on_read(self._tree.pidfd, self._steward_ended)
         with self._outer, Signals(self._loop, self._signal):
             self._look_at_the_foreground()
@@ -106,7 +106,7 @@ class Watch:
         number = story.signal
         if story.code is None and number is None:
             number = int(signal.SIGKILL)  # the tree was killed before it could say anything
-        committed, refused = self._written()
+        written = self._written()
         lost = OUTPUT_LOST if self._streams.errors else 0  # the program could not see that its words did not arrive
         outcome = Outcome(
             code=128 + number if number is not None else story.code or lost,
@@ -114,24 +114,32 @@ class Watch:
             wall_seconds=seconds,
             cpu_seconds=story.cpu_seconds,
             max_rss_bytes=story.max_rss_bytes,
-            ended_by=self._ended_by,
+            ended_by=self._ended_by or self._out_of_time(number),
             denials=tuple(self._denials),
-            committed=committed,
-            refused=refused,
+            committed=written.committed,
+            refused=written.refused,
+            changes=written.changes,
+            last_words=self._streams.last_words,
         )
-        self._tell(lambda: record.finished(outcome, record.Usage(self._meter.total, self._network.traffic)))
+        self._tell_end(outcome)
         return outcome
 
-    def _written(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _out_of_time(self, number: int | None) -> str:
+        """Say whether the processor time was over: the kernel says it by a signal alone (setrlimit(2), RLIMIT_CPU)."""
+        limit = self._plan.outside.limits.cpu_seconds
+        over = limit and self.story.cpu_seconds >= limit - MARGIN and number in (signal.SIGXCPU, signal.SIGKILL)
+        return "cpu limit" if over else ""
+
+    def _written(self) -> Written:
         """Copy out, unless the tree was torn down from outside: somebody might still be writing."""
         if not self.story.started or not self._inside.layers:
-            return (), ()
+            return Written()
         from casemate.sandbox.native.written import copy_out  # noqa: PLC0415 -- only where something may be written
 
         if not self._tree.dead:
             why = "the run was torn down from outside: nothing was copied"
-            return (), tuple(f"{visible(layer.write.path)}: {why}" for layer in self._inside.layers)
-        return copy_out(self._inside.layers, self._plan.outside)
+            return Written(refused=tuple(f"{visible(layer.write.path)}: {why}" for layer in self._inside.layers))
+        return copy_out(self._inside.layers, self._plan.outside, self._run.at_end, self._run.look)
 
     def _heard(self) -> None:
         """Act on news from inside: start the clock, or begin to end."""
@@ -214,12 +222,23 @@ class Watch:
         """Note a denial, once."""
         if denial not in self._denials and len(self._denials) < DENIALS:
             self._denials[denial] = None
-            self._tell(lambda: [record.denied(denial)])
+            if self._run.record is not None:
+                from casemate.sandbox.native.record import denied  # noqa: PLC0415 -- only where somebody records
 
-    def _tell(self, events: Callable[[], Iterable[record.Event]]) -> None:
-        """Make events and record them, where somebody records."""
+                self._run.record(denied(denial))
+
+    def _tell_beginning(self) -> None:
         if self._run.record is not None:
-            for event in events():
+            from casemate.sandbox.native.record import begun  # noqa: PLC0415 -- only where somebody records
+
+            for event in begun(self._plan, self._run.origin):
+                self._run.record(event)
+
+    def _tell_end(self, outcome: Outcome) -> None:
+        if self._run.record is not None:
+            from casemate.sandbox.native.record import Usage, finished  # noqa: PLC0415 -- likewise
+
+            for event in finished(outcome, Usage(self._meter.total, self._network.traffic)):
                 self._run.record(event)
 
 

@@ -1,4 +1,4 @@
-"""Copies out every layer of a run, and says in lines what reached the host and what did not."""
+"""Copies out every layer of a run, and says what reached the host and what did not."""
 
 import json
 import os
@@ -7,38 +7,46 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 
+from casemate.model.sandbox import Json
 from casemate.model.visible import visible
 from casemate.sandbox.native import kernel as k
-from casemate.sandbox.native.contract import CommitLayer, Outside
+from casemate.sandbox.native.contract import CommitLayer, Outside, Written
 from casemate.sandbox.native.fork import fork
 from casemate.sandbox.native.init import plain_signals
+from casemate.sandbox.streams import AtEnd, Look
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
     from typing import Never
 
-Lines = tuple[str, ...]
 
-
-def copy_out(layers: tuple[CommitLayer, ...], outside: Outside) -> tuple[Lines, Lines]:
-    """Give the paths that were committed, and "PATH: reason" for those that were refused.
+def copy_out(layers: tuple[CommitLayer, ...], outside: Outside, at_end: AtEnd, look: Look) -> Written:
+    """Look at what was written as closely as asked, and copy out what may be, or nothing.
 
     Only to be called when nobody inside lives any more.
     """
-    from casemate.sandbox.native.commit import commit  # noqa: PLC0415 -- only where something may be written
+    from casemate.sandbox.native import changed  # noqa: PLC0415 -- only where something may be written
+    from casemate.sandbox.native.commit import commit  # noqa: PLC0415 -- likewise
 
-    def copied() -> tuple[list[str], list[str]]:
-        mask = umask()
-        results = [commit(layer, outside.deny, persist=outside.persist, umask=mask) for layer in layers]
-        committed = [visible(path) for result in results for path in result.committed]
-        return committed, [f"{visible(entry.path)}: {entry.reason}" for result in results for entry in result.refused]
+    def written() -> tuple[list[str], list[str], list[list[Json]]]:
+        mask, committed, refused, changes = umask(), list[str](), list[str](), list[list[Json]]()
+        for layer in layers:
+            found = changed.seen(layer, outside, content=look is Look.CONTENT) if look is not Look.NOT else ()
+            if at_end is AtEnd.DISCARD:
+                changes += map(changed.plain, changed.discarded(found))
+                continue
+            result = commit(layer, outside.deny, persist=outside.persist, umask=mask)
+            committed += map(visible, result.committed)
+            refused += [f"{visible(entry.path)}: {entry.reason}" for entry in result.refused]
+            changes += map(changed.plain, changed.after(found, result)) if look is not Look.NOT else ()
+        return committed, refused, changes
 
     try:
-        committed, refused = json.loads(_by_another(copied, {fd for la in layers for fd in (la.upper, la.target)}))
+        answer = json.loads(_by_another(written, {fd for layer in layers for fd in (layer.upper, layer.target)}))
     except (OSError, ValueError):
         why = "copying it out was cut short, so some of it may be there and some not"
-        return (), tuple(f"{visible(layer.write.path)}: {why}" for layer in layers)
-    return tuple(committed), tuple(refused)
+        return Written(refused=tuple(f"{visible(layer.write.path)}: {why}" for layer in layers))
+    return Written(tuple(answer[0]), tuple(answer[1]), tuple(map(changed.again, answer[2])))
 
 
 def _by_another(act: Callable[[], object], needed: set[int]) -> str:

@@ -1,0 +1,42 @@
+"""An expanded policy as plain values, and its hash: what was enforced, after every @set and option, in one spelling.
+
+The hash of a policy file says what was written; this one says what it came to on this host. Values of variables are
+not in the plain form, but the hash covers them.
+"""
+
+from collections.abc import Mapping
+
+from casemate.model.policy import Limits, Policy
+from casemate.model.sandbox import Json
+from casemate.model.visible import visible
+
+
+def spelled(policy: Policy) -> Mapping[str, Json]:
+    """Give every part of a policy that is enforced. What is only a comment is left out; paths are shown escaped."""
+    return {
+        "layers": policy.layers,
+        "grants": [
+            {
+                "capability": str(grant.capability),
+                "resource": visible(grant.resource),
+                **({"mode": str(grant.mode)} if grant.mode else {}),
+                **({"max": grant.max_bytes} if grant.max_bytes else {}),
+            }
+            for grant in policy.grants
+        ],
+        "deny": [visible(path) for path in policy.deny],
+        "tmp_bytes": policy.tmp_bytes,
+        "variables": [name for name, _ in policy.settings],
+        "limits": {name: getattr(policy.limits, name) for name in Limits.__match_args__},
+    }
+
+
+def fingerprint(policy: Policy) -> str:
+    """Name a policy by everything in it that is enforced; the order of grants does not matter, nor does its name."""
+    from hashlib import sha256  # noqa: PLC0415 -- only for a record: it loads a large library
+    from json import dumps  # noqa: PLC0415 -- likewise
+
+    grants = sorted([str(g.capability), g.resource, str(g.mode or ""), g.max_bytes or 0] for g in policy.grants)
+    limits = [getattr(policy.limits, name) for name in Limits.__match_args__]
+    whole = [policy.layers, grants, sorted(policy.deny), policy.tmp_bytes, sorted(policy.settings), limits]
+    return f"sha256:{sha256(dumps(whole, separators=(',', ':')).encode()).hexdigest()}"

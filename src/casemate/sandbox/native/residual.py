@@ -1,0 +1,50 @@
+"""What remains possible although everything of a plan holds, in plain words: for the record of a run.
+
+The first sentences are true of every run of this backend; the others are read off the plan: what it grants, and what
+its coverage says is held by one layer, in part, or not at all.
+"""
+
+from collections.abc import Iterator
+
+from casemate.model.policy import WriteMode
+from casemate.model.sandbox import Enforcement
+from casemate.model.visible import visible
+from casemate.sandbox.native.contract import NativePlan
+
+ALWAYS = (
+    "The kernel is shared: a hole in a system call that Python needs is a way out.",
+    "Timing, caches and other side channels of the processor are shared with the host.",
+    "Versions, processors, load and memory of the host can be seen, and the places that were granted.",
+    "What the program writes on its standard streams is not filtered.",
+    "What the language itself can do (eval, import, pickle, patching itself) is not withheld, only described.",
+)
+SAID = {
+    Enforcement.SINGLE: "Held by a single layer here, so that one defect opens it: ",
+    Enforcement.PARTLY: "Held in part only: ",
+    Enforcement.NOT: "Not held: ",
+}
+
+
+def residual(plan: NativePlan) -> Iterator[str]:
+    """Yield one sentence for each kind of risk that remains."""
+    yield from ALWAYS
+    outside = plan.outside
+    if outside.connect:
+        hosts = ", ".join(f"{endpoint.host}:{endpoint.port}" for endpoint in outside.connect)
+        yield f"Everything that may be read can be sent to the granted hosts: {hosts}."
+    if outside.forwards:
+        ports = ", ".join(f"{forward.host}:{forward.port}" for forward in outside.forwards)
+        yield f"Whoever reaches these ports of the host talks to the program: {ports}."
+    if direct := [write.path for write in outside.writes if write.mode is WriteMode.DIRECT]:
+        yield f"Written at once and without checks: {', '.join(map(visible, direct))}."
+    if plan.filter.spawn:
+        yield "A granted program runs whatever its own arguments and files make it do, within the same policy."
+    if plan.filter.unix:
+        yield "Whoever serves a granted local socket acts outside, with its own rights."
+    if plan.filter.wx:
+        yield "The program may make code in memory: native code needs no file."
+    for enforcement, said in SAID.items():
+        entries = [entry for entry in plan.coverage if entry.enforcement is enforcement]
+        if entries:
+            names = [f"{entry.capability}{f' ({entry.note})' if entry.note else ''}" for entry in entries]
+            yield f"{said}{'; '.join(names)}."
