@@ -78,7 +78,6 @@ BARE_NAME = re.compile(rf"({LITERAL})$")
 MODULE = re.compile(r"No module named '?([A-Za-z_][\w.]{0,200})'?$")
 OPENING, CLOSING = "'\"`\u2018", "'\"\u2019"
 OF_SHELL = re.compile(r"(?:^|[\s:])([\w./+-]{1,200}): (?:command )?not found$")
-MEMORY = ("MemoryError", "_ArrayMemoryError", "std::bad_alloc")
 NO_THREAD = ("can't start new thread", "Resource temporarily unavailable", "Cannot fork", "cannot fork")
 HOSTS = (
     re.compile(r"host='([\w.-]{1,253})', port=(\d{1,5})"),  # urllib3
@@ -102,7 +101,7 @@ def complaints(words: bytes) -> Iterator[Said]:
 def _line(line: str) -> Iterator[Said]:
     """Read one line."""
     yield from _hosts(line)
-    if any(line.startswith(word) or f" {word}" in line for word in MEMORY):
+    if line.partition(":")[0].endswith("MemoryError") or "std::bad_alloc" in line:
         yield Said(Trouble.MEMORY)
     elif any(line.endswith(word) for word in NO_THREAD):
         yield Said(Trouble.PROCESSES)
