@@ -76,6 +76,7 @@ NUMBERED = re.compile(r"\[Errno (-?\d{1,5})\] ")
 QUOTED = re.compile(rf": ({LITERAL})(?: -> {LITERAL})?$")
 BARE_NAME = re.compile(rf"({LITERAL})$")
 MODULE = re.compile(r"No module named '?([A-Za-z_][\w.]{0,200})'?$")
+COLOURS = re.compile(r"\x1b\[[\d;]{0,20}m")  # of tracebacks on a terminal, from Python 3.13 on
 OPENING, CLOSING = "'\"`\u2018", "'\"\u2019"
 OF_SHELL = re.compile(r"(?:^|[\s:])([\w./+-]{1,200}): (?:command )?not found$")
 NO_THREAD = ("can't start new thread", "Resource temporarily unavailable", "Cannot fork", "cannot fork")
@@ -88,7 +89,8 @@ HOSTS = (
 
 def complaints(words: bytes) -> Iterator[Said]:
     """Yield what the last lines complain about, the last one first, each once."""
-    lines = words.decode(errors="surrogateescape").replace("\r", "").split("\n")[-LINES:]
+    text = COLOURS.sub("", words.decode(errors="surrogateescape")).replace("\r", "")
+    lines = text.split("\n")[-LINES:]
     found: dict[Said, None] = {}
     for line in reversed(lines):
         if len(line) <= LONGEST:
@@ -148,6 +150,8 @@ def _of_programs(line: str) -> Iterator[Said]:
             path = _unquoted(line.removesuffix(f": {text}").rpartition(": ")[2])
             if path.startswith("/"):
                 yield Said(trouble, path)
+    if ": No module named " in line and (module := MODULE.search(line)):
+        yield Said(Trouble.MODULE, module[1])
     if of_shell := OF_SHELL.search(line):
         yield Said(Trouble.COMMAND, of_shell[1])
 
