@@ -14,6 +14,7 @@ from casemate.model.dataclass import dataclass, field, replace
 from casemate.model.errors import Refused
 from casemate.model.policy import Grant, Policy
 from casemate.model.sandbox import Command, Json, Outcome, Plan
+from casemate.model.secret import Injection
 from casemate.policy.expand import PATHS, expand
 from casemate.policy.sets import Places, homes, inside
 from casemate.readers.host.choose import Choice, Own, choose
@@ -73,6 +74,7 @@ class Prepared:
     environment: Mapping[str, str]
     notes: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    injections: tuple[Injection, ...] = ()
 
 
 def prepare(request: Request) -> Prepared:
@@ -92,7 +94,13 @@ def prepare(request: Request) -> Prepared:
     directory = request.directory if _is_shown(request.directory, policy) else HOME
     command = Command(_argv(program, request, directory), program.executable, directory)
     hints = (*program.notes, *_hints(request, choice, policy), *expanded.absent)
-    return Prepared(command, policy, _environment(request, policy), expanded.notes, hints)
+    prepared = Prepared(command, policy, _environment(request, policy), expanded.notes, hints)
+    if not policy.secrets:
+        return prepared
+    from casemate.policy.placeholder import placed  # noqa: PLC0415 -- only where there is a secret
+
+    environment, injections = placed(policy, request.environment, prepared.environment, command.argv)
+    return replace(prepared, environment=environment, injections=injections)
 
 
 def run(prepared: Prepared, request: Request, *, record: Callable[[Mapping[str, Json]], None] | None = None) -> Outcome:
@@ -109,6 +117,7 @@ def run(prepared: Prepared, request: Request, *, record: Callable[[Mapping[str, 
         policy_hash=request.policy_hash,
         at_end=AtEnd.DISCARD if request.discard else AtEnd.COPY,
         look=Look.CONTENT if request.differences else Look.NOT,
+        injections=prepared.injections,
     )
 
 
@@ -155,7 +164,8 @@ def _asked(request: Request) -> Policy:
     limits = replace(request.policy.limits, **request.limits)
     ours = [os.path.realpath(request.policy_file)] if request.policy_file else []
     ours += [path for path in (own.cache(request.environment), own.state(request.environment)) if path]
-    deny = (*request.policy.deny, *ours)
+    secret = (one.source.removeprefix("file:") for one in request.policy.secrets if one.source.startswith("file:"))
+    deny = (*request.policy.deny, *ours, *secret)
     return replace(everything, grants=grants, settings=tuple(settings.items()), limits=limits, deny=deny)
 
 

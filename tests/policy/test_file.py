@@ -10,6 +10,7 @@ from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError
 from casemate.model.policy import MIB, Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.scope import Scope, ScopeKind
+from casemate.model.secret import Secret
 from casemate.policy.file import KEYS, load, parse
 from casemate.policy.sets import DENY_SETS, READ_SETS, WRITE_SETS
 
@@ -34,6 +35,7 @@ spawn = ["/usr/bin/pdftotext"]
 [env]
 pass = ["LANG", "TZ"]
 set  = { MODE = "production", EMPTY = "" }
+secret = { TOKEN = { from = "file:token", to = "API.example.com:443" }, OTHER = { from = "env:REAL", to = "[::1]:80" } }
 [native]
 wx = true
 [limits]
@@ -79,6 +81,10 @@ def test_every_key_of_the_format_is_read() -> None:
         missing=Missing.SKIP_READ,
         tmp_bytes=MIB,
         settings=(("MODE", "production"), ("EMPTY", "")),
+        secrets=(
+            Secret("TOKEN", "file:/srv/app/token", "api.example.com:443"),
+            Secret("OTHER", "env:REAL", "[::1]:80"),
+        ),
         limits=Limits(600, 1800, 2048 * MIB, 7, 256, 100 * MIB, 1024 * MIB),
     )
     assert scope == Scope(ScopeKind.SOFTWARE, exclude=("vendor/",), declared=True)
@@ -91,6 +97,9 @@ def test_every_key_above_is_all_keys() -> None:
 
 def test_an_empty_policy_is_the_strictest() -> None:
     assert policy("") == Policy()
+
+
+ONE = '[net]\nconnect = ["a:1"]\n[env]\nsecret = { %s = { from = "%s", to = "%s" } }'
 
 
 @pytest.mark.parametrize(
@@ -121,6 +130,17 @@ def test_an_empty_policy_is_the_strictest() -> None:
         ('[env]\npass = ["A B"]', "env.pass[0]: 'A B' is no name"),
         ("[env]\nset = { A = 1 }", "env.set: a string is expected"),
         ('[env]\npass = ["A"]\nset = { A = "1" }', "env.set: A is in env.pass too"),
+        ('[env]\nsecret = { A = "x" }', "env.secret.A: a table of `from` and `to` is expected, not a string"),
+        ('[env]\nsecret = { A = { from = "env:B" } }', "env.secret.A: exactly `from`"),
+        (ONE % ("A", "cmd:pass", "a:1"), "env.secret.A: 'cmd:pass': env:NAME or file:PATH is expected"),
+        (ONE % ("A", "env:B C", "a:1"), "env.secret.A: 'B C' is no name"),
+        (ONE % ("A-B", "env:B", "a:1"), "env.secret.A-B: 'A-B' is no name"),
+        (ONE % ("A", "file:~/x", "a:1"), "`~` is not expanded"),
+        (ONE % ("A", "env:B", "a"), "HOST:PORT is expected"),
+        (ONE % ("A", "env:B", "b:1"), "env.secret.A: net.connect does not grant b:1"),
+        (ONE % ("A", "env:B", "a:1") + '\npass = ["A"]', "env.secret.A: it, or the variable"),
+        (ONE % ("A", "env:B", "a:1") + '\npass = ["B"]', "env.secret.A: it, or the variable"),
+        (ONE % ("A", "env:B", "a:1") + '\nset = { A = "1" }', "env.secret.A: it, or the variable"),
         ("[native]\nwx = 1", "native.wx: true or false is expected"),
         ('[limits]\nmemory = "2GB"', "limits.memory: '2GB': a size"),
         ('[limits]\ncpu = "2 h"', "limits.cpu: '2 h': a duration"),

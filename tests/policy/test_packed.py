@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from casemate.model.capability import Capability
 from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
+from casemate.model.secret import Secret
 from casemate.policy import packed
 from casemate.policy.file import load
 from casemate.policy.packed import origin, pack, unpack
@@ -34,6 +35,7 @@ POLICIES = st.builds(
     missing=st.sampled_from(Missing),
     tmp_bytes=SIZES,
     settings=st.lists(st.tuples(WORDS, WORDS), max_size=3).map(tuple),
+    secrets=st.lists(st.builds(Secret, WORDS, WORDS, WORDS), max_size=3).map(tuple),
     limits=st.builds(Limits, *[SIZES] * len(fields(Limits))),
 )
 
@@ -49,7 +51,7 @@ def test_what_was_packed_is_unpacked_with_every_field(policy: Policy) -> None:
 
 
 def test_the_strategy_knows_every_field() -> None:
-    chosen = {"name", "backends", "layers", "grants", "deny", "missing", "tmp_bytes", "settings", "limits"}
+    chosen = {"name", "backends", "layers", "grants", "deny", "missing", "tmp_bytes", "settings", "secrets", "limits"}
     assert {field.name for field in fields(Policy)} == chosen
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError
 from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
+from casemate.model.secret import Secret
 from casemate.model.visible import is_hidden
 from casemate.policy.file import parse
 from casemate.policy.write import comment, quote, render
@@ -47,10 +48,21 @@ def policies(draw: st.DrawFn) -> Policy:
     names = {grant.resource for grant in passed}
     settings = draw(st.dictionaries(VARIABLES.filter(lambda name: name not in names), _values(), max_size=2))
     reads = draw(grants(Capability.FS_READ, st.one_of(BELOW, st.sampled_from(["@python", "@cwd", "@tls"]))))
+    connect = draw(grants(Capability.NET_CONNECT, HOSTS))
+    known = {*names, *settings}
+    hosts = [grant.resource for grant in connect]
+    sources = st.one_of(
+        VARIABLES.filter(lambda name: name not in names).map(lambda name: f"env:{name}"),
+        BELOW.map(lambda path: f"file:{path}"),
+    )
+    secret = st.builds(
+        Secret, VARIABLES.filter(lambda name: name not in known), sources, st.sampled_from(hosts or [""])
+    )
+    secrets = draw(st.lists(secret, max_size=2 if hosts else 0, unique_by=lambda one: one.name))
     everything = [
         *reads,
         *draw(WRITES),
-        *draw(grants(Capability.NET_CONNECT, HOSTS)),
+        *connect,
         *draw(grants(Capability.NET_LISTEN, ADDRESSES)),
         *draw(grants(Capability.NET_UNIX, BELOW)),
         *draw(grants(Capability.PROC_SPAWN, BELOW)),
@@ -67,6 +79,7 @@ def policies(draw: st.DrawFn) -> Policy:
         missing=draw(st.sampled_from(Missing)),
         tmp_bytes=draw(SIZES),
         settings=tuple(settings.items()),
+        secrets=tuple(secrets),
         limits=draw(st.builds(Limits, *[st.integers(0, 1 << 40)] * 7)),
     )
 

@@ -27,6 +27,7 @@ def spelled(policy: Policy) -> Mapping[str, Json]:
         "deny": [visible(path) for path in policy.deny],
         "tmp_bytes": policy.tmp_bytes,
         "variables": [name for name, _ in policy.settings],
+        "secrets": [{"name": one.name, "from": visible(one.source), "to": one.to} for one in policy.secrets],
         "limits": {name: getattr(policy.limits, name) for name in Limits.__match_args__},
     }
 
@@ -38,5 +39,6 @@ def fingerprint(policy: Policy) -> str:
 
     grants = sorted([str(g.capability), g.resource, str(g.mode or ""), g.max_bytes or 0] for g in policy.grants)
     limits = [getattr(policy.limits, name) for name in Limits.__match_args__]
-    whole = [policy.layers, grants, sorted(policy.deny), policy.tmp_bytes, sorted(policy.settings), limits]
+    secrets = sorted([one.name, one.source, one.to] for one in policy.secrets)
+    whole = [policy.layers, grants, sorted(policy.deny), policy.tmp_bytes, sorted(policy.settings), limits, secrets]
     return f"sha256:{sha256(dumps(whole, separators=(',', ':')).encode()).hexdigest()}"

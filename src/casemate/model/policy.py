@@ -4,6 +4,7 @@ from _collections_abc import Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.dataclass import dataclass, field, replace
+from casemate.model.secret import Secret
 from casemate.model.words import StrEnum
 
 MIB = 1024 * 1024
@@ -69,6 +70,7 @@ class Policy:
     missing: Missing = Missing.ERROR
     tmp_bytes: int = 256 * MIB
     settings: tuple[tuple[str, str], ...] = ()  # variables with a value that the policy itself gives
+    secrets: tuple[Secret, ...] = ()  # variables that hold a placeholder
     limits: Limits = field(default_factory=Limits)
 
     def of(self, capability: Capability) -> Iterator[Grant]:

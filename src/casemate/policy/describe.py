@@ -23,6 +23,8 @@ def describe(policy: Policy, places: Places) -> Iterator[str]:
         yield from _grant(grant, places)
     for name, value in policy.settings:
         yield f"{'env.set':{WIDTH}} {name}={value}"
+    for secret in policy.secrets:
+        yield f"{'env.secret':{WIDTH}} {secret.name}: a placeholder; {secret.source} goes to {secret.to} alone"
     if not policy.grants:
         yield "nothing is granted; `run` adds @python and @program of what it starts"
     yield ""

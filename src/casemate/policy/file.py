@@ -15,6 +15,7 @@ from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import PolicyError
 from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.scope import Scope, ScopeKind
+from casemate.model.secret import Secret
 from casemate.policy import values
 from casemate.policy.sets import DENY_SETS, READ_SETS, WRITE_SETS
 from casemate.policy.source import read
@@ -38,7 +39,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "fs": ("read", "write", "deny", "tmp", "missing"),
     "net": ("connect", "listen", "unix"),
     "proc": ("spawn",),
-    "env": ("pass", "set"),
+    "env": ("pass", "set", "secret"),
     "native": ("wx",),
     "limits": tuple(LIMITS),
     "scope": ("kind", "exclude"),
@@ -107,6 +108,7 @@ class Reader:
             missing=self.value(fs, "fs.missing", missing, strictest.missing),
             tmp_bytes=self.value(fs, "fs.tmp", positive_size, strictest.tmp_bytes),
             settings=self.settings(found["env"]),
+            secrets=tuple(self.secrets(found["env"], found["net"])),
             limits=self.limits(found["limits"]),
         )
         return policy, self.scope(found["scope"]) if "scope" in tables else None
@@ -161,6 +163,36 @@ class Reader:
         if twice := {name for name, _ in settings} & set(self.list(env, "env.pass", values.variable)):
             raise self.wrong("env.set", f"{min(twice)} is in env.pass too; one of them has to go")
         return settings
+
+    def secrets(self, env: Table, net: Table) -> Iterator[Secret]:
+        """Read the variables that hold a placeholder, each a table of `from` and `to`."""
+        passed = set(self.list(env, "env.pass", values.variable))
+        granted = set(self.list(net, "net.connect", values.host_port))
+        known = passed | set(self.table(env.get("set", {}), "env.set"))
+        for name, value in self.table(env.get("secret", {}), "env.secret").items():
+            key = f"env.secret.{name}"
+            try:
+                secret = self.secret(name, value)
+            except ValueError as error:
+                raise self.wrong(key, str(error)) from None
+            if secret.name in known or secret.source.removeprefix("env:") in passed:
+                raise self.wrong(key, "it, or the variable that it comes from, is passed or set by another key")
+            if secret.to not in granted:
+                raise self.wrong(key, f"net.connect does not grant {secret.to}")
+            yield secret
+
+    def secret(self, name: str, value: object) -> Secret:
+        """Read one of them."""
+        if not isinstance(value, dict):
+            raise ValueError(f"a table of `from` and `to` is expected, not {values.kind(value)}")  # noqa: TRY004 -- one kind of error
+        table = cast("Table", value)
+        if set(table) != {"from", "to"}:
+            raise ValueError('exactly `from` ("env:NAME" or "file:PATH") and `to` ("HOST:PORT") are expected')
+        kind, colon, place = values.text(table["from"]).partition(":")
+        if kind not in ("env", "file") or not colon:
+            raise ValueError(f"{table['from']!r}: env:NAME or file:PATH is expected")
+        source = values.variable(place) if kind == "env" else self.path(place)
+        return Secret(values.variable(name), f"{kind}:{source}", values.host_port(table["to"]))
 
     def limits(self, table: Table) -> Limits:
         """Read the limits; those not named keep their defaults, which are never unlimited for memory and processes."""

@@ -11,9 +11,10 @@ from _collections_abc import Iterable, Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
+from casemate.model.secret import Secret
 from casemate.policy import values
 
-FORMAT = "1"
+FORMAT = "2"
 NUMBERS = tuple(Limits.__match_args__)
 
 
@@ -31,7 +32,7 @@ def origin(path: str, content: bytes, version: str) -> bytes:
 def pack(policy: Policy) -> bytes | None:
     """Write a policy; None for one that may mean something else tomorrow, or that cannot be written."""
     fields = list(_fields(policy))
-    paths = (*policy.deny, *(grant.resource for grant in policy.grants))
+    paths = (*policy.deny, *(grant.resource for grant in policy.grants), *(one.source for one in policy.secrets))
     if any(values.GLOBS & set(path) for path in paths) or any("\0" in field for field in fields):
         return None  # a name with a `*` is a path only as long as a file has it
     return "\0".join(fields).encode()
@@ -44,6 +45,7 @@ def _fields(policy: Policy) -> Iterator[str]:
     yield from _listed(policy.backends)
     yield from _listed(policy.deny)
     yield from _listed([word for pair in policy.settings for word in pair])
+    yield from _listed([word for one in policy.secrets for word in (one.name, one.source, one.to)])
     yield str(len(policy.grants))
     for grant in policy.grants:
         largest = "" if grant.max_bytes is None else str(grant.max_bytes)
@@ -71,7 +73,7 @@ def _policy(fields: Iterator[str]) -> Policy:
     """Take the values in the order of `_fields`. Raises ValueError and StopIteration."""
     name, layers, missing, tmp = next(fields), _number(fields), Missing(next(fields)), _number(fields)
     limits = Limits(**{limit: _number(fields) for limit in NUMBERS})
-    backends, deny, settings = _list(fields), _list(fields), _list(fields)
+    backends, deny, settings, secrets = _list(fields), _list(fields), _list(fields), _list(fields)
     return Policy(
         name=name,
         backends=backends,
@@ -81,6 +83,7 @@ def _policy(fields: Iterator[str]) -> Policy:
         missing=missing,
         tmp_bytes=tmp,
         settings=tuple(zip(settings[::2], settings[1::2], strict=True)),
+        secrets=_secrets(secrets),
         limits=limits,
     )
 
@@ -88,6 +91,13 @@ def _policy(fields: Iterator[str]) -> Policy:
 def _list(fields: Iterator[str]) -> tuple[str, ...]:
     """Take a list."""
     return tuple([next(fields) for _ in range(_number(fields))])
+
+
+def _secrets(words: tuple[str, ...]) -> tuple[Secret, ...]:
+    """Take secrets, three words each."""
+    if len(words) % 3:
+        raise ValueError(f"{len(words)} words are no triples")
+    return tuple([Secret(*words[at : at + 3]) for at in range(0, len(words), 3)])
 
 
 def _number(fields: Iterator[str]) -> int:

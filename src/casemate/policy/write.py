@@ -73,6 +73,9 @@ def _body(table: str, policy: Policy, folder: str) -> Iterator[str]:
         yield f'missing = "{policy.missing}"'
     if table == "env" and policy.settings:
         yield f"set = {{ {', '.join(f'{name} = {quote(value)}' for name, value in policy.settings)} }}"
+    if table == "env" and policy.secrets:
+        each = (f"{one.name} = {{ from = {quote(one.source)}, to = {quote(one.to)} }}" for one in policy.secrets)
+        yield f"secret = {{ {', '.join(each)} }}"
 
 
 def _item(grant: Grant, folder: str) -> str:

@@ -11,6 +11,7 @@ from casemate.model.capability import Capability
 from casemate.model.errors import Refused, Unenforceable, UsageError
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Coverage, Gap, Json, Layer, Outcome, Plan
+from casemate.model.secret import Injection
 from casemate.sandbox.streams import AtEnd, Look, Origin, RunInput, Streams
 
 TYPE_CHECKING = False  # `typing` itself takes its time
@@ -85,6 +86,7 @@ def confine(  # noqa: PLR0913 -- what a run needs, each by name
     policy_hash: str = "",
     at_end: AtEnd = AtEnd.COPY,
     look: Look = Look.NOT,
+    injections: tuple[Injection, ...] = (),
 ) -> Outcome:
     """Run the command confined, or refuse. The policy is expanded: absolute paths, no @sets but "@persist" in `deny`.
 
@@ -96,7 +98,7 @@ def confine(  # noqa: PLR0913 -- what a run needs, each by name
     made = _planned(chosen, command, policy, accept)
     origin = Origin() if record is None else _origin(policy, policy_hash, accept)
     look = Look.NAMES if record is not None and look is Look.NOT else look
-    return chosen.start(made, RunInput(environment, streams or Streams(), record, origin, at_end, look))
+    return chosen.start(made, RunInput(environment, streams or Streams(), record, origin, at_end, look, injections))
 
 
 def _origin(policy: Policy, policy_hash: str, accept: frozenset[Capability]) -> Origin:

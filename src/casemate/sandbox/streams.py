@@ -5,6 +5,7 @@ from _collections_abc import Callable, Mapping
 
 from casemate.model.dataclass import dataclass, field
 from casemate.model.sandbox import Json
+from casemate.model.secret import Injection
 from casemate.model.words import StrEnum
 
 
@@ -52,6 +53,7 @@ class RunInput:
     origin: Origin = field(default_factory=Origin)
     at_end: AtEnd = AtEnd.COPY
     look: Look = Look.NOT
+    injections: tuple[Injection, ...] = ()  # secrets by placeholder, put in on the way to their HOST:PORT
 
 
 def occupy() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import Refused
+from casemate.model.secret import Injection
 from casemate.sandbox.native.addresses import LOCALHOST, Address, invalid, literal, refusal
 from casemate.sandbox.native.contract import Endpoint, Listener
 from casemate.sandbox.native.door import Door
@@ -19,6 +20,10 @@ from casemate.sandbox.native.lookup import Lookups
 from casemate.sandbox.native.loop import Loop
 from casemate.sandbox.native.pair import Pair, reset
 from casemate.sandbox.native.relay import Meter
+
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from casemate.sandbox.native.exchange import Exchange
 
 CONNECTIONS = 200  # at a time, for each granted HOST:PORT; two descriptors each
 DIAL_SECONDS = 10.0  # for one address
@@ -62,11 +67,13 @@ def has_six(listeners: tuple[Listener, ...]) -> bool:
 class Broker:
     """Accepts inside, dials outside, relays. `denied` is told what the target wanted and did not get."""
 
-    def __init__(self, loop: Loop, listeners: tuple[Listener, ...], denied: Denied) -> None:
+    def __init__(
+        self, loop: Loop, listeners: tuple[Listener, ...], denied: Denied, injections: tuple[Injection, ...] = ()
+    ) -> None:
         """Begin at once. The listening sockets become ours. Raises Refused."""
         for listener in listeners:
             check(listener.endpoint)
-        self._loop, self._denied = loop, denied
+        self._loop, self._denied, self._injections = loop, denied, injections
         self._lookups = Lookups(loop)
         self._live: set[Dial | Pair] = set()
         self._sockets = [socket.socket(fileno=listener.fd) for listener in listeners]
@@ -124,7 +131,8 @@ class Broker:
                 door.left()
                 return
             traffic.connections += 1
-            pair = Pair(self._loop, inside, outside, lambda: ended(pair), (traffic.sent, traffic.received))
+            meters = (traffic.sent, traffic.received)
+            pair = Pair(self._loop, inside, outside, lambda: ended(pair), meters, self._exchanges(endpoint))
             self._live.add(pair)
 
         def ended(pair: Pair) -> None:
@@ -134,6 +142,16 @@ class Broker:
         dial = Dial(self._loop, endpoint.port, addresses, reached)
         self._live.add(dial)
         dial.next()
+
+    def _exchanges(self, endpoint: Endpoint) -> "tuple[Exchange | None, Exchange | None]":
+        """Make what puts the secrets for this HOST:PORT in, and takes them out of what comes back."""
+        ours = [one for one in self._injections if one.to == written(endpoint)]
+        if not ours:
+            return None, None
+        from casemate.sandbox.native.exchange import Exchange  # noqa: PLC0415 -- only where there is a secret
+
+        out = Exchange({one.placeholder: one.value for one in ours})
+        return out, Exchange({one.value: one.placeholder for one in ours})
 
 
 class Dial:

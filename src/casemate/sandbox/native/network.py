@@ -8,6 +8,7 @@ from _collections_abc import Callable
 
 from casemate.model.capability import Capability
 from casemate.model.sandbox import Denial
+from casemate.model.secret import Injection
 from casemate.sandbox.native.contract import Inside, Outside
 from casemate.sandbox.native.loop import Loop
 
@@ -38,7 +39,14 @@ class Serves(Protocol):
 class Network:
     """Serves names, connections out and connections in, as far as there are grants."""
 
-    def __init__(self, loop: Loop, inside: Inside, outside: Outside, denied: Callable[[Denial], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        inside: Inside,
+        outside: Outside,
+        denied: Callable[[Denial], None],
+        injections: tuple[Injection, ...] = (),
+    ) -> None:
         """Begin at once. The sockets of `inside` become ours. Raises Refused."""
         self._parts: list[Serves] = []
         self._broker: Broker | None = None
@@ -52,9 +60,8 @@ class Network:
         if inside.listeners:
             from casemate.sandbox.native import broker  # noqa: PLC0415 -- only where it is needed
 
-            self._broker = broker.Broker(
-                loop, inside.listeners, lambda to, why: denied(Denial(Capability.NET_CONNECT, to, why))
-            )
+            refused: broker.Denied = lambda to, why: denied(Denial(Capability.NET_CONNECT, to, why))  # noqa: E731 -- typed
+            self._broker = broker.Broker(loop, inside.listeners, refused, injections)
             self._parts.append(self._broker)
         if inside.doors:
             from casemate.sandbox.native.forward import Forwarding  # noqa: PLC0415 -- only where it is needed

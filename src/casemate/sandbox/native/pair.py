@@ -8,6 +8,10 @@ from casemate.sandbox.native.channel import Channel
 from casemate.sandbox.native.loop import Loop
 from casemate.sandbox.native.relay import Meter, Relay
 
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from casemate.sandbox.native.exchange import Exchange
+
 NO_LINGER = struct.pack("ii", 1, 0)  # close(2) then resets the connection: RST instead of FIN (socket(7))
 
 
@@ -38,15 +42,16 @@ class Pair:
         outside: socket.socket,
         ended: Callable[[], None],
         meters: tuple[Meter, Meter] | None = None,
+        exchanges: "tuple[Exchange | None, Exchange | None]" = (None, None),
     ) -> None:
-        """Begin at once. `meters` count what goes out and what comes in."""
+        """Begin at once. `meters` count what goes out and what comes in, `exchanges` change it on the way."""
         self._loop, self._sockets, self._ended = loop, (inside, outside), ended
         self._open = 2
         inner, outer = stream(inside), stream(outside)
         out, back = meters or (Meter(), Meter())
         self._relays = (
-            Relay(loop, inner, outer, self._half, out),
-            Relay(loop, outer, inner, self._half, back),
+            Relay(loop, inner, outer, self._half, out, exchange=exchanges[0]),
+            Relay(loop, outer, inner, self._half, back, exchange=exchanges[1]),
         )
 
     @property

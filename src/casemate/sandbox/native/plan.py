@@ -111,6 +111,8 @@ def _operations(
     yield Operation("identity", {"uid": world.UID, "gid": world.UID, "capabilities": "none", "new_privileges": "never"})
     for name in ("cpu_seconds", "wall_seconds", "memory_bytes", "processes", "fds", "output_bytes", "disk_bytes"):
         yield Operation("limit", {name: getattr(policy.limits, name)})
+    for secret in policy.secrets:
+        yield Operation("placeholder", {"variable": secret.name, "exchanged": secret.to})
     yield Operation("environment", {"names": ",".join(world.variables(policy))})
     yield Operation("descriptors", {"kept": "0,1,2"})
     yield Operation("landlock", {"execute": ",".join(root.runnable)})

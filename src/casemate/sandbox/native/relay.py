@@ -9,7 +9,12 @@ from _collections_abc import Callable
 from casemate.sandbox.native.channel import GONE, Channel
 from casemate.sandbox.native.loop import Loop
 
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from casemate.sandbox.native.exchange import Exchange
+
 CHUNK = 64 * 1024
+MOMENT = 0.1  # seconds that the beginning of a text may be held back (exchange.py)
 BUFFER = 256 * 1024  # bytes kept while the sink cannot take more
 
 
@@ -38,19 +43,22 @@ class Relay:
     `error` is why it ended too early: a full disk, an unreadable source. A reader or writer that went away is no error.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- two ends, and what is done with what passes, by name
         self,
         loop: Loop,
         source: Channel,
         sink: Channel | None,
         ended: Callable[[], None],
         meter: Meter | None = None,
+        *,
         heard: Callable[[bytes], None] | None = None,
+        exchange: "Exchange | None" = None,
     ) -> None:
         """Begin at once. Without a sink the bytes are read and dropped, as /dev/null does, but `heard`."""
         self._loop, self._source, self._sink, self._ended = loop, source, sink, ended
         self._meter = meter or Meter()
         self._heard = heard
+        self._exchange = exchange
         self._kept = bytearray()
         self._eof = False
         self.done = False
@@ -110,9 +118,24 @@ class Relay:
             self._loop.on_read(self._source.fd, None)
         if self._heard is not None:
             self._heard(data)
+        more = bool(data)
+        if self._exchange is not None:
+            data = self._exchanged(self._exchange, data)
         self._kept += data[: self._meter.allow(len(data))] if self._sink is not None else b""
         self._flush()
-        return bool(data)
+        return more
+
+    def _exchanged(self, exchange: "Exchange", data: bytes) -> bytes:
+        """Give what may go on of the bytes; what is held back waits for more, or for a moment."""
+        out = exchange(data) if data else exchange.finish()
+        if exchange.held:
+            self._loop.after(MOMENT, lambda: self._let_go(exchange))
+        return out
+
+    def _let_go(self, exchange: "Exchange") -> None:
+        if not self.done:
+            self._kept += exchange.moment()
+            self._flush()
 
     def _flush(self) -> None:
         """Write until the sink takes no more, then want it or the source again."""

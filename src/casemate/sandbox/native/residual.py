@@ -32,6 +32,8 @@ def residual(plan: NativePlan) -> Iterator[str]:
     if outside.connect:
         hosts = ", ".join(f"{endpoint.host}:{endpoint.port}" for endpoint in outside.connect)
         yield f"Everything that may be read can be sent to the granted hosts: {hosts}."
+    if any(operation.name == "placeholder" for operation in plan.operations):
+        yield "A host that gets a secret may use it as the program asks, and may send it back in another form."
     if outside.forwards:
         ports = ", ".join(f"{forward.host}:{forward.port}" for forward in outside.forwards)
         yield f"Whoever reaches these ports of the host talks to the program: {ports}."

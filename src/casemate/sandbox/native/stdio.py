@@ -87,7 +87,7 @@ class Carried:
         """Begin one relay outwards; its end closes the source, so that whoever still writes there gets EPIPE."""
         ended: Callable[[], None] = lambda: self._ended(name, source)  # noqa: E731 -- typed, and short
         heard = self._hear if name in ("stderr", "terminal") else None
-        self._relays[name] = Relay(self._loop, source, sink, ended, meter, heard)
+        self._relays[name] = Relay(self._loop, source, sink, ended, meter, heard=heard)
 
     def _hear(self, words: bytes) -> None:
         """Remember what was said last: a program that fails often says why."""

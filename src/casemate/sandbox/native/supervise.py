@@ -79,7 +79,7 @@ class Watch:
         self.story = self._status.story
         self._outer = Outer(run.streams)
         self._streams = Carried(self._loop, inside.stdio, run.streams, self._meter)
-        self._network = Network(self._loop, inside, plan.outside, self._denied)
+        self._network = Network(self._loop, inside, plan.outside, self._denied, run.injections)
         self._sensor = Sensor(self._loop, inside.witness, self._denied)
 
     def carry(self) -> None:

@@ -41,7 +41,9 @@ def is_there_already(path: str) -> bool:
 def variables(policy: Policy) -> tuple[str, ...]:
     """Name the variables that the program may see, sorted; which of them exist is decided by the values given."""
     passed = (grant.resource for grant in policy.of(Capability.ENV_READ))
-    return tuple(sorted({*BASE, *passed, *(name for name, _ in policy.settings)}))
+    return tuple(
+        sorted({*BASE, *passed, *(name for name, _ in policy.settings), *(one.name for one in policy.secrets)})
+    )
 
 
 def steps(policy: Policy) -> Iterator[Step]:

@@ -1,0 +1,282 @@
+"""Secrets by placeholder: what is sent to the one host is the secret, and nothing that comes in is."""
+
+import itertools
+import json
+import os
+import random
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from casemate.model.errors import Refused
+from casemate.model.policy import Policy
+from casemate.model.secret import Injection, Secret
+from casemate.policy.placeholder import placed
+from casemate.sandbox.native.exchange import THRESHOLD, Exchange
+
+Casemate = Callable[..., subprocess.CompletedProcess[str]]
+SECRET = "Tok3n-fOr_tests.aB1"  # noqa: S105 -- of a test
+PLACE = b"0123456789"
+VALUE = b"abcdefghij"
+
+
+def exchanged(pieces: list[bytes], texts: dict[bytes, bytes], *, moments: bool = False) -> bytes:
+    exchange = Exchange(texts)
+    out = b""
+    for piece in pieces:
+        out += exchange(piece)
+        out += exchange.moment() if moments else b""
+    return out + exchange.finish()
+
+
+def cut(whole: bytes, at: list[int]) -> list[bytes]:
+    points = [0, *sorted(point % (len(whole) + 1) for point in at), len(whole)]
+    return [whole[a:b] for a, b in itertools.pairwise(points) if b > a]
+
+
+@given(
+    st.lists(st.sampled_from([PLACE, VALUE, b"0", b"012", b"0123456", b"a", b"abcdefghi", b"\n", b"x"])),
+    st.lists(st.integers(0)),
+)
+def test_however_a_stream_is_cut_every_text_in_it_is_exchanged(parts: list[bytes], at: list[int]) -> None:
+    whole = b"".join(parts)
+    assert exchanged(cut(whole, at), {PLACE: VALUE}) == whole.replace(PLACE, VALUE)
+    assert exchanged(cut(whole, at), {VALUE: PLACE}) == whole.replace(VALUE, PLACE)
+
+
+@given(st.lists(st.sampled_from([VALUE, VALUE[:3], VALUE[:7], b"-"])), st.lists(st.integers(0)))
+def test_however_slowly_it_comes_no_whole_text_passes(parts: list[bytes], at: list[int]) -> None:
+    whole = b"".join(parts)
+    out = exchanged(cut(whole, at), {VALUE: PLACE}, moments=True)
+    assert len(out) == len(whole)
+    assert VALUE not in out
+    assert all(VALUE[:THRESHOLD] not in out[m.start() : m.start() + THRESHOLD] for m in re.finditer(VALUE, whole))
+
+
+def test_in_drops_at_most_the_first_letters_pass() -> None:
+    out = exchanged([bytes([byte]) for byte in VALUE], {VALUE: PLACE}, moments=True)
+    assert out == VALUE[: THRESHOLD - 1] + PLACE[THRESHOLD - 1 :]
+
+
+def test_a_short_beginning_at_the_end_waits_for_a_moment_only() -> None:
+    exchange = Exchange({VALUE: PLACE})
+    assert exchange(b"hello a") == b"hello "
+    assert exchange.held == 1
+    assert exchange.moment() == b"a"
+    assert exchange.held == 0
+    assert exchange(b"bc!") == b"bc!"
+
+
+def test_of_two_texts_at_one_place_the_longer_is_meant() -> None:
+    texts = {b"abcdefgh": b"AAAAAAAA", b"abcdefghXY": b"BBBBBBBBBB"}
+    assert exchanged([b"-abcdefghXY-abcdefgh-"], texts) == b"-BBBBBBBBBB-AAAAAAAA-"
+
+
+def test_it_takes_no_longer_than_it_may() -> None:
+    secret = b"ab" * 4000
+    exchange = Exchange({secret: secret[::-1]})
+    began = time.process_time()
+    for _ in range(50):
+        exchange(b"ab" * 30_000)
+    assert time.process_time() - began < 10, "the square of a chunk"
+
+
+def test_an_injection_shows_nothing() -> None:
+    one = Injection("a:1", b"placeholder", b"value")
+    assert "value" not in f"{one} {one!r} {[one]} {(one,)}"
+
+
+# From the command line
+
+
+class Server:
+    """Answers each connection with what it got, as `how` says."""
+
+    def __init__(self, how: Callable[[socket.socket, bytes], None]) -> None:
+        """Begin to listen."""
+        self.got: list[bytes] = []
+        self._how = how
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                words = b""
+                while not words.endswith(b"\n") and (part := connection.recv(4096)):
+                    words += part
+                self.got.append(words)
+                self._how(connection, words)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def servers() -> Iterator[tuple[Server, Server]]:
+    def echo(connection: socket.socket, words: bytes) -> None:
+        connection.sendall(b"you said " + words)
+
+    def slowly(connection: socket.socket, words: bytes) -> None:
+        for byte in words:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.005)
+
+    made = Server(echo), Server(slowly)
+    yield made
+    for server in made:
+        server.close()
+
+
+def policy(project: Path, text: str, *hosts: str) -> Path:
+    path = project / "p.toml"
+    connect = ", ".join(f'"{host}"' for host in hosts)
+    path.write_text(f"[policy]\nversion = 1\n[net]\nconnect = [{connect}]\n[env]\n{text}\n", encoding="utf-8")
+    return path
+
+
+ASK = """
+import os, socket, sys
+token = os.environ["TOKEN"]
+def ask(port, *pieces):
+    s = socket.create_connection(("127.0.0.1", port), 10)
+    for piece in pieces:
+        s.sendall(piece.encode())
+    answer = b""
+    while part := s.recv(4096): answer += part
+    return answer.decode()
+print(token)
+print(ask(%d, "token=" + token[:5], token[5:] + "\\n"))
+print(ask(%d, token + "\\n"))
+"""
+
+
+@pytest.mark.parametrize("source", ["env", "file"])
+def test_the_secret_goes_to_its_host_and_to_nobody_else(
+    casemate: Casemate, tmp_path: Path, servers: tuple[Server, Server], source: str
+) -> None:
+    meant, other = servers
+    (tmp_path / "token").write_text(f"{SECRET}\n", encoding="utf-8")
+    where = "env:REAL" if source == "env" else "file:token"
+    to = f"127.0.0.1:{meant.port}"
+    file = policy(
+        tmp_path, f'secret = {{ TOKEN = {{ from = "{where}", to = "{to}" }} }}', to, f"127.0.0.1:{other.port}"
+    )
+    record = tmp_path / "run.jsonl"
+    environment = os.environ | {"REAL": SECRET, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    code = ASK % (meant.port, other.port)
+    for _ in range(2):  # the second time the policy is known
+        done = casemate("run", "--policy", file, "--record", record, "-c", code, env=environment)
+        assert done.returncode == 0, done.stderr
+        placeholder, echoed, _, slow, *_ = done.stdout.splitlines()
+        assert len(placeholder) == len(SECRET)
+        assert re.fullmatch(r"[A-Z][a-z][a-z]\d[a-z]-[a-z][A-Z][a-z]_[a-z]{5}\.[a-z][A-Z]\d", placeholder)
+        assert placeholder != SECRET
+        assert echoed == f"you said token={placeholder}"
+        assert slow == placeholder
+        everywhere = done.stdout + done.stderr + record.read_text(encoding="utf-8")
+        assert SECRET not in everywhere
+        assert placeholder not in record.read_text(encoding="utf-8")
+    assert set(meant.got) == {f"token={SECRET}\n".encode()}
+    assert len({words for words in other.got if SECRET.encode() not in words}) == 2  # a new one for each run
+    kept = [path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(SECRET.encode() in content for content in kept)
+    granted = next(
+        json.loads(line) for line in record.read_text(encoding="utf-8").splitlines() if "granted" in line[:20]
+    )
+    assert [(one["name"], one["to"]) for one in granted["secrets"]] == [("TOKEN", to)]
+
+
+def test_a_server_that_sends_it_in_drops_gives_little_away(
+    casemate: Casemate, tmp_path: Path, servers: tuple[Server, Server]
+) -> None:
+    _, slow = servers
+    to = f"127.0.0.1:{slow.port}"
+    file = policy(tmp_path, f'secret = {{ TOKEN = {{ from = "env:REAL", to = "{to}" }} }}', to)
+    code = ASK.replace("print(ask(%d, token", "0 and print(ask(%d, token") % (slow.port, 1)
+    done = casemate("run", "--policy", file, "-c", code, env=os.environ | {"REAL": SECRET})
+    assert done.returncode == 0, done.stderr
+    assert slow.got == [f"token={SECRET}\n".encode()]
+    assert SECRET[THRESHOLD:] not in done.stdout
+
+
+def test_a_dry_run_shows_names_and_no_value(casemate: Casemate, tmp_path: Path) -> None:
+    file = policy(tmp_path, 'secret = { TOKEN = { from = "env:REAL", to = "a.example:80" } }', "a.example:80")
+    done = casemate("run", "--policy", file, "--dry-run", "-c", "pass", env=os.environ | {"REAL": SECRET})
+    assert done.returncode == 0, done.stderr
+    assert "variable=TOKEN exchanged=a.example:80" in done.stdout
+    assert SECRET not in done.stdout + done.stderr
+    shown = casemate("policy", "show", file, env=os.environ | {"REAL": SECRET}).stdout
+    assert "TOKEN: a placeholder; env:REAL goes to a.example:80 alone" in shown
+    assert SECRET not in shown
+
+
+def test_the_file_of_a_secret_cannot_be_read_by_the_program(casemate: Casemate, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/token").write_text(SECRET, encoding="utf-8")
+    file = policy(tmp_path, 'secret = { TOKEN = { from = "file:data/token", to = "a.example:80" } }', "a.example:80")
+    code = f"print(open({str(tmp_path / 'data/token')!r}).read())"
+    done = casemate("run", "--policy", file, "--read", tmp_path / "data", "-c", code)
+    assert done.returncode == 1
+    assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "said"),
+    [
+        (None, (), "which is not set"),
+        ("a1b2c3d", (), "fewer than 8 letters and digits"),
+        ("-" * 40, (), "fewer than 8 letters and digits"),
+        ("two lines\nof it", (), "not one line"),
+        ("p\u00e4ssw\u00f6rter", (), "not one line"),
+        ("x" * 9000, (), "longer than"),
+        (SECRET, ("--env", "REAL"), "REAL holds the value"),
+        (SECRET, ("--env", f"URL=http://u:{SECRET}@h/"), "URL holds the value"),
+        (SECRET, ("--env", "TOKEN=1"), "same name"),
+        (SECRET, ("argument",), "an argument of the program holds the value"),
+    ],
+)
+def test_what_would_not_stay_secret_is_refused(
+    casemate: Casemate, tmp_path: Path, value: str | None, options: tuple[str, ...], said: str
+) -> None:
+    file = policy(tmp_path, 'secret = { TOKEN = { from = "env:REAL", to = "a.example:80" } }', "a.example:80")
+    arguments = (SECRET,) if options == ("argument",) else ()
+    chosen = () if arguments else options
+    environment = os.environ | ({"REAL": value} if value is not None else {})
+    done = casemate("run", "--policy", file, *chosen, "-c", "print('ran')", *arguments, env=environment)
+    assert (done.returncode, done.stdout) == (125, "")
+    assert said in done.stderr
+    assert SECRET not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_placeholders_are_random() -> None:
+    asked = Policy(secrets=(Secret("TOKEN", "env:REAL", "a:1"),))
+
+    def made() -> str:
+        random.seed(1)
+        environment, (one,) = placed(asked, {"REAL": SECRET}, {}, ())
+        assert one.value == SECRET.encode()
+        return environment["TOKEN"]
+
+    assert len({made() for _ in range(100)}) == 100
+
+
+def test_a_secret_that_is_part_of_another_is_refused() -> None:
+    asked = Policy(secrets=(Secret("A", "env:A", "a:1"), Secret("B", "env:B", "a:1")))
+    with pytest.raises(Refused, match="holds the value of the secret A"):
+        placed(asked, {"A": SECRET, "B": f"{SECRET}!"}, {}, ())
