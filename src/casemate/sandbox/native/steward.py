@@ -88,15 +88,8 @@ def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     if gaps.CORES not in prepared.without:
         identity.allow_no_core_helper()
     inner = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in ends.inner]
-<<<<<<< HEAD
     outer = (ends.lifeline, ends.status, ends.control, ends.witness)
     kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in outer]
-=======
-    kept = [
-        fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE)
-        for fd in (ends.lifeline, ends.status, ends.control, ends.witness)
-    ]
->>>>>>> 43a6571 (A record says when, under which policy and with what risk left; what failed is explained with the grant that would help)
     for number, descriptor in enumerate(inner):
         os.dup2(descriptor, number, inheritable=True)
     if gaps.DESCRIPTORS not in prepared.without:

@@ -6,7 +6,6 @@ the signal handlers, whatever happens. Files are copied out only when everybody 
 
 import os
 import time
-from _collections_abc import Callable
 
 from casemate.model.csignal import signal
 from casemate.model.errors import Refused
