@@ -130,7 +130,7 @@ def explained(prepared: Prepared, request: Request, outcome: Outcome) -> Iterato
     ground = Ground(
         policy=prepared.policy,
         directory=request.directory,
-        denied=frozenset(denied_paths(_asked(request), Places(request.directory, owners))),
+        denied=frozenset(denied_paths(_asked(request), Places(request.directory, owners), owners)),
         homes=owners,
         environment=request.environment,
         passed=frozenset(prepared.environment),

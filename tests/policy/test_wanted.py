@@ -38,7 +38,7 @@ def ground(home: Path) -> Ground:
     return Ground(
         policy=Policy(),
         directory=str(home / "work"),
-        denied=frozenset(denied_paths(Policy(), places)),
+        denied=frozenset(denied_paths(Policy(), places, places.homes)),
         homes=(str(home),),
         environment={"MODE": "x", "API_TOKEN": "s3cret", "PATH": "/usr/bin:/bin", "LANG": "C"},
         passed=frozenset({"LANG"}),
