@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
     from casemate.model.report import Counts, Report
     from casemate.model.scope import Scope, ScopeKind
+    from casemate.model.secret import Secret
     from casemate.policy.infer import Inference, infer
     from casemate.readers.host.program import Code, Executable, Module, Script
     from casemate.services.command import Output
@@ -59,6 +60,7 @@ __all__ = [
     "Scope",
     "ScopeKind",
     "Script",
+    "Secret",
     "Severity",
     "Skipped",
     "Step",
@@ -89,6 +91,7 @@ _HOMES = {
     "casemate.model.policy": ("Grant", "Limits", "Missing", "Policy", "WriteMode"),
     "casemate.model.report": ("Counts", "Report"),
     "casemate.model.scope": ("Scope", "ScopeKind"),
+    "casemate.model.secret": ("Secret",),
     "casemate.policy.infer": ("Inference", "infer"),
     "casemate.readers.host.program": ("Code", "Executable", "Module", "Script"),
     "casemate.services.command": ("Output",),
