@@ -327,6 +327,46 @@ def test_a_denied_name_is_told_with_the_option_that_would_allow_it(casemate: Cas
     assert '[net] connect = ["nowhere.example:PORT"]' in done.stderr
 
 
+def test_a_file_that_was_missed_is_told_with_the_option_that_would_show_it(casemate: Casemate, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_text("read me", encoding="utf-8")
+    path = str(tmp_path / "in/a.txt")
+    done = casemate("run", "-c", f"open({path!r})")
+    assert done.returncode == 1
+    assert f'(--read {path} would show it; in a policy: [fs] read = ["{path}"])' in done.stderr
+    assert casemate("run", "--read", path, "-c", f"print(open({path!r}).read())").stdout == "read me\n"
+    assert (
+        "casemate:"
+        not in casemate("run", "-c", f"import sys; print(open({path!r}) if 0 else 1, file=sys.stderr)").stderr
+    )
+
+
+def test_a_program_that_is_not_granted_is_told_once(casemate: Casemate) -> None:
+    done = casemate("run", "-c", "import subprocess; subprocess.run(['env'])")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("casemate: ")]
+    assert lines == [
+        (
+            "casemate: denied: proc.spawn /usr/bin/env (--spawn /usr/bin/env would allow it; "
+            'in a policy: [proc] spawn = ["/usr/bin/env"])'
+        )
+    ]
+
+
+def test_what_a_hostile_program_says_last_steers_nothing(casemate: Casemate, tmp_path: Path) -> None:
+    name = "x\x1b[2J\u202e\n::error::"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).touch()
+    said = f"FileNotFoundError: [Errno 2] No such file or directory: {str(tmp_path / 'in' / name)!r}"
+    hidden = "FileNotFoundError: [Errno 2] No such file or directory: '/etc/shadow'"
+    done = casemate(
+        "run", "-c", f"import os; os.write(2, {said!r}.encode() + b'\\n' + {hidden!r}.encode()); os._exit(1)"
+    )
+    ours = [line for line in done.stderr.splitlines() if line.startswith("casemate: ") or "casemate: the" in line]
+    assert len(ours) == 1
+    assert not set("\x1b\u202e") & set(ours[0])
+    assert "/etc/shadow" not in ours[0].partition("casemate: ")[2]
+
+
 def test_a_dry_run_prints_the_plan_and_starts_nothing(casemate: Casemate, project: Path) -> None:
     (project / "app.py").write_text("open('/proc/self/x')", encoding="utf-8")
     done = casemate("run", "--dry-run", "--env", "TOKEN", "app.py", env=os.environ | {"TOKEN": "s3cret"})
