@@ -52,8 +52,8 @@ def policies(draw: st.DrawFn) -> Policy:
         *draw(WRITES),
         *draw(grants(Capability.NET_CONNECT, HOSTS)),
         *draw(grants(Capability.NET_LISTEN, ADDRESSES)),
-        *draw(grants(Capability.NET_UNIX, BELOW)),
-        *draw(grants(Capability.PROC_SPAWN, BELOW)),
+        *draw(grants(Capability.NET_UNIX, st.one_of(BELOW, st.just("@private")))),
+        *draw(grants(Capability.PROC_SPAWN, st.one_of(BELOW, st.just("@python")))),
         *passed,
         *draw(st.sampled_from([[], [Grant(Capability.NATIVE_WX, "")]])),
     ]

@@ -15,7 +15,8 @@ policy:
   --write-direct PATH   may write there at once; give up those checks by name with --accept
   --connect HOST:PORT   may connect there
   --listen ADDRESS:PORT may answer on this port of the host
-  --spawn PATH          may start this program
+  --unix PATH           may use this local socket; @private: sockets between its own processes
+  --spawn PATH          may start this program; @python: its own Python again, as multiprocessing does
   --env NAME[=VALUE]    may see this variable, with the caller's value or this one
   --memory SIZE         such as 512MiB
   --cpu TIME            such as 30s: processor time
@@ -63,6 +64,7 @@ ALLOWED_BY = {
     Capability.NET_CONNECT: "--connect",
     Capability.NET_DNS: "--connect",
     Capability.NET_LISTEN: "--listen",
+    Capability.NET_UNIX: "--unix",
     Capability.PROC_SPAWN: "--spawn",
     Capability.ENV_READ: "--env",
 }
