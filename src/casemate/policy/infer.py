@@ -15,7 +15,7 @@ from casemate.model.capability import Capability
 from casemate.model.location import Location
 from casemate.model.need import Need
 from casemate.model.persist import persists
-from casemate.model.policy import Grant, Missing, Policy, WriteMode
+from casemate.model.policy import OWN_PYTHON, PRIVATE, Grant, Missing, Policy, WriteMode
 from casemate.policy import resources
 from casemate.policy.resources import Unclear
 from casemate.policy.sets import homes, inside, secrets
@@ -163,6 +163,10 @@ def _grant(uses: list[Use], where: _Where) -> Grant | None:  # noqa: PLR0911 -- 
             return Grant(Capability.NET_CONNECT, _connection(uses))
         case Capability.NET_LISTEN:
             return Grant(Capability.NET_LISTEN, resources.listening(*_host_and_port(uses)))
+        case Capability.NET_UNIX if use.resource == PRIVATE:
+            return Grant(Capability.NET_UNIX, PRIVATE)
+        case capability if capability in STARTS and use.resource == OWN_PYTHON:
+            return Grant(Capability.PROC_SPAWN, OWN_PYTHON)
         case Capability.NET_UNIX:
             path = _allowed(resources.path(use.resource, use.precision, where.folder), where)
             return Grant(Capability.NET_UNIX, path) if path else None
