@@ -1,10 +1,23 @@
 """Numbers, pictures, models and worker processes: what they write arrives, under the shortest policies."""
 
 import json
+import signal
+import subprocess
 from collections.abc import Callable
 
 import pytest
+from tests.conftest import COMMAND
 from tests.programs.conftest import Program
+
+FILL = """
+from multiprocessing.shared_memory import SharedMemory
+
+memory = SharedMemory(create=True, size=100 << 20)
+memory.buf[:] = b"x" * len(memory.buf)
+print("filled")
+memory.close()
+memory.unlink()
+"""
 
 
 def test_pandas_and_matplotlib_turn_a_table_into_a_picture(program: Callable[..., Program]) -> None:
@@ -36,3 +49,20 @@ def test_the_coverage_says_what_the_grants_of_multiprocessing_take_away(program:
     assert covered["net.unix"]["layers"] == ["mount namespace"]
     assert covered["net.unix"]["note"].startswith("sockets of its own")
     assert "seccomp" not in covered["proc.spawn"]["layers"]
+
+
+def test_shared_memory_grows_with_the_private_places(program: Callable[..., Program]) -> None:
+    workers = program("workers")
+    (workers.folder / "fill.py").write_text(FILL, encoding="utf-8")
+    assert workers.run("fill.py").returncode == 128 + signal.SIGBUS
+    policy = workers.folder / "casemate.toml"
+    policy.write_text(policy.read_text(encoding="utf-8") + '\n[fs]\ntmp = "1GiB"\n', encoding="utf-8")
+    assert workers.run("fill.py").stdout == "filled\n"
+
+
+def test_what_inference_grants_is_enough_for_multiprocessing(program: Callable[..., Program]) -> None:
+    workers = program("workers")
+    (workers.folder / "casemate.toml").unlink()
+    subprocess.run([COMMAND, "policy", "infer", "app.py"], cwd=workers.folder, capture_output=True, check=True)
+    done = workers.run("app.py", "forkserver")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -24,6 +24,7 @@ from casemate.readers.code.capabilities import Facts, Precision, Use, needs
 READS = frozenset({Capability.FS_READ, Capability.FS_LIST})
 WRITES = frozenset({Capability.FS_WRITE, Capability.FS_DELETE, Capability.FS_META})
 CONNECTS = frozenset({Capability.NET_CONNECT, Capability.NET_DNS, Capability.NET_UDP})
+NAMED = {(Capability.NET_UNIX, PRIVATE), (Capability.PROC_SPAWN, OWN_PYTHON)}  # as models and policies write them
 STARTS = frozenset({Capability.PROC_SPAWN, Capability.FS_EXEC})
 ITEMS = (  # what a policy file has words for, in the order of the file
     Capability.FS_READ,
@@ -146,7 +147,8 @@ def _grants(uses: list[Use], where: _Where) -> Iterator[tuple[Need, Grant | None
         yield replace(need, resolved=False), None
         return
     try:
-        grant = _grant(uses, where)
+        named = (use.capability, use.resource) in NAMED
+        grant = Grant(use.capability, use.resource) if named else _grant(uses, where)
     except Unclear as unclear:
         yield replace(need, reason=f"{use.callable}: {unclear}", resolved=False), None
         return
@@ -163,10 +165,6 @@ def _grant(uses: list[Use], where: _Where) -> Grant | None:  # noqa: PLR0911 -- 
             return Grant(Capability.NET_CONNECT, _connection(uses))
         case Capability.NET_LISTEN:
             return Grant(Capability.NET_LISTEN, resources.listening(*_host_and_port(uses)))
-        case Capability.NET_UNIX if use.resource == PRIVATE:
-            return Grant(Capability.NET_UNIX, PRIVATE)
-        case capability if capability in STARTS and use.resource == OWN_PYTHON:
-            return Grant(Capability.PROC_SPAWN, OWN_PYTHON)
         case Capability.NET_UNIX:
             path = _allowed(resources.path(use.resource, use.precision, where.folder), where)
             return Grant(Capability.NET_UNIX, path) if path else None
