@@ -27,7 +27,7 @@ tmp     = "1MiB"
 missing = "skip-read"
 [net]
 connect = ["api.example.com:443", "[::1]:80"]
-listen  = ["127.0.0.1:8080"]
+listen  = ["127.0.0.1:8080", "@private"]
 unix    = ["/run/postgresql/.s.PGSQL.5432", "@private"]
 [proc]
 spawn = ["/usr/bin/pdftotext", "@python"]
@@ -69,6 +69,7 @@ def test_every_key_of_the_format_is_read() -> None:
             Grant(Capability.NET_CONNECT, "api.example.com:443"),
             Grant(Capability.NET_CONNECT, "[::1]:80"),
             Grant(Capability.NET_LISTEN, "127.0.0.1:8080"),
+            Grant(Capability.NET_LISTEN, "@private"),
             Grant(Capability.NET_UNIX, "/run/postgresql/.s.PGSQL.5432"),
             Grant(Capability.NET_UNIX, "@private"),
             Grant(Capability.PROC_SPAWN, "/usr/bin/pdftotext"),

@@ -51,7 +51,7 @@ def policies(draw: st.DrawFn) -> Policy:
         *reads,
         *draw(WRITES),
         *draw(grants(Capability.NET_CONNECT, HOSTS)),
-        *draw(grants(Capability.NET_LISTEN, ADDRESSES)),
+        *draw(grants(Capability.NET_LISTEN, st.one_of(ADDRESSES, st.just("@private")))),
         *draw(grants(Capability.NET_UNIX, st.one_of(BELOW, st.just("@private")))),
         *draw(grants(Capability.PROC_SPAWN, st.one_of(BELOW, st.just("@python")))),
         *passed,

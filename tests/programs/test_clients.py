@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import shutil
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -116,3 +118,52 @@ def test_a_datagram_goes_nowhere(python: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert "OSError: [Errno 101] Network is unreachable" in done.stderr
+
+
+ITSELF = """
+import http.server, socket, sys, threading
+import requests
+
+server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(requests.get(f"http://localhost:{server.server_port}/").status_code)
+one, other = (socket.socket(type=socket.SOCK_DGRAM) for _ in range(2))
+one.bind(("127.0.0.1", 0))
+other.sendto(b"datagram", one.getsockname())
+print(one.recv(10))
+try:
+    requests.get(sys.argv[1])
+except requests.ConnectionError:
+    print("refused")
+"""
+
+
+def test_a_program_talks_to_itself_and_to_nobody_else(python: Path, services: tuple[int, int]) -> None:
+    url = f"http://127.0.0.1:{services[0]}/"
+    command = [COMMAND, "run", "--python", python, "--listen", "@private", "-c", ITSELF, url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "200\nb'datagram'\nrefused\n"), done.stderr
+
+
+def test_https_is_checked_by_the_client_against_the_public_certificates(python: Path, tmp_path: Path) -> None:
+    """The broker carries TLS untouched: a certificate of nobody's is refused by the client itself."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *subject)
+    require("openssl", there=shutil.which("openssl") is not None)
+    subprocess.run(made, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with Server(("127.0.0.1", 0), Service) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        end = f"localhost:{server.server_port}"
+        code = "import requests, sys; print(len(requests.get(sys.argv[1]).content))"
+        head = [COMMAND, "run", "--python", python, "--connect", end]
+        tail = ["-c", code, f"https://{end}/"]
+        unknown = subprocess.run([*head, *tail], capture_output=True, text=True, check=False, timeout=60)
+        trusted = ["--read", certificate, "--env", f"REQUESTS_CA_BUNDLE={certificate}"]
+        known = subprocess.run([*head, *trusted, *tail], capture_output=True, text=True, check=False, timeout=60)
+        server.shutdown()
+    assert "CERTIFICATE_VERIFY_FAILED" in unknown.stderr
+    assert (known.returncode, known.stdout) == (0, f"{len(BODY)}\n"), known.stderr

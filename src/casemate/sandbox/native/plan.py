@@ -89,7 +89,7 @@ def _assemble(
 def _network(policy: Policy) -> tuple[tuple[Endpoint, ...], tuple[Forward, ...]]:
     """Read what may be connected to, and what is forwarded in."""
     connect = [grant.resource for grant in policy.of(Capability.NET_CONNECT)]
-    listen = [grant.resource for grant in policy.of(Capability.NET_LISTEN)]
+    listen = [grant.resource for grant in policy.of(Capability.NET_LISTEN) if grant.resource != PRIVATE]
     if not connect and not listen:
         return (), ()
     from casemate.sandbox.native.endpoints import endpoints, forwards  # noqa: PLC0415 -- only where there is a network
