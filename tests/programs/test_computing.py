@@ -60,9 +60,11 @@ def test_shared_memory_grows_with_the_private_places(program: Callable[..., Prog
     assert workers.run("fill.py").stdout == "filled\n"
 
 
-def test_what_inference_grants_is_enough_for_multiprocessing(program: Callable[..., Program]) -> None:
-    workers = program("workers")
-    (workers.folder / "casemate.toml").unlink()
-    subprocess.run([COMMAND, "policy", "infer", "app.py"], cwd=workers.folder, capture_output=True, check=True)
-    done = workers.run("app.py", "forkserver")
+@pytest.mark.parametrize(("name", "argument"), [("workers", "forkserver"), ("report", "")])
+def test_what_inference_grants_is_enough(program: Callable[..., Program], name: str, argument: str) -> None:
+    chosen = program(name)
+    (chosen.folder / "casemate.toml").unlink()
+    (chosen.folder / "out").mkdir()
+    subprocess.run([COMMAND, "policy", "infer", "app.py"], cwd=chosen.folder, capture_output=True, check=True)
+    done = chosen.run("app.py", argument)
     assert (done.returncode, done.stderr) == (0, "")

@@ -68,5 +68,5 @@ def manager(context: BaseContext) -> object:
 
 
 if __name__ == "__main__":
-    for method in sys.argv[1:]:
+    for method in filter(None, sys.argv[1:]):
         print(method, *(act(mp.get_context(method)) for act in (pool, queue, lock, memory, manager)))
