@@ -1,5 +1,6 @@
 # Everything a person or CI does with this checkout. The environments stay in the checkout: .venv is casemate's own,
-# .venv-shop is the one of the example program (casemate is installed apart from what it examines).
+# .venv-shop is the one of the example program, .venv-programs that of what users run (casemate is installed apart from
+# what it examines).
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -12,7 +13,7 @@ help: ## list the commands
 demo: .venv/run .venv-shop/ready ## audit, confine and attack the example shop, and print what was obtained
 	$(BIN)/python examples/shop/demo.py
 
-test: .venv/dev ## run all tests
+test: .venv/dev .venv-programs/ready ## run all tests
 	$(BIN)/pytest -q
 
 check: lint types imports docs test ## run every check: what CI runs
@@ -33,7 +34,7 @@ docs: .venv/dev ## compare the generated reference pages with the code
 
 lock: .venv/dev ## renew requirements/*.txt from requirements/*.in (exact versions, hashes, no index)
 	$(BIN)/pip install -q uv
-	for name in build run dev shop; do $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal \
+	for name in build run dev shop programs; do $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal \
 	  --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	  requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
@@ -41,7 +42,7 @@ bench: .venv/dev ## measure against bandit, ruff and bubblewrap; prints ratios (
 	$(BIN)/python benchmarks/compare.py
 
 clean: ## remove the environments and what the tools left
-	rm -rf .venv .venv-shop .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-shop .venv-programs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -61,4 +62,13 @@ clean: ## remove the environments and what the tools left
 .venv-shop/ready: requirements/shop.txt
 	$(PYTHON) -m venv .venv-shop
 	.venv-shop/bin/pip install -q --require-hashes -r requirements/shop.txt
+	@touch $@
+
+# The suite of flask comes with its source distribution: the very version and hash of requirements/programs.txt.
+.venv-programs/ready: requirements/programs.txt
+	$(PYTHON) -m venv .venv-programs
+	.venv-programs/bin/pip install -q --require-hashes -r requirements/programs.txt
+	sed -n '/^flask==/,/[^\\]$$/p' requirements/programs.txt >.venv-programs/flask.txt
+	.venv-programs/bin/pip download -q --require-hashes --no-deps --no-build-isolation --no-binary :all: \
+	  -d .venv-programs/sources -r .venv-programs/flask.txt
 	@touch $@

@@ -12,10 +12,10 @@ from casemate.model import own
 from casemate.model.capability import Capability
 from casemate.model.dataclass import dataclass, field, replace
 from casemate.model.errors import Refused
-from casemate.model.policy import Grant, Policy
+from casemate.model.policy import OWN_PYTHON, Grant, Policy
 from casemate.model.sandbox import Command, Json, Outcome, Plan
 from casemate.model.secret import Injection
-from casemate.policy.expand import PATHS, expand
+from casemate.policy.expand import expand, is_path
 from casemate.policy.sets import Places, homes, inside
 from casemate.readers.host.choose import Choice, Own, choose
 from casemate.readers.host.choose import own as own_environment
@@ -25,6 +25,7 @@ from casemate.readers.host.program import (
     Executable,
     Files,
     Host,
+    Module,
     Program,
     Script,
     Target,
@@ -60,6 +61,7 @@ class Request:
     differences: bool = False  # the text of small files that changed is wanted too
     directory: str = field(default_factory=os.getcwd)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    terminal: bool = field(default_factory=lambda: any(map(os.isatty, range(3))))  # the program gets one of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,17 @@ def prepare(request: Request) -> Prepared:
     asked = _asked(request)
     files = program.files
     for grant in asked.of(Capability.PROC_SPAWN):
-        files |= files_to_spawn(grant.resource, host)
-    places = Places(request.directory, host.homes, files.read, files.libraries, program.own)
-    expanded = expand(_with_own(asked, program, files), places)
+        if grant.resource != OWN_PYTHON:  # its files are the program's own
+            files |= files_to_spawn(grant.resource, host)
+    places = Places(request.directory, host.homes, files.read, files.libraries, program.own, program.python)
+    expanded = expand(_with_own(asked, program, files, terminal=request.terminal), places)
     policy = expanded.policy
     _keep_ours(request, policy, host.ours)
     program = _without_writable_path(program, request, policy, choice)
     directory = request.directory if _is_shown(request.directory, policy) else HOME
     command = Command(_argv(program, request, directory), program.executable, directory)
-    hints = (*program.notes, *_hints(request, choice, policy), *expanded.absent)
+    unseen = _unseen(request, program, directory)
+    hints = (*program.notes, *unseen, *_hints(request, choice, policy), *expanded.absent)
     prepared = Prepared(command, policy, _environment(request, policy), expanded.notes, hints)
     if not policy.secrets:
         return prepared
@@ -134,6 +138,7 @@ def explained(prepared: Prepared, request: Request, outcome: Outcome) -> Iterato
         homes=owners,
         environment=request.environment,
         passed=frozenset(prepared.environment),
+        executable="" if isinstance(request.target, Executable) else prepared.command.executable,
     )
     yield from wanted(outcome, ground)
 
@@ -169,11 +174,16 @@ def _asked(request: Request) -> Policy:
     return replace(everything, grants=grants, settings=tuple(settings.items()), limits=limits, deny=deny)
 
 
-def _with_own(policy: Policy, program: Program, files: Files) -> Policy:
-    """Add what a program always gets: its interpreter and itself, read-only; the public certificates if it connects."""
+def _with_own(policy: Policy, program: Program, files: Files, *, terminal: bool) -> Policy:
+    """Add what a program always gets: its interpreter and itself, read-only; the public certificates if it connects.
+
+    Where it gets a terminal, it can look up the terminal's keys.
+    """
     sets = [Grant(Capability.FS_READ, "@python"), Grant(Capability.FS_READ, "@program")]
     if policy.grants_any(Capability.NET_CONNECT):
         sets.append(Grant(Capability.FS_READ, "@tls"))
+    if terminal:
+        sets.append(Grant(Capability.FS_READ, "@terminal"))
     execute = [Grant(Capability.FS_EXEC, path) for path in program.files.execute]
     spawned = [Grant(Capability.FS_EXEC, path) for path in files.execute if path not in program.files.execute]
     return policy.plus(*sets, *execute, *spawned)
@@ -212,7 +222,7 @@ def _has_safe_path(python: Interpreter) -> bool:
 
 def _is_shown(directory: str, policy: Policy) -> bool:
     """Tell whether a directory can be seen under a policy: it is granted, or something in it is."""
-    paths = [grant.resource for grant in policy.grants if grant.capability in PATHS]
+    paths = [grant.resource for grant in policy.grants if is_path(grant)]
     own = [path for path in paths if not inside(path, "/usr") or inside(directory, "/usr")]
     return any(inside(directory, path) or inside(path, directory) for path in own)
 
@@ -250,6 +260,13 @@ def _hints(request: Request, choice: Choice | None, policy: Policy) -> Iterator[
     yield from _unreadable(choice.interpreter.linked, "a .pth file of site-packages", policy)
     folders = _environment(request, policy).get("PYTHONPATH", "").split(":")
     yield from _unreadable([os.path.join(request.directory, path) for path in folders if path], "PYTHONPATH", policy)
+
+
+def _unseen(request: Request, program: Program, directory: str) -> tuple[str, ...]:
+    """Say that a server or a test runner will not find the application in the working directory."""
+    if directory == request.directory or not program.python or not isinstance(request.target, Module | Executable):
+        return ()
+    return (f"{request.directory} is not readable, and the program starts in {directory} (--read . would show it)",)
 
 
 def _arguments(target: Target) -> tuple[str, ...]:

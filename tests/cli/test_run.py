@@ -62,7 +62,8 @@ def test_options_grant() -> None:
     options = read_arguments(
         shlex.split(
             "--read a/../b --write=o --write-direct /d --connect H.example:1 --listen 127.0.0.1:2 --spawn /bin/ls "
-            "--env A --env B=c=d --memory 1MiB --cpu 1m --wall 2 --accept fs.persist --accept ipc --read @tls x.py"
+            "--env A --env B=c=d --memory 1MiB --cpu 1m --wall 2 --accept fs.persist --accept ipc --read @tls "
+            "--unix @private --spawn @python x.py"
         ),
         "/w",
     )
@@ -75,6 +76,8 @@ def test_options_grant() -> None:
         Grant(Capability.PROC_SPAWN, "/bin/ls"),
         Grant(Capability.ENV_READ, "A"),
         Grant(Capability.FS_READ, "@tls"),
+        Grant(Capability.NET_UNIX, "@private"),
+        Grant(Capability.PROC_SPAWN, "@python"),
     ]
     assert options.settings == {"B": "c=d"}
     assert options.limits == {"memory_bytes": 1 << 20, "cpu_seconds": 60, "wall_seconds": 2}

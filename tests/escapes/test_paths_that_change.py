@@ -6,6 +6,7 @@ CVE-2021-30465 (runc: a directory exchanged for a link made a mount land on the 
 import ctypes
 import os
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,12 +19,12 @@ from confining import EMPTY, PYTHON, confined, policy
 
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused
-from casemate.model.policy import Grant, Missing
+from casemate.model.policy import PRIVATE, Grant, Missing
 from casemate.model.sandbox import Command
 from casemate.sandbox import RunInput, choose
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.paths import look
-from casemate.sandbox.native.steps import Bind, Folder, Link, Step
+from casemate.sandbox.native.steps import Bind, Folder, Hide, Link, Step
 
 RENAME_EXCHANGE = 2
 ROUNDS = 60
@@ -69,6 +70,19 @@ def test_a_link_of_the_plan_in_the_way_of_another_step(victim: Path, what: str) 
     assert isinstance(made, NativePlan)
     with pytest.raises(Refused, match="root"):
         native.start(replace(made, steps=(*made.steps, Link(str(sub), str(victim)), steps[what])), RunInput({}))
+
+
+def test_a_socket_to_be_covered_that_is_gone_meanwhile(victim: Path) -> None:
+    """Sockets of the host come and go: there is nothing to cover then, and the run goes on."""
+    sub, native = victim.parent / "here" / "sub", choose("native")
+    granted = policy(Grant(Capability.FS_READ, str(sub)), Grant(Capability.NET_UNIX, PRIVATE))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(sub / "socket"))
+        made = native.plan(Command((str(PYTHON), "-c", "pass"), str(PYTHON), "/"), granted)
+    (sub / "socket").unlink()
+    assert isinstance(made, NativePlan)
+    assert [step.path for step in made.steps if isinstance(step, Hide)][-1:] == [str(sub / "socket")]
+    assert native.start(made, RunInput({})).code == 0
 
 
 def test_a_race_for_a_directory_is_never_won(victim: Path) -> None:

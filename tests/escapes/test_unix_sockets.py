@@ -3,6 +3,7 @@
 landrun#43 (escape through systemd's socket), CVE-2026-21636 and CVE-2026-21711 (Node's permission model); docker.sock.
 """
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from confining import confined, only_outside, policy, probe
 
 from casemate.model.capability import Capability
-from casemate.model.policy import Grant
+from casemate.model.policy import PRIVATE, Grant
 
 
 def listening(address: str) -> socket.socket:
@@ -95,3 +96,78 @@ def test_a_granted_socket_works(docker_sock: Path) -> None:
         result = confined(probe(code), granted)
         answering.join(5)
     assert "hello" in result.out, result
+
+
+CONNECT = "import socket; socket.socket(socket.AF_UNIX).connect({!r})"
+PRIVATE_SOCKETS = policy(Grant(Capability.NET_UNIX, PRIVATE))
+
+
+def test_a_pathname_socket_where_only_private_ones_are_granted(docker_sock: Path) -> None:
+    only_outside(CONNECT.format(str(docker_sock)), PRIVATE_SOCKETS)
+
+
+def test_a_pathname_socket_in_a_granted_directory_where_only_private_ones_are_granted(docker_sock: Path) -> None:
+    granted = policy(Grant(Capability.FS_READ, str(docker_sock.parent)), base=PRIVATE_SOCKETS)
+    only_outside(CONNECT.format(str(docker_sock)), granted)
+
+
+def test_a_pathname_socket_beside_a_granted_one(docker_sock: Path) -> None:
+    other = str(docker_sock.with_name("other.sock"))
+    with listening(other):
+        Path(other).chmod(0o777)
+        tree = Grant(Capability.FS_READ, str(docker_sock.parent))
+        only_outside(CONNECT.format(other), policy(tree, Grant(Capability.NET_UNIX, str(docker_sock))))
+        only_outside(CONNECT.format(str(docker_sock)), policy(tree, Grant(Capability.NET_UNIX, other)))
+
+
+def test_a_pathname_socket_known_by_the_name_of_a_link(docker_sock: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(docker_sock.parent)
+    with listening(f"{link}/linked.sock"):
+        (tmp_path / "linked.sock").chmod(0o777)
+        granted = policy(Grant(Capability.FS_READ, str(tmp_path)), base=PRIVATE_SOCKETS)
+        only_outside(CONNECT.format(str(tmp_path / "linked.sock")), granted)
+
+
+def test_a_datagram_of_a_pair_where_only_private_ones_are_granted(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(str(path))
+        path.chmod(0o777)
+        act = f"import socket; socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', {str(path)!r})"
+        only_outside(act, policy(Grant(Capability.FS_READ, str(tmp_path)), base=PRIVATE_SOCKETS))
+
+
+def test_an_abstract_socket_where_only_private_ones_are_granted() -> None:
+    with listening("\0casemate-test"):
+        only_outside(CONNECT.format("\0casemate-test"), PRIVATE_SOCKETS)
+
+
+def test_private_sockets_work_by_path_and_by_abstract_name() -> None:
+    for name in ("/tmp/own.sock", "\0own"):  # noqa: S108 -- the private one inside
+        act = f"""
+        import socket
+        server = socket.socket(socket.AF_UNIX)
+        server.bind({name!r})
+        server.listen()
+        client = socket.socket(socket.AF_UNIX)
+        client.connect({name!r})
+        server.accept()[0].sendall(b"hello")
+        assert client.recv(5) == b"hello"
+        """
+        assert confined(probe(act), PRIVATE_SOCKETS).out == "done\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's grants go through idmapped mounts")
+@pytest.mark.parametrize("granted_too", [False, True], ids=["alone", "in a granted tree"])
+@pytest.mark.parametrize(("mode", "reached"), [(0o777, True), (0o755, False)])
+def test_a_granted_socket_of_another_user_is_open_as_its_mode_says(
+    docker_sock: Path, mode: int, *, reached: bool, granted_too: bool
+) -> None:
+    os.chown(docker_sock, 12345, 12345)
+    docker_sock.chmod(mode)
+    tree = [Grant(Capability.FS_READ, str(docker_sock.parent))] if granted_too else []
+    said = confined(
+        probe(CONNECT.format(str(docker_sock))), policy(Grant(Capability.NET_UNIX, str(docker_sock)), *tree)
+    )
+    assert said.out.startswith("done" if reached else "refused PermissionError"), said

@@ -51,6 +51,19 @@ def test_the_interpreters_libraries_may_be_mapped(places: Places) -> None:
     assert list(expanded.of(Capability.NATIVE_EXT)) == [Grant(Capability.NATIVE_EXT, "/usr/lib")]
 
 
+def test_the_programs_own_python_is_the_one_that_was_chosen(places: Places) -> None:
+    wanted = Policy(grants=(Grant(Capability.PROC_SPAWN, "@python"),))
+    expanded = expand(wanted, replace(places, interpreter="/usr/bin/env")).policy
+    assert expanded.grants == (Grant(Capability.PROC_SPAWN, "/usr/bin/env"),)
+    with pytest.raises(PolicyError, match="no Python program"):
+        expand(wanted, places)
+
+
+def test_private_sockets_are_no_path(places: Places) -> None:
+    granted = Policy(grants=(Grant(Capability.NET_UNIX, "@private"),), deny=("/",))
+    assert expand(granted, places).policy.grants == granted.grants
+
+
 def test_expanding_twice_changes_nothing(places: Places, home: Path) -> None:
     once = expand(Policy(grants=(read("@python"), read(home), write(home / "work"))), places).policy
     assert expand(once, places).policy == once

@@ -12,7 +12,7 @@ from casemate.model.policy import MIB, Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.scope import Scope, ScopeKind
 from casemate.model.secret import Secret
 from casemate.policy.file import KEYS, load, parse
-from casemate.policy.sets import DENY_SETS, READ_SETS, WRITE_SETS
+from casemate.policy.sets import DENY_SETS, READ_SETS, SPAWN_SETS, UNIX_SETS, WRITE_SETS
 
 EVERY_KEY = """
 [policy]
@@ -28,10 +28,10 @@ tmp     = "1MiB"
 missing = "skip-read"
 [net]
 connect = ["api.example.com:443", "[::1]:80"]
-listen  = ["127.0.0.1:8080"]
-unix    = ["/run/postgresql/.s.PGSQL.5432"]
+listen  = ["127.0.0.1:8080", "@private"]
+unix    = ["/run/postgresql/.s.PGSQL.5432", "@private"]
 [proc]
-spawn = ["/usr/bin/pdftotext"]
+spawn = ["/usr/bin/pdftotext", "@python"]
 [env]
 pass = ["LANG", "TZ"]
 set  = { MODE = "production", EMPTY = "" }
@@ -71,8 +71,11 @@ def test_every_key_of_the_format_is_read() -> None:
             Grant(Capability.NET_CONNECT, "api.example.com:443"),
             Grant(Capability.NET_CONNECT, "[::1]:80"),
             Grant(Capability.NET_LISTEN, "127.0.0.1:8080"),
+            Grant(Capability.NET_LISTEN, "@private"),
             Grant(Capability.NET_UNIX, "/run/postgresql/.s.PGSQL.5432"),
+            Grant(Capability.NET_UNIX, "@private"),
             Grant(Capability.PROC_SPAWN, "/usr/bin/pdftotext"),
+            Grant(Capability.PROC_SPAWN, "@python"),
             Grant(Capability.ENV_READ, "LANG"),
             Grant(Capability.ENV_READ, "TZ"),
             Grant(Capability.NATIVE_WX, ""),
@@ -253,7 +256,7 @@ def test_the_page_of_the_format_has_every_key_and_every_set() -> None:
     page = PAGE.read_text(encoding="utf-8")
     rows = {word for line in page.splitlines() if line.startswith("|") for word in line.split("|")[1].split("`")}
     assert {f"{table}.{key}" for table, keys in KEYS.items() for key in keys} <= rows
-    assert {*READ_SETS, *WRITE_SETS, *DENY_SETS} <= rows
+    assert {*READ_SETS, *WRITE_SETS, *DENY_SETS, *SPAWN_SETS, *UNIX_SETS} <= rows
 
 
 def test_the_example_of_the_page_is_a_policy_with_every_key() -> None:

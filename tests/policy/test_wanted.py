@@ -123,7 +123,14 @@ def test_denials_are_told_with_the_grant(ground: Ground) -> None:
     assert "(--connect a.example:PORT would allow it" in denied(ground, Denial(C.NET_DNS, "a.example"))[0]
     assert "[native] wx = true" in denied(ground, Denial(C.NATIVE_WX, "mmap"))[0]
     assert "(no grant allows it)" in denied(ground, Denial(C.KERNEL, "bpf"))[0]
-    assert "[net] unix = [PATH]" in denied(ground, Denial(C.NET_UNIX, "", "socket(AF_UNIX, SOCK_STREAM)"))[0]
+    assert "(--unix @private would" in denied(ground, Denial(C.NET_UNIX, "", "socket(AF_UNIX, SOCK_STREAM)"))[0]
+
+
+def test_its_own_python_is_told_by_the_word_for_it(ground: Ground, tmp_path: Path) -> None:
+    python = tmp_path / "python3"
+    python.symlink_to("/usr/bin/env")
+    (sentence,) = denied(replace(ground, executable="/usr/bin/env"), Denial(C.PROC_SPAWN, str(python)))
+    assert "(--spawn @python would" in sentence
 
 
 def test_a_program_is_told_once_and_where_it_is(ground: Ground) -> None:

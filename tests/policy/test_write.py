@@ -63,9 +63,9 @@ def policies(draw: st.DrawFn) -> Policy:
         *reads,
         *draw(WRITES),
         *connect,
-        *draw(grants(Capability.NET_LISTEN, ADDRESSES)),
-        *draw(grants(Capability.NET_UNIX, BELOW)),
-        *draw(grants(Capability.PROC_SPAWN, BELOW)),
+        *draw(grants(Capability.NET_LISTEN, st.one_of(ADDRESSES, st.just("@private")))),
+        *draw(grants(Capability.NET_UNIX, st.one_of(BELOW, st.just("@private")))),
+        *draw(grants(Capability.PROC_SPAWN, st.one_of(BELOW, st.just("@python")))),
         *passed,
         *draw(st.sampled_from([[], [Grant(Capability.NATIVE_WX, "")]])),
     ]

@@ -44,7 +44,7 @@ class Screen:
     def wait_for(self, text: str, seconds: float = 15) -> bytes:
         """Read the screen until a pattern is on it; give what was read."""
         deadline = time.monotonic() + seconds
-        while not re.search(text.encode(), self.seen):
+        while not re.search(text.encode(), self.seen, re.DOTALL):
             left = deadline - time.monotonic()
             assert left > 0, f"{text!r} never came; the screen: {self.seen!r}"
             if select.select([self.master], [], [], left)[0]:

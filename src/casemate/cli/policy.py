@@ -152,7 +152,7 @@ def _show(args: Namespace) -> int:
     policy, directory = load(args.file).policy, working_directory()
     interpreter = choose(args.python, os.environ, directory, own()).interpreter
     homes_ = homes(os.environ.get("HOME", "/"))
-    places = Places(directory, homes_, interpreter.read, interpreter.libraries)
+    places = Places(directory, homes_, interpreter.read, interpreter.libraries, interpreter=interpreter.executable)
     show("".join(f"{visible(line)}\n" for line in describe(policy, places)))
     return Exit.CLEAN
 

@@ -14,8 +14,9 @@ policy:
   --write PATH          may write there; the changes are copied out at the end, after checks
   --write-direct PATH   may write there at once; give up those checks by name with --accept
   --connect HOST:PORT   may connect there
-  --listen ADDRESS:PORT may answer on this port of the host
-  --spawn PATH          may start this program
+  --listen ADDRESS:PORT may answer on this port of the host; @private: on ports that only it reaches itself
+  --unix PATH           may use this local socket; @private: sockets between its own processes
+  --spawn PATH          may start this program; @python: its own Python again, as multiprocessing does
   --env NAME[=VALUE]    may see this variable, with the caller's value or this one
   --memory SIZE         such as 512MiB
   --cpu TIME            such as 30s: processor time

@@ -12,8 +12,10 @@ from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import UsageError
 from casemate.model.policy import Grant, WriteMode
 from casemate.policy import values
-from casemate.policy.sets import READ_SETS
+from casemate.policy.sets import READ_SETS, SPAWN_SETS, UNIX_SETS
 from casemate.readers.host.program import Code, Executable, Module, Script, Target
+
+NAMED = {Capability.FS_READ: READ_SETS, Capability.PROC_SPAWN: SPAWN_SETS, Capability.NET_UNIX: UNIX_SETS}
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ def _grants(capability: Capability, mode: WriteMode | None = None) -> Callable[[
     """Make the reader of an option that grants a path."""
 
     def read(options: Options, text: str) -> None:
-        path = text if capability is Capability.FS_READ and text in READ_SETS else path_of(text, options.directory)
+        path = text if text in NAMED.get(capability, ()) else path_of(text, options.directory)
         options.grants.append(Grant(capability, path, mode))
 
     return read
@@ -152,6 +154,7 @@ OPTIONS: Mapping[str, Callable[[Options, str], None]] = {
     "--write-direct": _grants(Capability.FS_WRITE, WriteMode.DIRECT),
     "--connect": _host(Capability.NET_CONNECT, values.host_port),
     "--listen": _host(Capability.NET_LISTEN, values.listen_port),
+    "--unix": _grants(Capability.NET_UNIX),
     "--spawn": _grants(Capability.PROC_SPAWN),
     "--env": _variable,
     "--memory": _limit("memory_bytes", values.size),

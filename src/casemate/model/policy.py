@@ -9,6 +9,8 @@ from casemate.model.words import StrEnum
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+PRIVATE = "@private"  # net.unix, net.listen: sockets of the program's own processes, none of the host's
+OWN_PYTHON = "@python"  # proc.spawn: the interpreter that runs the program, again
 
 
 class WriteMode(StrEnum):

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from casemate.model.capability import Capability
 from casemate.model.persist import PERSIST
-from casemate.model.policy import Grant, Policy
+from casemate.model.policy import PRIVATE, Grant, Policy
 from casemate.policy import values
 from casemate.policy.sets import VERSION, Places, read_set, secrets
 
@@ -44,7 +44,11 @@ def _grant(grant: Grant, places: Places) -> Iterator[str]:
         yield f"{capability} {grant.resource}{most}{gone}".rstrip()
         return
     yield f"{capability} {grant.resource}{most}"
-    members = read_set(grant.resource, places)
+    if grant.resource == PRIVATE:
+        yield f"{'':{WIDTH}}   sockets between its own processes; none of the host's"
+        return
+    program = (places.interpreter,) if places.interpreter else ()
+    members = program if grant.capability is Capability.PROC_SPAWN else read_set(grant.resource, places)
     yield from (f"{'':{WIDTH}}   {path}" for path in members)
     if not members:
         yield f"{'':{WIDTH}}   (known when a program is named)"

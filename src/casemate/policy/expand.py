@@ -11,7 +11,7 @@ from casemate.model.capability import Capability
 from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
-from casemate.model.policy import Grant, Missing, Policy
+from casemate.model.policy import OWN_PYTHON, PRIVATE, Grant, Missing, Policy
 from casemate.policy.sets import Places, around, read_set, secrets
 
 PATHS = frozenset(
@@ -47,14 +47,14 @@ def expand(policy: Policy, places: Places) -> Expanded:
     """
     notes, absent = list[str](), list[str]()
     grants = [g for grant in policy.grants for g in _members(grant, places)]
-    names = {grant.resource: _names(grant.resource) for grant in grants if grant.capability in PATHS}
+    names = {grant.resource: _names(grant.resource) for grant in grants if is_path(grant)}
     denied = dict.fromkeys(denied_paths(policy, places, {name for both in names.values() for name in both}))
     kept = [
         grant
         for grant in grants
         if _given(grant, policy, denied, names, notes) and _there(grant, policy.missing, absent)
     ]
-    trees = {tree for grant in kept if grant.capability in PATHS for tree in names[grant.resource]}
+    trees = {tree for grant in kept if is_path(grant) for tree in names[grant.resource]}
     shown = {folder: not trees.isdisjoint(around(folder)) for folder in set(map(_folder, denied))}
     hidden = [path for path in denied if path in trees or shown[_folder(path)]]
     persist = ["@persist"] if "@persist" in policy.deny else []
@@ -88,10 +88,20 @@ def _names(path: str) -> tuple[str, ...]:
     return (path,) if real == path else (path, real)
 
 
+def is_path(grant: Grant) -> bool:
+    """Tell whether a grant names a path."""
+    return grant.capability in PATHS and grant.resource != PRIVATE
+
+
 def _members(grant: Grant, places: Places) -> Iterator[Grant]:
     """Yield one grant for each path of an @set, the grant itself where it names none."""
-    if not grant.resource.startswith("@"):
+    if not grant.resource.startswith("@") or grant.resource == PRIVATE:
         yield grant
+        return
+    if grant.capability is Capability.PROC_SPAWN:
+        if not places.interpreter:
+            raise PolicyError(f"{OWN_PYTHON} is granted (proc.spawn), and what is started is no Python program")
+        yield replace(grant, resource=places.interpreter)
         return
     for path in read_set(grant.resource, places):
         yield replace(grant, resource=path)
@@ -106,7 +116,7 @@ def _given(
     grant: Grant, policy: Policy, denied: Collection[str], names: Mapping[str, tuple[str, ...]], notes: list[str]
 ) -> bool:
     """Decide whether a grant is given; say in `notes` why not."""
-    if grant.capability not in PATHS:
+    if not is_path(grant):
         return True
     path = grant.resource
     if any(tree in denied for name in names[path] for tree in around(name)):
@@ -121,7 +131,7 @@ def _given(
 
 def _there(grant: Grant, missing: Missing, absent: list[str]) -> bool:
     """Tell whether the path of a grant is there; raise where that is an error."""
-    if grant.capability not in PATHS:
+    if not is_path(grant):
         return True
     try:
         os.stat(grant.resource)

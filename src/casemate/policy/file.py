@@ -17,7 +17,7 @@ from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.scope import Scope, ScopeKind
 from casemate.model.secret import Secret
 from casemate.policy import values
-from casemate.policy.sets import DENY_SETS, READ_SETS, WRITE_SETS
+from casemate.policy.sets import DENY_SETS, READ_SETS, SPAWN_SETS, UNIX_SETS, WRITE_SETS
 from casemate.policy.source import read
 
 VERSION = 1
@@ -120,8 +120,8 @@ class Reader:
         yield from self.list(fs, "fs.write", self.writable)
         yield from (Grant(Capability.NET_CONNECT, host) for host in self.list(net, "net.connect", values.host_port))
         yield from (Grant(Capability.NET_LISTEN, port) for port in self.list(net, "net.listen", values.listen_port))
-        yield from (Grant(Capability.NET_UNIX, path) for path in self.list(net, "net.unix", self.path))
-        spawned = self.list(found["proc"], "proc.spawn", self.path)
+        yield from (Grant(Capability.NET_UNIX, path) for path in self.list(net, "net.unix", self.socket))
+        spawned = self.list(found["proc"], "proc.spawn", self.program)
         yield from (Grant(Capability.PROC_SPAWN, path) for path in spawned)
         passed = self.list(found["env"], "env.pass", values.variable)
         yield from (Grant(Capability.ENV_READ, name) for name in passed)
@@ -135,6 +135,14 @@ class Reader:
     def readable(self, value: object) -> str:
         """Read a path or one of the @sets that may be read."""
         return named_set(value, READ_SETS) or self.path(value)
+
+    def socket(self, value: object) -> str:
+        """Read the path of a socket, or the name of those that only the program's own processes reach."""
+        return named_set(value, UNIX_SETS) or self.path(value)
+
+    def program(self, value: object) -> str:
+        """Read the path of a program, or the name of the program's own Python."""
+        return named_set(value, SPAWN_SETS) or self.path(value)
 
     def denied(self, value: object) -> str:
         """Read a path or one of the @sets of what is denied."""

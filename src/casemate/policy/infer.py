@@ -15,7 +15,7 @@ from casemate.model.capability import Capability
 from casemate.model.location import Location
 from casemate.model.need import Need
 from casemate.model.persist import persists
-from casemate.model.policy import Grant, Missing, Policy, WriteMode
+from casemate.model.policy import OWN_PYTHON, PRIVATE, Grant, Missing, Policy, WriteMode
 from casemate.policy import resources
 from casemate.policy.resources import Unclear
 from casemate.policy.sets import homes, inside, secrets
@@ -24,6 +24,7 @@ from casemate.readers.code.capabilities import Facts, Precision, Use, needs
 READS = frozenset({Capability.FS_READ, Capability.FS_LIST})
 WRITES = frozenset({Capability.FS_WRITE, Capability.FS_DELETE, Capability.FS_META})
 CONNECTS = frozenset({Capability.NET_CONNECT, Capability.NET_DNS, Capability.NET_UDP})
+NAMED = {(Capability.NET_UNIX, PRIVATE), (Capability.PROC_SPAWN, OWN_PYTHON)}  # as models and policies write them
 STARTS = frozenset({Capability.PROC_SPAWN, Capability.FS_EXEC})
 ITEMS = (  # what a policy file has words for, in the order of the file
     Capability.FS_READ,
@@ -146,7 +147,8 @@ def _grants(uses: list[Use], where: _Where) -> Iterator[tuple[Need, Grant | None
         yield replace(need, resolved=False), None
         return
     try:
-        grant = _grant(uses, where)
+        named = (use.capability, use.resource) in NAMED
+        grant = Grant(use.capability, use.resource) if named else _grant(uses, where)
     except Unclear as unclear:
         yield replace(need, reason=f"{use.callable}: {unclear}", resolved=False), None
         return

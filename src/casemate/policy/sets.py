@@ -9,10 +9,13 @@ import pwd
 from _collections_abc import Callable, Iterator
 
 from casemate.model.dataclass import dataclass
+from casemate.model.policy import OWN_PYTHON, PRIVATE
 
 VERSION = 1
-READ_SETS = ("@python", "@program", "@cwd", "@system", "@tls")
+READ_SETS = ("@python", "@program", "@cwd", "@system", "@tls", "@terminal")
 WRITE_SETS = ("@cwd",)
+SPAWN_SETS = (OWN_PYTHON,)
+UNIX_SETS = (PRIVATE,)
 DENY_SETS = ("@secrets", "@persist")
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/alternatives")
@@ -25,6 +28,7 @@ TLS = (
     "/usr/local/share/ca-certificates",
     "/usr/lib/ssl",
 )
+TERMINAL = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/etc/inputrc")  # terminfo(5), readline(3)
 HOME_SECRETS = (
     ".ssh",
     ".aws",
@@ -129,6 +133,7 @@ class Places:
     """Where the names point for one run: absolute paths.
 
     `python` are directories and files; `libraries` are those of them from which shared libraries may be mapped.
+    `interpreter` is the Python that runs the program, by the path that it is started with; "" where none does.
     """
 
     directory: str
@@ -136,6 +141,7 @@ class Places:
     python: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     program: tuple[str, ...] = ()
+    interpreter: str = ""
 
 
 def homes(home: str) -> tuple[str, ...]:
@@ -192,6 +198,7 @@ def read_set(name: str, places: Places) -> tuple[str, ...]:
         "@cwd": (places.directory,),
         "@system": SYSTEM,
         "@tls": TLS,
+        "@terminal": TERMINAL,
     }[name]
     return tuple(path for path in members if os.path.exists(path))
 

@@ -5,6 +5,8 @@ Every function raises ValueError with what is wrong and what is allowed; file.py
 
 import os
 
+from casemate.model.policy import PRIVATE
+
 UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST = 1 << 62  # what the kernel's 64-bit limits hold, with room for sums
@@ -111,10 +113,12 @@ def _address(host: str) -> str:
 
 
 def listen_port(value: object) -> str:
-    """Give ADDRESS:PORT for a port of the host that is forwarded in."""
+    """Give ADDRESS:PORT for a port of the host that is forwarded in, or @private for ports that only it reaches."""
+    if value == PRIVATE:
+        return PRIVATE
     spelled = host_port(value)
     if not _address(spelled.rpartition(":")[0].strip("[]")):
-        raise ValueError(f"{spelled!r}: an IP address is expected, for instance 127.0.0.1:8080")
+        raise ValueError(f"{spelled!r}: an IP address is expected, for instance 127.0.0.1:8080, or {PRIVATE}")
     return spelled
 
 

@@ -17,7 +17,7 @@ from casemate.model.capability import Capability as C  # noqa: N817 -- a table o
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
-from casemate.model.policy import Policy
+from casemate.model.policy import OWN_PYTHON, PRIVATE, Policy
 from casemate.model.sandbox import Denial, Outcome
 from casemate.policy import values
 from casemate.policy.host import Host
@@ -31,7 +31,7 @@ GRANTED_BY = {  # capability: the option of `run`, table and key of a policy fil
     C.NET_CONNECT: ("--connect", "net", "connect"),
     C.NET_DNS: ("--connect", "net", "connect"),
     C.NET_LISTEN: ("--listen", "net", "listen"),
-    C.NET_UNIX: ("", "net", "unix"),
+    C.NET_UNIX: ("--unix", "net", "unix"),
     C.PROC_SPAWN: ("--spawn", "proc", "spawn"),
     C.ENV_READ: ("--env", "env", "pass"),
 }
@@ -66,6 +66,7 @@ class Ground:
     homes: tuple[str, ...]
     environment: Mapping[str, str]
     passed: frozenset[str]
+    executable: str = ""  # of the program's own Python, where it has one
 
 
 def wanted(outcome: Outcome, ground: Ground) -> Iterator[str]:
@@ -127,7 +128,7 @@ def _one(denial: Denial) -> str:
         case C.NET_CONNECT if denial.detail:  # the broker's: the name leads to an address that is refused
             return f"{lead}: {denial.detail}"
         case C.NET_UNIX:
-            return f"{lead}{_how('', '[net] unix = [PATH]')}"
+            return f"{lead}{_grant(C.NET_UNIX, PRIVATE, 'would allow those between its own processes')}"
         case _:
             return f"{lead} (no grant allows it)"
 
@@ -150,9 +151,10 @@ def _programs(paths: Sequence[str], ground: Ground) -> Iterator[str]:
     found = dict.fromkeys(path for path in paths if path.startswith("/") and host.file(path))
     real = {os.path.realpath(path): path for path in reversed(found)}  # /bin/git and /usr/bin/git are one
     names = {path.rpartition("/")[2] for path in found}
-    for path in reversed(real.values()):
-        may = _suggested(path, ground)
-        yield f"denied: proc.spawn {path}{_grant(C.PROC_SPAWN, path) if may else ''}"
+    for file, path in reversed(real.items()):
+        itself = file == os.path.realpath(ground.executable)
+        may = itself or _suggested(path, ground)
+        yield f"denied: proc.spawn {path}{_grant(C.PROC_SPAWN, OWN_PYTHON if itself else path) if may else ''}"
     for name in dict.fromkeys(path.rpartition("/")[2] for path in paths):
         if name not in names:
             yield f"denied: proc.spawn {name or 'another program'} (it was not found on this host)"

@@ -12,9 +12,8 @@ from _collections_abc import Iterator
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError
 from casemate.readers.host import elf
-from casemate.readers.host.libraries import LOCALES, beside, loader_files, system_libraries
+from casemate.readers.host.libraries import beside, loader_files, system_libraries, tables
 
-ZONES = "/usr/share/zoneinfo"
 MOST_HOPS = 4  # an environment made from an environment made from …
 LANDMARK = "os.py"
 LARGEST_CONFIG = 1 << 16  # bytes of a pyvenv.cfg
@@ -70,7 +69,7 @@ def _read(executable: str) -> Interpreter:
     near = (*beside(base, headers), *_shared_python(base_prefix))
     conda = _existing(f"{base_prefix}/lib") if os.path.isdir(f"{base_prefix}/conda-meta") else ()
     mapped = (library, *own_site, *(base_site if shared else ()), *near, *conda, *system_libraries(headers.machine))
-    files = (executable, *_chain(executable, base), *_existing(config), *local, *_existing(ZONES), *_existing(LOCALES))
+    files = (executable, *_chain(executable, base), *_existing(config), *local, *tables())
     companions = tuple(_matching(f"{base_prefix}/lib", COMPANIONS)) if base_prefix not in ("/usr", "/usr/local") else ()
     site = (*own_site, *(base_site if shared else ()))
     return Interpreter(

@@ -10,7 +10,13 @@ import os
 from casemate.readers.host import elf
 
 CACHE = "/etc/ld.so.cache"
-LOCALES = "/usr/lib/locale"  # what LANG names: without it setlocale(LC_ALL, "") fails, and LANG is passed on
+TABLES = (  # of the system, which libraries look things up in; they tell nothing of the host but what is installed
+    "/usr/share/zoneinfo",
+    "/usr/lib/locale",  # what LANG names: without it setlocale(LC_ALL, "") fails, and LANG is passed on
+    "/etc/mime.types",
+    "/etc/services",
+    "/etc/protocols",
+)
 PLAIN = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")  # where there is no directory of the machine's own
 LOCAL = "/usr/local/lib"
 
@@ -27,6 +33,11 @@ def system_libraries(machine: str) -> tuple[str, ...]:
 def loader_files(binary: elf.Elf) -> tuple[str, ...]:
     """List the dynamic loader and its cache, as far as they are there."""
     return tuple(path for path in (binary.loader, CACHE) if path and os.path.exists(path))
+
+
+def tables() -> tuple[str, ...]:
+    """List the tables of the system that are there."""
+    return tuple(path for path in TABLES if os.path.exists(path))
 
 
 def beside(executable: str, binary: elf.Elf) -> tuple[str, ...]:

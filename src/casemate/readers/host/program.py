@@ -16,7 +16,7 @@ from casemate.model.never import assert_never
 from casemate.readers.host import elf, pyenv
 from casemate.readers.host.choose import APART, Own, on_path
 from casemate.readers.host.interpreter import Interpreter, read
-from casemate.readers.host.libraries import LOCALES, beside, loader_files, system_libraries
+from casemate.readers.host.libraries import beside, loader_files, system_libraries, tables
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
@@ -112,7 +112,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is started. `own` are the paths of the program itself (@program), `startup` what `sys.path` begins with."""
+    """What is started. `own` are the paths of the program itself (@program), `startup` what `sys.path` begins with.
+
+    `python` is its interpreter, by the path that it is started with; "" where that is no Python.
+    """
 
     argv: tuple[str, ...]
     executable: str
@@ -120,6 +123,7 @@ class Program:
     own: tuple[str, ...] = ()
     startup: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    python: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +153,19 @@ def of(target: Target, python: Interpreter | None, host: Host) -> Program:
     startup: tuple[str, ...] = (host.directory, *python.site_packages)
     match target:
         case Script("-", arguments):
-            return Program((*head, "-", *arguments), python.executable, files, startup=startup)
+            return Program((*head, "-", *arguments), python.executable, files, startup=startup, python=head[0])
         case Script(path, arguments):
             own, notes = _script(path, host)
             shown = path if path.startswith("/") or not path.startswith("-") else f"./{path}"
             argv = (*head, shown, *arguments)
             first = os.path.dirname(os.path.realpath(os.path.join(host.directory, path)))
-            return Program(argv, python.executable, files, own, (first, *python.site_packages), notes)
+            return Program(argv, python.executable, files, own, (first, *python.site_packages), notes, head[0])
         case Module(name, arguments):
             argv = (*head, "-m", name, *arguments)
-            return Program(argv, python.executable, files, _module(name, host), startup)
+            return Program(argv, python.executable, files, _module(name, host), startup, python=head[0])
         case Code(text, arguments):
-            return Program((*head, "-c", text, *arguments), python.executable, files, startup=startup)
+            argv = (*head, "-c", text, *arguments)
+            return Program(argv, python.executable, files, startup=startup, python=head[0])
         case _:
             return assert_never(target)
 
@@ -270,9 +275,10 @@ def _executable(target: Executable, host: Host) -> Program:
         path, *option = _interpreter_of(line, host)
         argv = (path, *option, before, *argv[1:])
         before = path
-    if _as_python(path):
+    python = path if _as_python(path) else ""
+    if python:
         argv = (path, *argv[1:])  # a Python finds its environment by the path that it was started with
-    return Program(argv, path, files_of(path, host.ours), tuple(own))
+    return Program(argv, path, files_of(path, host.ours), tuple(own), python=python)
 
 
 def _shebang(path: str) -> list[str]:
@@ -327,13 +333,12 @@ def files_of(path: str, ours: Own) -> Files:
         raise Refused(f"{path}: {error}", Exit.NOT_EXECUTABLE) from None
     if headers is None:
         return Files((path,), (path,))
-    locales = (LOCALES,) if headers.loader and os.path.exists(LOCALES) else ()
     loaded = (
         *beside(path, headers),
         *loader_files(headers),
         *(system_libraries(headers.machine) if headers.loader else ()),
     )
-    return Files((path,), (path, *loaded, *locales), loaded)
+    return Files((path,), (path, *loaded, *(tables() if headers.loader else ())), loaded)
 
 
 def _as_python(path: str) -> Interpreter | None:

@@ -86,7 +86,7 @@ WHEN_GRANTED: Mapping[C, tuple[tuple[str, ...], str]] = {
     C.NET_LISTEN: ((NET, BROKER), "any port inside; only granted ones can be reached from outside"),
     C.NET_UDP: ((NET,), ""),
     C.NET_DNS: ((NET, BROKER), "only granted names are answered"),
-    C.NET_UNIX: ((MOUNT,), "any socket in a granted tree"),
+    C.NET_UNIX: ((MOUNT,), "sockets of its own, and those granted; others in a granted tree are covered at the start"),
     C.NET_FDPASS: ((DESCRIPTORS, AT_EXEC, MOUNT), ""),
 }
 HOLDS_ALONE: Mapping[C, tuple[str, str]] = {  # the part of a capability that only one of its layers withholds

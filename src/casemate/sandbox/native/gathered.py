@@ -17,6 +17,7 @@ class Gathered:
     binds: dict[str, Bind] = field(default_factory=dict[str, Bind])
     writes: dict[str, tuple[Layered | Bind, Write]] = field(default_factory=dict[str, tuple[Layered | Bind, Write]])
     pins: dict[str, Bind] = field(default_factory=dict[str, Bind])  # in direct trees, on the way to denied paths
+    apart: set[str] = field(default_factory=set[str])  # local sockets: a mount of their own even in a granted tree
     runnable: dict[str, None] = field(default_factory=dict[str, None])  # real paths that execve may open
 
     def passed(self, links: Iterable[Link]) -> None:
@@ -46,7 +47,7 @@ class Gathered:
         kept = list[Bind | Layered]()
         for step in sorted(chosen.values(), key=lambda step: step.seen.path.count("/")):
             around = [tree for tree in kept if tree.seen.directory and below(step.seen.path, tree.seen.path)]
-            if not (around and _shows(around[-1], step)):
+            if step.seen.path in self.apart or not (around and _shows(around[-1], step)):
                 kept.append(step)
         return kept
 

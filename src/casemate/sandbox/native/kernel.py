@@ -111,6 +111,15 @@ def read(path: str) -> bytes:
         os.close(descriptor)
 
 
+def read_whole(path: str) -> bytes:
+    """Read a file of the kernel's to its end; a table of it can be longer than one read gives."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return b"".join(iter(lambda: os.read(descriptor, 1 << 16), b""))
+    finally:
+        os.close(descriptor)
+
+
 def number(name: str) -> int:
     """Give the number of a system call on this architecture. Raises Unsupported for others than x86-64 and aarch64."""
     if COLUMN < 0:

@@ -11,7 +11,7 @@ from _collections_abc import Iterator, Mapping
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError, Refused
 from casemate.model.exits import Exit
-from casemate.model.policy import Grant, Missing, Policy, WriteMode
+from casemate.model.policy import PRIVATE, Grant, Missing, Policy, WriteMode
 from casemate.model.sandbox import Command, Coverage, Operation
 from casemate.sandbox.native import executable, world
 from casemate.sandbox.native.contract import Endpoint, Forward, NativePlan, Outside, Write
@@ -42,7 +42,7 @@ def compile_plan(command: Command, policy: Policy, coverage: tuple[Coverage, ...
     if not within(os.path.realpath(world.LOCALTIME), names):
         _read(root, Grant(Capability.FS_READ, world.LOCALTIME), Missing.SKIP_READ)
     _check_command(root, command)
-    steps = (*_steps(root, policy, command), *_hidden(root, refused))
+    steps = (*_steps(root, policy, command), *_hidden(root, refused), *_sockets(root, policy))
     deny = tuple(dict.fromkeys(name for one in refused for name in (one.path, one.real)))
     return _assemble(command, policy, coverage, root, steps, deny)
 
@@ -89,7 +89,7 @@ def _assemble(
 def _network(policy: Policy) -> tuple[tuple[Endpoint, ...], tuple[Forward, ...]]:
     """Read what may be connected to, and what is forwarded in."""
     connect = [grant.resource for grant in policy.of(Capability.NET_CONNECT)]
-    listen = [grant.resource for grant in policy.of(Capability.NET_LISTEN)]
+    listen = [grant.resource for grant in policy.of(Capability.NET_LISTEN) if grant.resource != PRIVATE]
     if not connect and not listen:
         return (), ()
     from casemate.sandbox.native.endpoints import endpoints, forwards  # noqa: PLC0415 -- only where there is a network
@@ -145,13 +145,15 @@ def _found(path: str, *, needed: bool) -> tuple[Seen, tuple[Link, ...]] | None:
 
 
 def _read(root: Gathered, grant: Grant, missing: Missing) -> None:
-    if world.is_there_already(grant.resource):
+    if world.is_there_already(grant.resource) or grant.resource == PRIVATE:
         return
     found = _found(grant.resource, needed=missing is Missing.ERROR)
     if found is not None:
         seen, links = found
         root.passed(links)
         root.bind(seen, execute=grant.capability in EXECUTING)
+        if grant.capability is Capability.NET_UNIX and not seen.directory:
+            root.apart.add(seen.path)
 
 
 def _write(root: Gathered, grant: Grant, policy: Policy) -> None:
@@ -291,3 +293,17 @@ def _hidden(root: Gathered, refused: tuple[Denied, ...]) -> Iterator[Step]:
     for path in sorted(covered, key=lambda path: path.count("/")):
         if not any(below(path, other) for other in covered if other != path):
             yield Hide(path, covered[path])
+
+
+def _sockets(root: Gathered, policy: Policy) -> Iterator[Step]:
+    """Cover the sockets of the host that a granted tree would show, but for those that are granted."""
+    granted = [grant.resource for grant in policy.of(Capability.NET_UNIX)]
+    if not granted:
+        return
+    from casemate.sandbox.native.sockets import bound  # noqa: PLC0415 -- only where there are local sockets
+
+    kept = {os.path.realpath(path) for path in granted}
+    trees = {*root.binds, *root.writes}
+    for path in bound():
+        if within(path, trees) and not within(path, kept):
+            yield Hide(path, directory=False, fleeting=True)

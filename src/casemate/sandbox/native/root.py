@@ -106,9 +106,10 @@ class Root:
                 self.place(source, path, k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NOEXEC)
             case Folder(path):
                 self.folder(path)
-            case Hide(path, directory):
+            case Hide(path, directory, fleeting):
                 hidden = os.open(f"{BASE}/hidden" + ("" if directory else ".file"), k.O_PATH | os.O_CLOEXEC)
-                self.place(hidden, path, READ_ONLY | k.ATTR_NOEXEC)
+                with suppress(*((FileNotFoundError,) if fleeting else ())):
+                    self.place(hidden, path, READ_ONLY | k.ATTR_NOEXEC)
                 os.close(hidden)
             case _:
                 assert_never(step)
@@ -133,7 +134,7 @@ class Root:
         """Give a detached tree with attributes, owned by the target where the caller's own id is on the file."""
         tree = k.clone_tree(source)
         k.set_attributes(tree, attributes)
-        if self.users >= 0:
+        if self.users >= 0 and not is_foreign_socket(source):
             with suppress(OSError):  # a file system without idmapped mounts: then what others may read can be read
                 k.set_attributes(tree, k.ATTR_IDMAP, users=self.users)
         return tree
@@ -239,6 +240,16 @@ class Root:
         k.set_attributes(tree, k.ATTR_NOSUID | k.ATTR_NODEV | k.ATTR_NOEXEC)
         k.attach(tree, target)
         self.uppers.append(writer)
+
+
+def is_foreign_socket(source: int) -> bool:
+    """Tell whether a descriptor names a socket of somebody else than the caller.
+
+    An idmapped mount that knows nothing of the owner of a file lets nobody write to it (inode_permission() in
+    fs/namei.c), and to connect to a socket is to write to it: without the map, its mode decides.
+    """
+    status = os.fstat(source)
+    return stat.S_ISSOCK(status.st_mode) and status.st_uid != os.geteuid()
 
 
 def memory(size: int) -> str:

@@ -79,10 +79,11 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Hide:
-    """An unreadable empty file or directory over a denied path."""
+    """An unreadable empty file or directory over a denied path. `fleeting`: it may be gone when the root is built."""
 
     path: str
     directory: bool
+    fleeting: bool = False
 
 
 Step: "TypeAlias" = Bind | Layered | Link | Private | Synthetic | Device | Folder | Hide
@@ -120,7 +121,7 @@ def describe(step: Step) -> Operation:  # noqa: PLR0911 -- one answer for each k
             return Operation("device", {"path": path})
         case Folder(path):
             return Operation("directory", {"path": path})
-        case Hide(path, _):
+        case Hide(path):
             return Operation("hide", {"path": path})
         case _:
             return assert_never(step)

@@ -50,7 +50,7 @@ def steps(policy: Policy) -> Iterator[Step]:
     """Yield what stands inside before any grant."""
     yield Private("/tmp", policy.tmp_bytes)  # noqa: S108 -- its own /tmp
     yield Private(HOME, policy.tmp_bytes)
-    yield Private("/dev/shm", min(SHARED_MEMORY, policy.tmp_bytes))  # noqa: S108 -- its own
+    yield Private("/dev/shm", max(min(SHARED_MEMORY, policy.tmp_bytes), policy.tmp_bytes // 4))  # noqa: S108 -- its own
     yield from map(Device, DEVICES)
     yield Link("/dev/fd", "/proc/self/fd")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
