@@ -131,7 +131,7 @@ class Outcome:
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     max_rss_bytes: int = 0
-    ended_by: str = ""  # "" | "wall limit" | "output limit" | "cpu limit" | "caller"
+    ended_by: str = ""  # "" | "cpu limit" | "memory limit" | "wall limit" | "output limit" | "caller"
     denials: tuple[Denial, ...] = ()
     committed: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from casemate.model.policy import OWN_PYTHON, PRIVATE, Policy
 from casemate.model.sandbox import Denial, Outcome
 from casemate.policy import values
 from casemate.policy.host import Host
+from casemate.policy.limits import spelled
 from casemate.policy.said import Said, Trouble, complaints
 from casemate.policy.write import quote
 
@@ -72,18 +73,20 @@ class Ground:
 def wanted(outcome: Outcome, ground: Ground) -> Iterator[str]:
     """Yield at most MOST sentences, what is certain before what was only said."""
     said = tuple(complaints(outcome.last_words))
-    every = dict.fromkeys((*_ended(outcome), *_denied(outcome.denials, said, ground), *_said(outcome, said, ground)))
+    every = dict.fromkeys(
+        (*_ended(outcome, ground), *_denied(outcome.denials, said, ground), *_said(outcome, said, ground))
+    )
     yield from islice(every, MOST)
     if len(every) > MOST:
         yield f"and {len(every) - MOST} more; --record FILE lists everything that was denied"
 
 
-def _ended(outcome: Outcome) -> Iterator[str]:
-    """Name the limit that ended the program."""
+def _ended(outcome: Outcome, ground: Ground) -> Iterator[str]:
+    """Name the limit that ended the program, and how large it was."""
     if outcome.ended_by in ENDED:
         key, option, value = ENDED[outcome.ended_by]
         how = _how(f"{option} {value}" if option else "", f"[limits] {key} = {value}", RAISE)
-        yield f"the program was ended by the {outcome.ended_by}{how}"
+        yield f"the program was ended by the {spelled(outcome.ended_by, ground.policy.limits)}: {how[2:-1]}"
     elif outcome.ended_by:
         yield f"the program was ended by the {outcome.ended_by}"
 
@@ -127,6 +130,8 @@ def _one(denial: Denial) -> str:
             return f"{lead}{_grant(C.NET_CONNECT, f'{denial.resource}:PORT')}"
         case C.NET_CONNECT if denial.detail:  # the broker's: the name leads to an address that is refused
             return f"{lead}: {denial.detail}"
+        case C.RES_PROCS:
+            return f"{lead}{_how('', '[limits] processes = NUMBER', RAISE)}"
         case C.NET_UNIX:
             return f"{lead}{_grant(C.NET_UNIX, PRIVATE, 'would allow those between its own processes')}"
         case _:

@@ -5,7 +5,7 @@ from _collections_abc import Iterator
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Coverage, Gap, Layer, Outcome, Plan
-from casemate.sandbox.native import gaps, landlock, layers, seccomp
+from casemate.sandbox.native import cgroups, gaps, landlock, layers, seccomp
 from casemate.sandbox.native.contract import NativePlan, RunInput
 from casemate.sandbox.native.plan import compile_plan
 from casemate.sandbox.native.start import start
@@ -56,6 +56,7 @@ class Native:
             filter=b"" if gaps.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
             mdwe=gaps.MDWE not in lacking,
             without=frozenset(lacking),
+            places=cgroups.used(lacking),
         )
         return start(plan, run, prepared)
 

@@ -25,6 +25,10 @@ from casemate.model.words import StrEnum
 from casemate.sandbox.native.steps import Filter, Step
 from casemate.sandbox.streams import RunInput, Streams
 
+TYPE_CHECKING = False  # the groups know the layers, and the layers know a plan
+if TYPE_CHECKING:
+    from casemate.sandbox.native.group import Group
+
 __all__ = [
     "EVERYBODY_IS_DEAD",
     "CommitLayer",
@@ -162,6 +166,7 @@ class Inside:
     layers: tuple[CommitLayer, ...] = ()
     witness: int = -1  # where the target hands over the listener of its filter (sensor.py), or -1
     doors: tuple[int, ...] = ()  # what forward.open_doors gave, in the order of Outside.forwards
+    group: "Group | None" = None  # the cgroups of the run, where there are any: start.py removes them after the run
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,14 @@ SECCOMP, MDWE, IDENTITY, LIMITS = "seccomp", "mdwe", "identity", "rlimits"
 CAPABILITIES, CORES = "capabilities", "no core dumps"
 ENVIRONMENT, DESCRIPTORS, AT_EXEC = "environment", "descriptors", "close-on-exec"
 LOOP, COMMIT, BROKER = "outer loop", "commit", "broker"
+# One name for each version of cgroups(7): a run uses one of the two for each resource, and the other one is missing.
+OF_CPU = "cgroup v2 cpu", "cgroup v1 cpuacct"
+OF_MEMORY = "cgroup v2 memory", "cgroup v1 memory"
+OF_PROCESSES = "cgroup v2 pids", "cgroup v1 pids"
+CGROUPS = (*OF_CPU, *OF_MEMORY, *OF_PROCESSES)
 NAMES = frozenset({
     *(USER, MOUNT, NET, PID, IPC, UTS, CGROUP, LANDLOCK, LANDLOCK_NET, SCOPES, SECCOMP, MDWE, IDENTITY, LIMITS),
-    *(CAPABILITIES, CORES, ENVIRONMENT, DESCRIPTORS, AT_EXEC, LOOP, COMMIT, BROKER),
+    *(CAPABILITIES, CORES, ENVIRONMENT, DESCRIPTORS, AT_EXEC, LOOP, COMMIT, BROKER, *CGROUPS),
 })  # fmt: skip
 STANDS_ON: Mapping[str, tuple[str, ...]] = {  # a layer, and those that are not there without it
     MOUNT: (COMMIT,),
@@ -50,8 +55,8 @@ WITHHELD: Mapping[C, tuple[str, ...]] = {
     C.NET_FDPASS: (DESCRIPTORS, AT_EXEC, SECCOMP),
     C.PROC_SPAWN: (LANDLOCK, SECCOMP),
     C.PROC_SHELL: (MOUNT, LANDLOCK, SECCOMP),
-    C.PROC_FORK: (LIMITS,),
-    C.PROC_THREAD: (LIMITS,),
+    C.PROC_FORK: (*OF_PROCESSES, LIMITS),
+    C.PROC_THREAD: (*OF_PROCESSES, LIMITS),
     C.PROC_SIGNAL: (PID, SCOPES),
     C.PROC_TRACE: (PID, SECCOMP),
     C.PROC_PRIV: (IDENTITY, SECCOMP),
@@ -61,11 +66,11 @@ WITHHELD: Mapping[C, tuple[str, ...]] = {
     C.ENV_WRITE: (ENVIRONMENT, PID),
     C.NATIVE_EXT: (MOUNT,),
     C.NATIVE_WX: (SECCOMP, MDWE),
-    C.RES_CPU: (LIMITS,),
+    C.RES_CPU: (*OF_CPU, LIMITS),
     C.RES_WALL: (LOOP,),
-    C.RES_MEMORY: (LIMITS,),
+    C.RES_MEMORY: (*OF_MEMORY, LIMITS),
     C.RES_FDS: (LIMITS,),
-    C.RES_PROCS: (LIMITS,),
+    C.RES_PROCS: (*OF_PROCESSES, LIMITS),
     C.RES_DISK: (MOUNT, LIMITS),
     C.RES_OUTPUT: (LOOP,),
     C.KERNEL: (SECCOMP,),
@@ -77,6 +82,11 @@ PARTLY: Mapping[C, str] = {
     C.RES_CPU: "each process has the budget, not the run",
     C.RES_MEMORY: "each process has the budget (address space), not the run",
     C.RES_FDS: "each process has the budget, not the run",
+}
+WHOLE: Mapping[C, str] = {  # where a cgroup counts: the note in the place of the one above
+    C.RES_CPU: "the cgroup counts the run, rlimits each process",
+    C.RES_MEMORY: "the cgroup counts the run and its private files, rlimits the address space of each process",
+    C.RES_PROCS: "processes and threads of the run",
 }
 WHEN_GRANTED: Mapping[C, tuple[tuple[str, ...], str]] = {
     C.FS_EXEC: ((MOUNT, LANDLOCK), "the loader can map any readable file of an executable tree"),
@@ -166,7 +176,8 @@ def _cover(capability: C, policy: Policy, missing: Mapping[str, str]) -> Coverag
     held = tuple(layer for layer in wanted if layer not in missing)
     if held and capability is C.KERNEL and CORES in missing:
         return Coverage(capability, Enforcement.PARTLY, held, missing[CORES])
-    return Coverage(capability, _how(capability, held), held, note or PARTLY.get(capability, ""))
+    partly = _partly(capability, held)
+    return Coverage(capability, _how(held, partly), held, note or partly or _whole(capability, held))
 
 
 def _layers(capability: C, policy: Policy) -> tuple[tuple[str, ...], str]:
@@ -175,10 +186,20 @@ def _layers(capability: C, policy: Policy) -> tuple[tuple[str, ...], str]:
     return WITHHELD[capability], ""
 
 
-def _how(capability: C, held: tuple[str, ...]) -> Enforcement:
+def _partly(capability: C, held: tuple[str, ...]) -> str:
+    """Say what is left open although something withholds; "" where nothing is."""
+    return "" if _whole(capability, held) else PARTLY.get(capability, "")
+
+
+def _whole(capability: C, held: tuple[str, ...]) -> str:
+    """Say what is counted where a cgroup counts the whole run."""
+    return WHOLE.get(capability, "") if any(layer in CGROUPS for layer in held) else ""
+
+
+def _how(held: tuple[str, ...], partly: str) -> Enforcement:
     if not held:
         return Enforcement.NOT
-    if capability in PARTLY:
+    if partly:
         return Enforcement.PARTLY
     return Enforcement.ENFORCED if len(held) > 1 else Enforcement.SINGLE
 

@@ -96,7 +96,6 @@ def limit(limits: Limits) -> None:
     """Set the resource limits, soft and hard; 0 leaves what the caller has; man 2 setrlimit."""
     wanted = (
         (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_NOFILE, limits.fds),
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_FSIZE, limits.disk_bytes),
@@ -104,6 +103,8 @@ def limit(limits: Limits) -> None:
     for which, value in wanted:
         if value:
             _lower(which, value)
+    if limits.cpu_seconds:  # the first one sends SIGXCPU, so that we know what it was; the second one ends for certain
+        _lower(resource.RLIMIT_CPU, limits.cpu_seconds, 1)
     for which in (resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE):
         _lower(which, 0)
     _lower(resource.RLIMIT_SIGPENDING, SIGNALS)
@@ -119,7 +120,8 @@ def go_first(proc: int) -> None:
     write(f"/proc/self/fd/{proc}/self/oom_score_adj", FIRST_OUT)
 
 
-def _lower(which: int, value: int) -> None:
+def _lower(which: int, value: int, above: int = 0) -> None:
+    """Set both limits, the hard one higher by `above`; never higher than it was."""
     hard = resource.getrlimit(which)[1]
-    least = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(which, (least, least))
+    soft, most = (least if hard == resource.RLIM_INFINITY else min(least, hard) for least in (value, value + above))
+    resource.setrlimit(which, (soft, most))

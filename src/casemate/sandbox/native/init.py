@@ -61,8 +61,11 @@ def plain_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def run(lifeline: int, status: int, target: Callable[[int], None]) -> None:
-    """Fork the target, watch it, report its end. Returns when the run is over: the caller then exits."""
+def run(lifeline: int, status: int, target: Callable[[int], None], apart: tuple[int, ...] = ()) -> None:
+    """Fork the target, watch it, report its end. Returns when the run is over: the caller then exits.
+
+    `apart` are descriptors that only the target needs on its way.
+    """
     woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, _noted)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -70,7 +73,8 @@ def run(lifeline: int, status: int, target: Callable[[int], None]) -> None:
     child = os.fork()
     if child == 0:
         _be(target, failing)
-    os.close(failing)
+    for descriptor in (failing, *apart):
+        os.close(descriptor)
     k.keep_capabilities((CAP_KILL,))  # the target has another identity when root is the caller
     if _started(executed, status):
         _watch(child, lifeline, status, woken)

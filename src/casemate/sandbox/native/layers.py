@@ -10,7 +10,7 @@ from _collections_abc import Mapping
 
 from casemate.model.sandbox import Layer
 from casemate.model.small import once
-from casemate.sandbox.native import gaps, landlock, seccomp
+from casemate.sandbox.native import cgroups, gaps, landlock, seccomp
 from casemate.sandbox.native import kernel as k
 
 NEEDED = (0, 6, 7, 8, 12, 21)  # CAP_CHOWN, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_ADMIN
@@ -103,7 +103,7 @@ def missing(without: frozenset[str] = frozenset()) -> Mapping[str, str]:
 @once
 def _lacking() -> Mapping[str, str]:
     """Name what this host lacks: a quick look without forking, unless somebody has put a filter around us."""
-    found = {**_locks(), **_namespaces()}
+    found = {**_locks(), **_namespaces(), **cgroups.lacking()}
     if reason := core_helper():
         found[gaps.CORES] = reason
     if filtered():
@@ -184,4 +184,4 @@ def tried(without: frozenset[str] = frozenset()) -> tuple[Layer, ...]:
         wrong = lacking.get(name) or (made.get(name, "not reached") if tried_here else "")
         return Layer(name, not wrong, wrong or details.get(name, "tried"))
 
-    return tuple(map(look, (*SHOWN, *details)))
+    return (*map(look, (*SHOWN, *details)), trial.counted(cgroups.used(lacking)))

@@ -12,6 +12,12 @@ LINKS = 40  # as the kernel: MAXSYMLINKS
 ABSENT = (ENOENT, ENOTDIR)
 
 
+def unescaped(name: str) -> str:
+    """Read a path as the tables of /proc write it: an octal escape for each blank, tab, line end and backslash."""
+    first, *escaped = name.split("\\")
+    return first + "".join(chr(int(part[:3], 8)) + part[3:] for part in escaped)
+
+
 def walk(path: str) -> tuple[str, tuple[Link, ...]]:
     """Resolve an absolute path; give the real one and the links passed. Raises OSError as open(2) would."""
     pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]

@@ -15,6 +15,7 @@ from casemate.model.policy import PRIVATE, Grant, Missing, Policy, WriteMode
 from casemate.model.sandbox import Command, Coverage, Operation
 from casemate.sandbox.native import executable, world
 from casemate.sandbox.native.contract import Endpoint, Forward, NativePlan, Outside, Write
+from casemate.sandbox.native.gaps import CGROUPS
 from casemate.sandbox.native.gathered import Gathered
 from casemate.sandbox.native.paths import ABSENT, Denied, above, below, denied, look, walk, within
 from casemate.sandbox.native.steps import Bind, Filter, Folder, Hide, Layered, Link, Seen, Step, describe
@@ -75,7 +76,7 @@ def _assemble(
         command=command.argv,
         directory=command.directory,
         environment=world.variables(policy),
-        operations=tuple(_operations(command, policy, root, steps, shape, outside)),
+        operations=(*_counted(coverage), *_operations(command, policy, root, steps, shape, outside)),
         coverage=coverage,
         executable=command.executable,
         runnable=tuple(root.runnable),
@@ -95,6 +96,13 @@ def _network(policy: Policy) -> tuple[tuple[Endpoint, ...], tuple[Forward, ...]]
     from casemate.sandbox.native.endpoints import endpoints, forwards  # noqa: PLC0415 -- only where there is a network
 
     return endpoints(connect), forwards(listen)
+
+
+def _counted(coverage: tuple[Coverage, ...]) -> Iterator[Operation]:
+    """Say which controllers count the whole run, where there are any."""
+    layers = dict.fromkeys(layer for entry in coverage for layer in entry.layers if layer in CGROUPS)
+    if layers:
+        yield Operation("cgroup", {"counts": ",".join(sorted(layer.removeprefix("cgroup ") for layer in layers))})
 
 
 def _operations(

@@ -25,6 +25,7 @@ from casemate.sandbox.native.contract import (
     Write,
 )
 from casemate.sandbox.native.fork import fork
+from casemate.sandbox.native.group import Group, reap
 from casemate.sandbox.native.root import open_seen
 from casemate.sandbox.native.status import Story
 from casemate.sandbox.native.steps import Layered
@@ -51,9 +52,19 @@ class _Opened:
 
 def start(plan: NativePlan, run: RunInput, prepared: Prepared) -> Outcome:
     """Run the plan. Raises Refused when nothing of the target ran; then nothing is left behind either."""
+    places = prepared.places
+    group = Group(places, plan.outside.limits, network=plan.filter.inet) if places else None
+    try:
+        return _start(plan, run, prepared, group)
+    finally:
+        if group:
+            group.remove()  # everybody in it is dead
+
+
+def _start(plan: NativePlan, run: RunInput, prepared: Prepared, group: Group | None) -> Outcome:
     opened = _Opened()
     try:
-        inside = _stand_up(plan, run, prepared, opened)
+        inside = _stand_up(plan, run, prepared, opened, group)
         opened.numbers.clear()
     except OSError as error:
         raise Refused(f"cannot prepare the run: {error}") from None
@@ -62,7 +73,7 @@ def start(plan: NativePlan, run: RunInput, prepared: Prepared) -> Outcome:
     return _loop()(inside, plan, run)
 
 
-def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened) -> Inside:
+def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened, group: Group | None) -> Inside:
     targets = list[int]()
     for step in plan.steps:
         if isinstance(step, Layered):
@@ -72,13 +83,14 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
     opened.own(*doors)
     stdio = terminal.open_stdio(run.streams)
     opened.own(*stdio.inner, *stdio.outer, stdio.terminal)
-    ours, ends = _channels(stdio, opened)
+    ours, ends = _channels(stdio, opened, group.entrances if group else ())
     steward = _fork(plan, run, prepared, ends)
     try:
         pidfd = os.pidfd_open(steward)
         opened.own(pidfd)
         opened.close(ends.lifeline, ends.status, ends.control, ends.witness, *stdio.inner, stdio.terminal)
         _loop()
+        reap(prepared.places)  # while the steward builds
         handed = _receive(ours.control, plan, opened)
     except BaseException:
         _end(steward)
@@ -100,6 +112,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         layers=tuple(layers),
         witness=ours.witness,
         doors=doors,
+        group=group,
     )
 
 
@@ -119,7 +132,7 @@ def _doors(plan: NativePlan) -> tuple[int, ...]:
     return open_doors(plan.outside.forwards)
 
 
-def _channels(stdio: Stdio, opened: _Opened) -> tuple[Ends, Ends]:
+def _channels(stdio: Stdio, opened: _Opened, entrances: tuple[str, ...]) -> tuple[Ends, Ends]:
     """Make lifeline, status, control and the place of the listener; give our ends and the steward's."""
     lifeline_in, lifeline = os.pipe2(os.O_CLOEXEC)
     opened.own(lifeline_in, lifeline)
@@ -132,7 +145,7 @@ def _channels(stdio: Stdio, opened: _Opened) -> tuple[Ends, Ends]:
     me = os.getpid()
     return (
         Ends(me, lifeline, status, ours, stdio.outer, witness),
-        Ends(me, lifeline_in, status_in, theirs, stdio.inner, teller),
+        Ends(me, lifeline_in, status_in, theirs, stdio.inner, teller, entrances),
     )
 
 

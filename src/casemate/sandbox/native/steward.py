@@ -11,9 +11,11 @@ import os
 from _collections_abc import Mapping, Sequence
 
 from casemate.model.csignal import signal
-from casemate.model.dataclass import dataclass
+from casemate.model.dataclass import dataclass, replace
+from casemate.model.policy import Limits
 from casemate.sandbox.native import control, gaps, identity, init, landlock
 from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.cgroups import PROCESSES, Place
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
 from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
@@ -31,6 +33,7 @@ NAMESPACES = {
     gaps.CGROUP: k.CLONE_NEWCGROUP,
 }
 FIRST_FREE = 3
+Target = tuple[int, tuple[int, ...]]  # its identity outside, and the entrances of its groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Ends:
     control: int
     inner: tuple[int, int, int]
     witness: int
+    entrances: tuple[str, ...] = ()  # of the run's cgroups: paths that end with the mount namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Prepared:
     filter: bytes  # compiled list of system calls, b"" likewise
     mdwe: bool
     without: frozenset[str] = frozenset()  # the layers of gaps.py that are missing, and accepted so
+    places: tuple[Place, ...] = ()  # where the run gets cgroups of its own
 
     @property
     def other_id(self) -> bool:
@@ -95,7 +100,7 @@ def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     if gaps.DESCRIPTORS not in prepared.without:
         _close_all_but(kept)
     init.forget_environment()
-    return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2), kept[3])
+    return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2), kept[3], ends.entrances)
 
 
 def _close_all_but(kept: Sequence[int]) -> None:
@@ -108,6 +113,7 @@ def _close_all_but(kept: Sequence[int]) -> None:
 
 def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
     uid, gid = os.geteuid(), os.getegid()
+    entrances = tuple(map(_entrance, ends.entrances))
     owner = identity.FIRST + os.getpid() if prepared.other_id else uid if prepared.privileged else UID
     mapped = prepared.other_id and gaps.USER not in prepared.without
     users = _users(owner) if mapped else -1  # before the pid namespace: its first child is pid 1
@@ -124,7 +130,7 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
     for descriptor in (made.new, users):
         if descriptor >= 0:
             os.close(descriptor)
-    child = _fork_init(plan, environment, prepared, ends, owner)
+    child = _fork_init(plan, environment, prepared, ends, (owner, entrances))
     try:
         os.chdir("/")  # the caller's directory would be the last thing of the host that is still held
         identity.drop_privileges()
@@ -134,6 +140,17 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)  # pid 1 is gone when everybody inside is
         os._exit(EVERYBODY_IS_DEAD)  # only then does P copy files out
+
+
+def _entrance(path: str) -> int:
+    """Open what a process writes to in order to enter a group, as the caller and in its namespaces: cgroups(7).
+
+    The kernel asks who has opened it (Linux 5.17, CVE-2021-4197).
+    """
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Failed("cgroups", str(error)) from None
 
 
 def _leave_namespaces(prepared: Prepared) -> None:
@@ -189,17 +206,17 @@ def _users(owner: int) -> int:
         os.waitpid(child, 0)
 
 
-def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, owner: int) -> int:
+def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, target: Target) -> int:
     child = os.fork()
     if child:
-        for descriptor in (ends.lifeline, ends.status, ends.witness, 0, 1, 2):
+        for descriptor in (ends.lifeline, ends.status, ends.witness, 0, 1, 2, *target[1]):
             os.close(descriptor)
         return child
     try:
         k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(ends.control)
-        locks = _inside(plan, prepared, owner, ends.witness)
-        init.run(ends.lifeline, ends.status, lambda _: become_target(plan, environment, locks))
+        locks = _inside(plan, prepared, target, ends.witness)
+        init.run(ends.lifeline, ends.status, lambda _: become_target(plan, environment, locks), locks.entrances)
     except Failed as failed:
         init.refuse(ends.status, failed)
     except BaseException as error:  # noqa: BLE001 -- as above
@@ -208,7 +225,7 @@ def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepa
         os._exit(0)
 
 
-def _inside(plan: NativePlan, prepared: Prepared, owner: int, witness: int) -> Locks:
+def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) -> Locks:
     """Finish the root from within the pid namespace, and prepare what the target will lock itself with."""
     if gaps.UTS not in prepared.without:  # or it would be the host's name
         must("namespaces", k.sethostname, NAME)
@@ -226,8 +243,24 @@ def _inside(plan: NativePlan, prepared: Prepared, owner: int, witness: int) -> L
     except OSError as error:
         layer = "proc" if proc < 0 else "root" if prepared.landlock == 0 else "landlock"
         raise Failed(layer, str(error)) from None
-    uid = owner if prepared.other_id else -1
-    return Locks(proc, ruleset, prepared.filter, uid, prepared.mdwe, prepared.without, witness)
+    owner, entrances = target
+    return Locks(
+        proc=proc,
+        ruleset=ruleset,
+        filter=prepared.filter,
+        uid=owner if prepared.other_id else -1,
+        mdwe=prepared.mdwe,
+        limits=_for_each(plan.outside.limits, prepared),
+        without=prepared.without,
+        witness=witness,
+        entrances=entrances,
+    )
+
+
+def _for_each(limits: Limits, prepared: Prepared) -> Limits:
+    """Give the limits of each process. Where a cgroup counts processes it refuses first, because it tells how often."""
+    counted = limits.processes and any(PROCESSES in place.counts for place in prepared.places)
+    return replace(limits, processes=limits.processes + 1) if counted else limits
 
 
 def _serve(channel: int, *, forwards: bool) -> None:

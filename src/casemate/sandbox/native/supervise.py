@@ -7,11 +7,13 @@ the signal handlers, whatever happens. Files are copied out only when everybody 
 import os
 import time
 
+from casemate.model.capability import Capability
 from casemate.model.csignal import signal
 from casemate.model.errors import Refused
 from casemate.model.sandbox import Denial, Outcome
 from casemate.model.small import each, suppress
 from casemate.model.visible import visible
+from casemate.sandbox.native.budget import Budget
 from casemate.sandbox.native.channel import borrowed
 from casemate.sandbox.native.contract import Inside, NativePlan, Written
 from casemate.sandbox.native.loop import Loop, Timer
@@ -25,7 +27,6 @@ from casemate.sandbox.native.terminal import Outer, copy_size, is_open, outer_te
 from casemate.sandbox.native.tree import PATIENCE, Tree
 from casemate.sandbox.streams import RunInput, Streams
 
-MARGIN = 0.5  # seconds of processor time: what the kernel counted when it sent the signal, and what it told later
 GRACE = 2.0  # seconds for the tree to end by itself, and for a stalled reader once the target was killed
 OUTPUT_LOST = 1  # the code where the program ended with 0 and its output could not be delivered
 TWICE = 3.0  # seconds within which a second Ctrl-C means "now"
@@ -80,6 +81,7 @@ class Watch:
         self._streams = Carried(self._loop, inside.stdio, run.streams, self._meter)
         self._network = Network(self._loop, inside, plan.outside, self._denied, run.injections)
         self._sensor = Sensor(self._loop, inside.witness, self._denied)
+        self._budget = Budget(self._loop, inside.group, plan.outside.limits, self._kill)
 
     def carry(self) -> None:
         """Move everything until the target has ended and its output has arrived."""
@@ -95,7 +97,14 @@ class Watch:
 
     def end(self) -> None:
         """Kill what is left, reap it, close everything."""
-        each(self._sensor.close, self._network.close, self._tree.reap, self._streams.close, self._loop.close)
+        each(
+            self._budget.close,
+            self._sensor.close,
+            self._network.close,
+            self._tree.reap,
+            self._streams.close,
+            self._loop.close,
+        )
         for line in self._streams.errors:
             say(self._run.streams, line)
 
@@ -105,15 +114,18 @@ class Watch:
         number = story.signal
         if story.code is None and number is None:
             number = int(signal.SIGKILL)  # the tree was killed before it could say anything
+        if not self._ended_by and (limit := self._budget.verdict(number, story.cpu_seconds)):
+            self._ended_by, number = limit, int(signal.SIGKILL)  # also where the target outlived the process killed
+        self._deny_processes()
         written = self._written()
         lost = OUTPUT_LOST if self._streams.errors else 0  # the program could not see that its words did not arrive
         outcome = Outcome(
             code=128 + number if number is not None else story.code or lost,
             signal=number,
             wall_seconds=seconds,
-            cpu_seconds=story.cpu_seconds,
+            cpu_seconds=max(story.cpu_seconds, self._budget.cpu_seconds),
             max_rss_bytes=story.max_rss_bytes,
-            ended_by=self._ended_by or self._out_of_time(number),
+            ended_by=self._ended_by,
             denials=tuple(self._denials),
             committed=written.committed,
             refused=written.refused,
@@ -123,11 +135,11 @@ class Watch:
         self._tell_end(outcome)
         return outcome
 
-    def _out_of_time(self, number: int | None) -> str:
-        """Say whether the processor time was over: the kernel says it by a signal alone (setrlimit(2), RLIMIT_CPU)."""
-        limit = self._plan.outside.limits.cpu_seconds
-        over = limit and self.story.cpu_seconds >= limit - MARGIN and number in (signal.SIGXCPU, signal.SIGKILL)
-        return "cpu limit" if over else ""
+    def _deny_processes(self) -> None:
+        """Say that there were more processes and threads than the limit allows."""
+        if refused := self._budget.refused_processes:
+            what = f"limits.processes = {self._plan.outside.limits.processes}"
+            self._denied(Denial(Capability.RES_PROCS, what, f"{refused} refused"))
 
     def _written(self) -> Written:
         """Copy out, unless the tree was torn down from outside: somebody might still be writing."""

@@ -10,6 +10,7 @@ from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
 from casemate.model.exits import Exit
+from casemate.model.policy import Limits
 from casemate.sandbox.native import arguments, gaps, identity, landlock, watched
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
@@ -31,8 +32,10 @@ class Locks:
     filter: bytes  # the list of system calls, or b"" likewise
     uid: int  # the identity to take, or -1 to stay who we are
     mdwe: bool
+    limits: Limits  # of each process
     without: frozenset[str] = frozenset()  # the layers of gaps.py that are missing, and accepted so
     witness: int = -1  # where the listener of the filter goes: sensor.py
+    entrances: tuple[int, ...] = ()  # of the run's cgroups, opened by the caller
 
 
 def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
@@ -46,6 +49,7 @@ def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
 def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks) -> None:
     """Put everything in force and execute. It returns by Failed only."""
     os.setsid()
+    must("cgroups", _enter_groups, locks)
     if os.isatty(0) or os.isatty(1) or os.isatty(2):
         must("terminal", _take_terminal)
     _lose_identity(locks)
@@ -53,7 +57,7 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
     names = plan.environment if gaps.ENVIRONMENT not in locks.without else tuple(environment)
     addresses = _lay_out(plan, environment, names)
     if gaps.LIMITS not in locks.without:
-        must("limits", identity.limit, plan.outside.limits)
+        must("limits", identity.limit, locks.limits)
     if gaps.CORES not in locks.without:
         must("limits", identity.dump_nothing)
     must("limits", identity.go_first, locks.proc)
@@ -82,6 +86,15 @@ def _lose_identity(locks: Locks) -> None:
     if drop:
         must("capabilities", identity.drop_privileges if last else identity.have_none)
     must("new privileges", identity.gain_nothing)
+
+
+def _enter_groups(locks: Locks) -> None:
+    """Enter the groups that count the run, for good, and see them as the root of all: cgroup_namespaces(7)."""
+    for descriptor in locks.entrances:
+        os.write(descriptor, b"0")
+        os.close(descriptor)
+    if locks.entrances and gaps.CGROUP not in locks.without:
+        k.unshare(k.CLONE_NEWCGROUP)
 
 
 def _take_terminal() -> None:

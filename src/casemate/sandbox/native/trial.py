@@ -6,8 +6,13 @@ A filter that somebody else put around casemate (a container's) refuses single c
 import os
 from collections.abc import Callable, Mapping
 
-from casemate.sandbox.native import gaps, identity, landlock, seccomp
+from casemate.model.errors import Refused
+from casemate.model.policy import MIB, Limits
+from casemate.model.sandbox import Layer
+from casemate.sandbox.native import cgroups, gaps, identity, landlock, seccomp
 from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.cgroups import Place
+from casemate.sandbox.native.group import Group
 from casemate.sandbox.native.world import UID
 
 OVERLAY = "overlayfs"
@@ -20,6 +25,34 @@ Report = Callable[[str, str], None]
 def tried(*, privileged: bool) -> Mapping[str, str]:
     """Give what went wrong with each layer, "" where nothing did; one that was not reached is not there."""
     return {**_in_child(lambda report: _try_namespaces(report, privileged=privileged)), **_in_child(_try_locks)}
+
+
+def counted(places: tuple[Place, ...]) -> Layer:
+    """Make a group in every place, let a child enter all of them, and remove them."""
+    if not places:
+        return Layer("cgroups", available=False, detail=cgroups.NOWHERE)
+    try:
+        made = Group(places, Limits(memory_bytes=64 * MIB, processes=8))
+    except Refused as refused:
+        return Layer("cgroups", available=False, detail=str(refused))
+    try:
+        said = _in_child(lambda report: _try_groups(report, made))
+    finally:
+        made.remove()
+    failed = "; ".join(filter(None, said.values()))
+    names = ", ".join(cgroups.name(place, resource) for place in places for resource in place.counts)
+    return Layer("cgroups", available=not failed, detail=failed or names.replace("cgroup ", ""))
+
+
+def _try_groups(report: Report, made: Group) -> None:
+    for entrance in made.entrances:
+        _attempt(report, entrance, lambda path=entrance: _enter(path))
+
+
+def _enter(entrance: str) -> None:
+    identity.write(entrance, "0")
+    if str(os.getpid()) not in k.read(entrance).decode().split():
+        raise OSError(f"{entrance}: it could be written, and nobody entered")
 
 
 def _in_child(act: Callable[[Report], None]) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ from _collections_abc import Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.policy import MIB, Policy
+from casemate.sandbox.native.paths import unescaped
 from casemate.sandbox.native.steps import Device, Folder, Link, Private, Step, Synthetic
 
 UID = 1000  # inside; outside it is the caller, or for root an identity of the run's own that owns nothing
@@ -68,5 +69,4 @@ def kernel_mounts() -> Iterator[str]:
         for line in table:
             before, _, after = line.partition(" - ")
             if after.split(" ", 1)[0] in KERNEL_KINDS:
-                first, *escaped = before.split(" ")[4].split("\\")  # three octal digits after each
-                yield first + "".join(chr(int(part[:3], 8)) + part[3:] for part in escaped)
+                yield unescaped(before.split(" ")[4])
