@@ -4,22 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
-from confining import EMPTY, PYTHON, Result, confined, policy
+from confining import EMPTY, Result, confined, policy
 
 from casemate.model.capability import Capability
-from casemate.model.policy import MIB, Grant, Limits, Policy, WriteMode
-from casemate.model.sandbox import Command
-from casemate.sandbox import RunInput, Streams
-from casemate.sandbox.native import cgroups, layers
-from casemate.sandbox.native.plan import compile_plan
-from casemate.sandbox.native.start import start
-from casemate.sandbox.native.steward import Prepared
+from casemate.model.errors import Unenforceable
+from casemate.model.policy import MIB, Grant, Limits, WriteMode
+from casemate.sandbox.native import Native, cgroups, gaps
 
 COUNTED = {name for place in cgroups.places() for name in place.counts}
+WITHOUT = Native(without=frozenset(gaps.CGROUPS))  # as on a host that gives no cgroups
 KILLED = 128 + signal.SIGKILL
 FORKS = """
 import os, sys, time
@@ -63,15 +59,17 @@ def limited(code: str, **limits: int) -> Result:
 
 
 def each_process(code: str, **limits: int) -> str:
-    """Run without cgroups, as on a host that gives none; give what was said."""
-    prepared = Prepared(privileged=layers.privileged(), landlock=0, filter=b"", mdwe=False)
-    command = Command((str(PYTHON), "-I", "-S", "-c", code), str(PYTHON), "/")
-    granted: Policy = policy(limits=Limits(wall_seconds=60, **limits))
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as given:
-        streams = Streams(given.fileno(), out.fileno(), out.fileno())
-        start(compile_plan(command, granted, ()), RunInput({}, streams), prepared)
-        out.seek(0)
-        return out.read().decode()
+    """Run without cgroups; give what was said."""
+    granted = policy(limits=Limits(**{"wall_seconds": 60, **limits}))
+    result = confined(code, granted, backend=WITHOUT)
+    return result.out + result.err
+
+
+def only_counted(code: str, **limits: int) -> Result:
+    """Run without rlimits: cgroups alone."""
+    granted = policy(limits=Limits(**{"wall_seconds": 60, **limits}))
+    accept = frozenset({Capability.RES_FDS, Capability.PROC_FORK, Capability.PROC_THREAD})
+    return confined(code, granted, backend=Native(without=frozenset({gaps.LIMITS})), accept=accept)
 
 
 @pytest.mark.parametrize("code", [FORKS, THREADS], ids=["processes", "threads"])
@@ -86,6 +84,32 @@ def test_a_root_caller_is_bound_by_rlimits_too(code: str) -> None:
     Linux 5.14 counts for each user namespace, so an ordinary user's other programs do not count.
     """
     assert each_process(code, processes=20).split()[0] == "19"
+
+
+@counts("pids")
+@pytest.mark.parametrize("code", [FORKS, THREADS], ids=["processes", "threads"])
+def test_cgroups_bind_without_rlimits(code: str) -> None:
+    assert only_counted(code, processes=20).out.split()[0] == "19"
+
+
+@counts("memory")
+def test_memory_is_bound_without_rlimits() -> None:
+    result = only_counted("bytearray(b'x') * (1 << 30)", memory_bytes=64 * MIB)
+    assert (result.code, result.outcome.ended_by) == (KILLED, "memory limit")
+
+
+@counts("cpu")
+def test_processor_time_is_bound_without_rlimits() -> None:
+    result = only_counted("while True: pass", cpu_seconds=1)
+    assert (result.code, result.outcome.ended_by) == (KILLED, "cpu limit")
+
+
+def test_without_either_nothing_bounds_a_run_and_that_is_refused() -> None:
+    backend = Native(without=frozenset({gaps.LIMITS, *gaps.CGROUPS}))
+    with pytest.raises(Unenforceable) as refused:
+        confined("print('ran')", backend=backend)
+    found = {gap.capability for gap in refused.value.gaps}
+    assert {Capability.RES_CPU, Capability.RES_MEMORY, Capability.RES_PROCS, Capability.PROC_FORK} <= found
 
 
 @counts("pids")
@@ -246,7 +270,8 @@ def test_a_single_process_that_burns_is_ended_and_said() -> None:
 
 
 def test_each_process_is_ended_by_rlimits_where_nothing_else_counts() -> None:
-    assert each_process("print('begin', flush=True)\nwhile True: pass", cpu_seconds=1) == "begin\n"
+    burning = confined("while True: pass", policy(limits=Limits(cpu_seconds=1)), backend=WITHOUT)
+    assert (burning.code, burning.outcome.ended_by) == (KILLED, "cpu limit")
     assert "MemoryError" in each_process("bytearray(b'x') * (1 << 30)", memory_bytes=512 * MIB)
 
 

@@ -12,17 +12,19 @@ from confining import EMPTY, Result, confined, policy, probe
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused, Unenforceable
 from casemate.model.policy import Grant
-from casemate.sandbox.native import Native, gaps
+from casemate.sandbox.native import Native, cgroups, gaps
 
 ROOT = os.geteuid() == 0
 ANYTHING = frozenset(Capability)
 STANDING = (gaps.MOUNT, gaps.PID, gaps.LOOP, *(() if ROOT else (gaps.USER,)))  # nothing is started without them
+COUNTED = {resource for place in cgroups.places() for resource in place.counts}
+COUNTED_AS = {"res.cpu": cgroups.CPU, "res.memory": cgroups.MEMORY, "res.procs": cgroups.PROCESSES}
 ALONE = {
     gaps.MOUNT: {"fs.list", "fs.meta", "fs.persist", "native.ext"},
     gaps.PID: {"proc.fork"},
     gaps.IDENTITY: {"proc.priv"},
     gaps.ENVIRONMENT: {"env.read"},
-    gaps.LIMITS: {"res.cpu", "res.memory", "res.fds", "res.procs"},
+    gaps.LIMITS: {"res.fds", *(name for name, counted in COUNTED_AS.items() if counted not in COUNTED)},
     gaps.SECCOMP: {"kernel"},
     gaps.CORES: {"kernel"},
     gaps.LOOP: {"res.wall"},

@@ -5,6 +5,7 @@ A filter that somebody else put around casemate (a container's) refuses single c
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from casemate.model.errors import Refused
 from casemate.model.policy import MIB, Limits
@@ -46,7 +47,7 @@ def counted(places: tuple[Place, ...]) -> Layer:
 
 def _try_groups(report: Report, made: Group) -> None:
     for entrance in made.entrances:
-        _attempt(report, entrance, lambda path=entrance: _enter(path))
+        _attempt(report, entrance, partial(_enter, entrance))
 
 
 def _enter(entrance: str) -> None:
