@@ -20,6 +20,7 @@ from casemate.model.errors import Refused
 from casemate.model.policy import MIB, Grant, Limits
 from casemate.sandbox.native import cgroups, group
 from casemate.sandbox.native.cgroups import CPU, MEMORY, Place
+from casemate.sandbox.native.entering import TASKS, born_in, enter, opened
 from casemate.sandbox.native.group import Group, reap
 
 PLACES = cgroups.places()
@@ -175,7 +176,7 @@ def test_a_name_that_is_taken_is_no_obstacle() -> None:
         path.mkdir()
     try:
         second = Group(PLACES, Limits())
-        assert not set(second.entrances) & {f"{path}/cgroup.procs" for path in taken}
+        assert not {entrance.removesuffix(TASKS) for entrance in second.entrances} & set(map(str, taken))
         second.remove()
     finally:
         first.remove()
@@ -190,7 +191,8 @@ def test_a_place_that_is_gone_refuses_by_name_and_leaves_nothing() -> None:
     assert ours() == set()
 
 
-def test_version_2_on_this_kernel() -> None:
+@pytest.mark.parametrize("born", [True, False], ids=["born in it", "where clone3 is forbidden"])
+def test_version_2_on_this_kernel(*, born: bool) -> None:
     """Where it holds no controller that counts memory it still counts processor time, and its groups come and go."""
     texts = (Path(f"/proc/self/{name}").read_text() for name in ("cgroup", "mountinfo"))
     second = tuple(one for one in cgroups.hierarchies(*texts) if one.version == 2)
@@ -199,17 +201,25 @@ def test_version_2_on_this_kernel() -> None:
         pytest.skip("no cgroups of version 2 of our own")
     assert CPU in places[0].counts
     made = Group(places, Limits())
-    (entrance,) = made.entrances
+    entrances = opened(made.entrances)
     try:
         before = made.cpu_seconds()
-        with subprocess.Popen(["/bin/sh", "-c", f"echo 0 > {entrance}; while :; do :; done"]) as burning:
-            time.sleep(0.5)
-            assert members(str(Path(entrance).parent)) == {burning.pid}
-            burning.kill()
+        child, late = born_in(entrances.group) if born else (os.fork(), entrances.group)
+        if child == 0:
+            enter(entrances, late)
+            while True:
+                pass
+        time.sleep(0.5)
+        assert members(*made.entrances) == {child}
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert late == (-1 if born else entrances.group)
         assert made.cpu_seconds() > before
     finally:
+        gone = made.entrances
         made.remove()
-    assert not Path(entrance).exists()
+        os.close(entrances.group)
+    assert not any(map(os.path.exists, gone))
 
 
 @pytest.mark.skipif(1 not in {place.version for place in PLACES if MEMORY in place.counts}, reason="needs version 1")

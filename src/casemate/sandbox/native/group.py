@@ -18,6 +18,7 @@ from casemate.model.errors import Refused
 from casemate.model.policy import Limits
 from casemate.model.small import suppress
 from casemate.sandbox.native.cgroups import CPU, MEMORY, PROCESSES, Place
+from casemate.sandbox.native.entering import TASKS
 
 PREFIX = "casemate-"
 TRIES = 64
@@ -44,8 +45,8 @@ class Group:
 
     @property
     def entrances(self) -> tuple[str, ...]:
-        """Name the files by which a process enters: it writes 0, which stands for itself."""
-        return tuple(f"{directory}/cgroup.procs" for _, directory, _ in self._made)
+        """Name the ways in, as entering.py takes them."""
+        return tuple(directory + (TASKS if place.version == 1 else "") for place, directory, _ in self._made)
 
     def cpu_seconds(self) -> float:
         """Give the processor time of everything that ever was in the group; 0 where it is not counted."""

@@ -10,6 +10,7 @@ from _collections_abc import Callable
 
 from casemate.model.csignal import signal
 from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.entering import Entrances, born_in
 
 TYPE_CHECKING = False  # `types` itself takes its time
 if TYPE_CHECKING:
@@ -61,19 +62,19 @@ def plain_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def run(lifeline: int, status: int, target: Callable[[int], None], apart: tuple[int, ...] = ()) -> None:
+def run(lifeline: int, status: int, target: Callable[[int], None], entrances: Entrances) -> None:
     """Fork the target, watch it, report its end. Returns when the run is over: the caller then exits.
 
-    `apart` are descriptors that only the target needs on its way.
+    Only the target enters the groups; it gets the one that it was not born in.
     """
     woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, _noted)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     executed, failing = os.pipe2(os.O_CLOEXEC)
-    child = os.fork()
+    child, late = born_in(entrances.group)
     if child == 0:
-        _be(target, failing)
-    for descriptor in (failing, *apart):
+        _be(target, failing, late)
+    for descriptor in (failing, *entrances.descriptors):
         os.close(descriptor)
     k.keep_capabilities((CAP_KILL,))  # the target has another identity when root is the caller
     if _started(executed, status):
@@ -84,10 +85,10 @@ def _noted(_number: int, _frame: "FrameType | None") -> None:
     """Let the wake-up descriptor say that a child has ended."""
 
 
-def _be(target: Callable[[int], None], failing: int) -> None:
+def _be(target: Callable[[int], None], failing: int, late: int) -> None:
     """Become the target; on any failure say why, and never come back into the code of the caller."""
     try:
-        target(failing)
+        target(late)
     except Failed as failed:
         refuse(failing, failed)
     except BaseException as error:  # noqa: BLE001 -- a forked child must not unwind into its parent's stack

@@ -17,6 +17,7 @@ from casemate.sandbox.native import control, gaps, identity, init, landlock
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.cgroups import PROCESSES, Place
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
+from casemate.sandbox.native.entering import Entrances, opened
 from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.loopback import loopback_up
@@ -33,7 +34,7 @@ NAMESPACES = {
     gaps.CGROUP: k.CLONE_NEWCGROUP,
 }
 FIRST_FREE = 3
-Target = tuple[int, tuple[int, ...]]  # its identity outside, and the entrances of its groups
+Target = tuple[int, Entrances]  # its identity outside, and how it gets into its groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _close_all_but(kept: Sequence[int]) -> None:
 
 def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
     uid, gid = os.geteuid(), os.getegid()
-    entrances = tuple(map(_entrance, ends.entrances))
+    entrances = _entrances(ends)
     owner = identity.FIRST + os.getpid() if prepared.other_id else uid if prepared.privileged else UID
     mapped = prepared.other_id and gaps.USER not in prepared.without
     users = _users(owner) if mapped else -1  # before the pid namespace: its first child is pid 1
@@ -142,19 +143,20 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
         os._exit(EVERYBODY_IS_DEAD)  # only then does P copy files out
 
 
-def _entrance(path: str) -> int:
-    """Open what a process writes to in order to enter a group, as the caller and in its namespaces: cgroups(7).
-
-    The kernel asks who has opened it (Linux 5.17, CVE-2021-4197).
-    """
+def _entrances(ends: Ends) -> Entrances:
     try:
-        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        return opened(ends.entrances)
     except OSError as error:
         raise Failed("cgroups", str(error)) from None
 
 
 def _leave_namespaces(prepared: Prepared) -> None:
-    flags = sum(flag for layer, flag in NAMESPACES.items() if layer not in prepared.without)
+    """Make namespaces of our own. Where the target has groups, it makes the one of cgroups when it is in them.
+
+    A group that lies outside of our own cgroup namespace could not be entered (cgroup2, nsdelegate).
+    """
+    later = (gaps.CGROUP,) if prepared.places else ()
+    flags = sum(flag for layer, flag in NAMESPACES.items() if layer not in prepared.without and layer not in later)
     try:
         k.unshare(flags | (0 if prepared.privileged else k.CLONE_NEWUSER))
     except OSError as error:
@@ -209,14 +211,19 @@ def _users(owner: int) -> int:
 def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, target: Target) -> int:
     child = os.fork()
     if child:
-        for descriptor in (ends.lifeline, ends.status, ends.witness, 0, 1, 2, *target[1]):
+        for descriptor in (ends.lifeline, ends.status, ends.witness, 0, 1, 2, *target[1].descriptors):
             os.close(descriptor)
         return child
     try:
         k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(ends.control)
         locks = _inside(plan, prepared, target, ends.witness)
-        init.run(ends.lifeline, ends.status, lambda _: become_target(plan, environment, locks), locks.entrances)
+        init.run(
+            ends.lifeline,
+            ends.status,
+            lambda late: become_target(plan, environment, locks, late),
+            locks.entrances,
+        )
     except Failed as failed:
         init.refuse(ends.status, failed)
     except BaseException as error:  # noqa: BLE001 -- as above

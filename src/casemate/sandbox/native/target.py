@@ -14,6 +14,7 @@ from casemate.model.policy import Limits
 from casemate.sandbox.native import arguments, gaps, identity, landlock, watched
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.entering import Entrances, enter
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.world import DEFAULTS
 
@@ -35,7 +36,7 @@ class Locks:
     limits: Limits  # of each process
     without: frozenset[str] = frozenset()  # the layers of gaps.py that are missing, and accepted so
     witness: int = -1  # where the listener of the filter goes: sensor.py
-    entrances: tuple[int, ...] = ()  # of the run's cgroups, opened by the caller
+    entrances: Entrances = Entrances()
 
 
 def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
@@ -46,10 +47,12 @@ def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
         raise Failed(layer, str(error)) from None
 
 
-def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks) -> None:
-    """Put everything in force and execute. It returns by Failed only."""
+def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks, late: int) -> None:
+    """Put everything in force and execute. It returns by Failed only. `late` is a group that is still to be entered."""
     os.setsid()
-    must("cgroups", _enter_groups, locks)
+    must("cgroups", enter, locks.entrances, late)
+    if locks.entrances.descriptors and gaps.CGROUP not in locks.without:  # the groups are the root of all it sees
+        must("namespaces", k.unshare, k.CLONE_NEWCGROUP)
     if os.isatty(0) or os.isatty(1) or os.isatty(2):
         must("terminal", _take_terminal)
     _lose_identity(locks)
@@ -86,15 +89,6 @@ def _lose_identity(locks: Locks) -> None:
     if drop:
         must("capabilities", identity.drop_privileges if last else identity.have_none)
     must("new privileges", identity.gain_nothing)
-
-
-def _enter_groups(locks: Locks) -> None:
-    """Enter the groups that count the run, for good, and see them as the root of all: cgroup_namespaces(7)."""
-    for descriptor in locks.entrances:
-        os.write(descriptor, b"0")
-        os.close(descriptor)
-    if locks.entrances and gaps.CGROUP not in locks.without:
-        k.unshare(k.CLONE_NEWCGROUP)
 
 
 def _take_terminal() -> None:

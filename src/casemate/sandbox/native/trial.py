@@ -3,9 +3,9 @@
 A filter that somebody else put around casemate (a container's) refuses single calls; only making them shows which.
 """
 
+import errno
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from casemate.model.errors import Refused
 from casemate.model.policy import MIB, Limits
@@ -13,6 +13,7 @@ from casemate.model.sandbox import Layer
 from casemate.sandbox.native import cgroups, gaps, identity, landlock, seccomp
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.cgroups import Place
+from casemate.sandbox.native.entering import TASKS, born_in, enter, opened
 from casemate.sandbox.native.group import Group
 from casemate.sandbox.native.world import UID
 
@@ -46,14 +47,22 @@ def counted(places: tuple[Place, ...]) -> Layer:
 
 
 def _try_groups(report: Report, made: Group) -> None:
-    for entrance in made.entrances:
-        _attempt(report, entrance, partial(_enter, entrance))
+    """Let a child enter, as the target does, and look whether it is there."""
+    _attempt(report, "cgroups", lambda: _try_entering(made.entrances))
 
 
-def _enter(entrance: str) -> None:
-    identity.write(entrance, "0")
-    if str(os.getpid()) not in k.read(entrance).decode().split():
-        raise OSError(f"{entrance}: it could be written, and nobody entered")
+def _try_entering(paths: tuple[str, ...]) -> None:
+    entrances = opened(paths)
+    child, late = born_in(entrances.group)
+    if child == 0:
+        try:
+            enter(entrances, late)
+            own = k.read("/proc/self/cgroup").decode()
+            os._exit(0 if all(path.removesuffix(TASKS).rpartition("/")[2] in own for path in paths) else errno.ENODEV)
+        except OSError as error:
+            os._exit(error.errno or 1)
+    if code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        raise OSError(code, f"they could be made, and not entered: {os.strerror(code)}")
 
 
 def _in_child(act: Callable[[Report], None]) -> Mapping[str, str]:
