@@ -16,6 +16,9 @@ from tests.sandbox.outer import environment
 
 from casemate.model.capability import Capability
 from casemate.model.policy import Grant
+from casemate.sandbox.native.addresses import Address
+from casemate.sandbox.native.lookup import Lookups
+from casemate.sandbox.native.loop import Loop
 
 SHELL_READS_BY = 11  # dash keeps the script at descriptor 10: with fewer it ends before its first line
 INSIDE = """
@@ -181,3 +184,26 @@ time.sleep(0.2)
     result = confined(code, policy(Grant(Capability.FS_READ, str(tmp_path))))
     assert result.code == 0
     assert time.monotonic() - before < 30  # not the wall limit
+
+
+def test_a_name_that_cannot_be_looked_up_for_want_of_a_descriptor_has_no_address() -> None:
+    """The program gets an error of its connection; the run goes on, and the next look-up may succeed."""
+    loop = Loop()
+    lookups = Lookups(loop)
+    found = list[tuple[Address, ...]]()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(highest)]  # no number below the limit is free
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(held) + 1, hard))
+    try:
+        lookups.find("127.0.0.1", found.append)
+        loop.run(lambda: len(found) == 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in held:
+            os.close(descriptor)
+    lookups.find("127.0.0.1", found.append)
+    loop.run(lambda: len(found) == 2)
+    lookups.close()
+    loop.close()
+    assert [len(addresses) for addresses in found] == [0, 1]
