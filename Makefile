@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types imports docs lock bench fuzz clean
+.PHONY: demo test check lint types imports docs lock bench soak fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -40,6 +40,9 @@ lock: .venv/dev ## renew requirements/*.txt from requirements/*.in (exact versio
 
 bench: .venv/dev ## measure against bandit, ruff and bubblewrap; prints ratios (minutes)
 	$(BIN)/python benchmarks/compare.py
+
+soak: .venv/dev ## run casemate 2,000 times, kill it at random, and look at what is left (minutes)
+	$(BIN)/python benchmarks/soak.py
 
 clean: ## remove the environments and what the tools left
 	rm -rf .venv .venv-shop .venv-programs .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

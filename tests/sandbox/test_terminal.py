@@ -277,3 +277,27 @@ def test_a_stop_key_of_a_pipeline_stops_and_continues_the_run(screen: Screen) ->
         running.terminate()
         running.wait(15)
     assert screen.modes() == screen.before
+
+
+RAW_AND_ENDED = """
+import os, signal, sys, termios
+from tests.sandbox.outer import main
+tcsetattr = termios.tcsetattr
+def ended(fd, *arguments):
+    tcsetattr(fd, *arguments)
+    if fd == 0:
+        termios.tcsetattr = tcsetattr
+        os.kill(os.getpid(), signal.{name})
+termios.tcsetattr = ended
+sys.exit(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"])
+def test_a_signal_at_the_moment_the_terminal_becomes_raw_gives_it_back(screen: Screen, name: str) -> None:
+    """The handlers come first and go last: no signal can end us while the terminal is ours."""
+    command = argv("import time; time.sleep(30)")
+    with screen.start([command[0], "-c", RAW_AND_ENDED.format(name=name), command[-1]]) as running:
+        running.wait(20)
+    assert running.returncode != 0
+    assert screen.modes() == screen.before

@@ -21,7 +21,13 @@ class Terminated(BaseException):
 def raise_on_interrupt() -> None:
     """Let Ctrl-C be raised from now on: the command starts with its default, which ends it while it only loads."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, _frame: "FrameType | None") -> None:
+    """Raise it, and let a second one end us at once: it would be raised again where the first one is dealt with."""
+    signal.signal(number, signal.SIG_DFL)
+    raise KeyboardInterrupt
 
 
 def raise_on_termination() -> None:

@@ -29,6 +29,7 @@ from casemate.sandbox.native.layer import (
     open_entry,
 )
 from casemate.sandbox.native.replace import Replaced, is_same, overwrite, put
+from casemate.sandbox.native.unfinished import sweep
 
 DENIED = "denied by the policy"
 HOST_DEPTH = 200  # directories below one another that are deleted
@@ -102,6 +103,7 @@ class _Tree:
     def __init__(self, layer: CommitLayer, protected: Protected, umask: int) -> None:
         self._layer, self._protected, self._umask = layer, protected, umask
         self._device = os.fstat(layer.target).st_dev
+        self._swept = set[str]()
 
     def apply(self, listed: Changes) -> Committed:
         """Apply them all; one that fails leaves the others be, but nothing is written below a directory that failed."""
@@ -160,6 +162,9 @@ class _Tree:
 
     def _write(self, parent: int, name: str, change: Change) -> bool:
         folder, _, _ = change.path.rpartition("/")
+        if folder not in self._swept:
+            self._swept.add(folder)
+            sweep(parent)
         old = _status(parent, name)
         if old is not None and stat.S_ISDIR(old.st_mode):
             self._remove(parent, name, change.path)

@@ -15,7 +15,9 @@ and end of file when nobody inside is left. End of file without "ended" or "refu
 
 Control (P ↔ S, SOCK_SEQPACKET): P sends `connect 4 PORT` or `connect 6 PORT`; S answers `ok` with one non-blocking TCP
 socket by SCM_RIGHTS, made in the net namespace and connecting to 127.0.0.1:PORT or [::1]:PORT there (wait until it is
-writable, then look at SO_ERROR), or `error ERRNO` without one. One request at a time. S ends when P closes this socket.
+writable, then look at SO_ERROR), or `error ERRNO` without one. One request at a time. S kills I and ends when P shuts
+this socket down, and when P is gone: a process that another thread of the caller forked may hold copies of all of these
+descriptors.
 """
 
 from casemate.model.dataclass import dataclass

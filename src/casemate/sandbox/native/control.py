@@ -5,6 +5,7 @@ Without `socket`, which alone takes as long to load as everything else of the st
 
 import os
 
+from casemate.model.small import suppress
 from casemate.sandbox.native import kernel as k
 
 LONGEST = 256  # bytes of a word
@@ -27,6 +28,12 @@ def hear(channel: int) -> str:
     return os.read(channel, LONGEST).decode()
 
 
+def end(channel: int) -> None:
+    """Let nobody say or hear anything any more, whoever else holds a copy of a descriptor: shutdown(2)."""
+    with suppress(OSError):  # the other end is gone
+        k.shutdown(channel)
+
+
 def hand(channel: int, word: str, descriptor: int) -> None:
     """Send a descriptor with a word that says what it is, and let go of it."""
     k.send(channel, word.encode(), ONE_DESCRIPTOR + descriptor.to_bytes(8, "little"))
@@ -34,7 +41,10 @@ def hand(channel: int, word: str, descriptor: int) -> None:
 
 
 def receive(channel: int) -> tuple[str, int]:
-    """Wait for a word, and give it with the descriptor that came along, or -1; "" where the other end is gone."""
+    """Wait for a word, and give it with the descriptor that came along, or -1; "" where the other end is gone.
+
+    Raises OSError where there is no room for the descriptor.
+    """
     word, ancillary = k.receive(channel, LONGEST, len(ONE_DESCRIPTOR) + 4, MSG_CMSG_CLOEXEC)
     came = ancillary.startswith(ONE_DESCRIPTOR)
     return word.decode(), int.from_bytes(ancillary[len(ONE_DESCRIPTOR) :], "little") if came else -1

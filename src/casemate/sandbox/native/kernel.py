@@ -27,6 +27,7 @@ NUMBERS = {  # name: (x86_64, aarch64)
     "socketpair": (53, 199),
     "sendmsg": (46, 211),
     "recvmsg": (47, 212),
+    "shutdown": (48, 210),
 }
 COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE, -1)
 
@@ -49,6 +50,7 @@ RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP = 1, 4, 8, 22
 PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_SET_MDWE = 24, 28, 38, 47, 65
 PR_SET_TSC, PR_SET_NAME = 26, 15
+MSG_CTRUNC = 8  # in msg_flags, the last member of struct msghdr
 
 
 TYPE_CHECKING = False  # `ctypes` itself takes its time
@@ -164,17 +166,27 @@ def send(fd: int, data: bytes, ancillary: bytes) -> None:
 
 
 def receive(fd: int, most: int, ancillary: int, flags: int) -> tuple[bytes, bytes]:
-    """Wait for bytes, and give them with what came beside them; `ancillary` is the room for that; man 2 recvmsg."""
+    """Wait for bytes, and give them with what came beside them; `ancillary` is the room for that; man 2 recvmsg.
+
+    Raises OSError where not all of it could be had: the limit of descriptors is reached.
+    """
     data, beside = (_Result * -(-most // 8))(), (_Result * -(-ancillary // 8))()
     vector = words(8, _ctypes.addressof(data), most)
     head = (_Result * 7)(0, 0, address_of(vector), 1, _ctypes.addressof(beside), ancillary, 0)
     length = call("recvmsg", number("recvmsg"), fd, head, flags)
+    if bytes(head)[48] & MSG_CTRUNC:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     return bytes(data)[:length], bytes(beside)[: int.from_bytes(bytes(head)[40:48], "little")]
 
 
 def fork_into(group: int) -> int:
     """Fork into a cgroup of version 2, of which `group` is a descriptor; man 2 clone3. The caller has one thread."""
     return call("clone3", CLONE3, words(8, CLONE_INTO_CGROUP, 0, 0, 0, SIGCHLD, 0, 0, 0, 0, 0, group), 88)
+
+
+def shutdown(descriptor: int) -> None:
+    """End a connection both ways, for every holder of either end; man 2 shutdown."""
+    call("shutdown", number("shutdown"), descriptor, 2)
 
 
 def unshare(flags: int) -> None:

@@ -31,8 +31,21 @@ class Lookups:
         """Look `name` up and call `found` later."""
         waiting = self._waiting.setdefault(name, [])
         waiting.append(found)
-        if len(waiting) == 1:
-            start_new_thread(_ask, (name, self._answers, os.dup(self._writer)))
+        if len(waiting) == 1 and not self._begin(name):
+            self._loop.after(0, lambda: self._answer(name, ()))
+
+    def _begin(self, name: str) -> bool:
+        """Start a thread that asks; false where the host has no descriptor or no thread left for it."""
+        try:
+            wake = os.dup(self._writer)
+        except OSError:
+            return False
+        try:
+            start_new_thread(_ask, (name, self._answers, wake))
+        except RuntimeError:  # "can't start new thread"
+            os.close(wake)
+            return False
+        return True
 
     def close(self) -> None:
         """Call nobody any more. A thread that still waits for the network ends by itself and finds nobody."""
@@ -44,9 +57,11 @@ class Lookups:
     def _arrived(self) -> None:
         os.read(self._reader, 4096)
         while self._answers:
-            name, addresses = self._answers.popleft()
-            for found in self._waiting.pop(name, ()):
-                found(addresses)
+            self._answer(*self._answers.popleft())
+
+    def _answer(self, name: str, addresses: tuple[Address, ...]) -> None:
+        for found in self._waiting.pop(name, ()):
+            found(addresses)
 
 
 def _ask(name: str, answers: deque[tuple[str, tuple[Address, ...]]], wake: int) -> None:

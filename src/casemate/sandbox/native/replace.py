@@ -2,18 +2,21 @@
 
 The bytes go into a file without a name (O_TMPFILE), so that a casemate killed half way leaves nothing on the host; only
 then does it get a name, or takes the place of the old one by rename(2). Whoever calls this is a process of its own that
-is asked to end when casemate dies (written.py), and that waits while a temporary name is there.
+is asked to end when casemate dies (written.py), and that waits while a temporary name is there. When somebody kills
+that process itself, the name stays until the next run that writes into the directory (unfinished.py).
 """
 
 import errno
 import os
-import secrets
 import signal
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
+from casemate.sandbox.native.unfinished import hold, sweep, temporary
+
 CHUNK = 1 << 20
+TRIES = 8
 ENDS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})  # open(2), O_TMPFILE
 
@@ -35,6 +38,7 @@ def put(source: int, parent: int, name: str, mode: int, size: int) -> None:
             _put_by_name(source, parent, name, mode, size)
         return
     try:
+        hold(fd)
         _fill(fd, source, parent, name, mode, size)
         with undisturbed():
             _give_name(fd, parent, name)
@@ -64,35 +68,44 @@ def _give_name(fd: int, parent: int, name: str) -> None:
     try:
         os.link(nameless, name, dst_dir_fd=parent, follow_symlinks=True)
     except FileExistsError:
-        temporary = _temporary()
-        os.link(nameless, temporary, dst_dir_fd=parent, follow_symlinks=True)
-        _take_place(parent, temporary, name)
+        passing = temporary()
+        os.link(nameless, passing, dst_dir_fd=parent, follow_symlinks=True)
+        _take_place(parent, passing, name)
 
 
 def _put_by_name(source: int, parent: int, name: str, mode: int, size: int) -> None:
     """Do it on a file system where every file has a name."""
-    temporary = _temporary()
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(temporary, flags, 0o600, dir_fd=parent)
+    passing, fd = _named(parent)
     try:
-        _fill(fd, source, parent, name, mode, size)
-    except BaseException:
-        os.unlink(temporary, dir_fd=parent)
-        raise
+        try:
+            _fill(fd, source, parent, name, mode, size)
+        except BaseException:
+            os.unlink(passing, dir_fd=parent)
+            raise
+        _take_place(parent, passing, name)
     finally:
+        os.close(fd)  # and the lock goes, now that nothing is called so
+
+
+def _named(parent: int) -> tuple[str, int]:
+    """Make a file under a temporary name, and hold it: a sweep could come between the two."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    for _ in range(TRIES):
+        passing = temporary()
+        fd = os.open(passing, flags, 0o600, dir_fd=parent)
+        if hold(fd) and os.fstat(fd).st_nlink:
+            return passing, fd
         os.close(fd)
-    _take_place(parent, temporary, name)
+        with suppress(FileNotFoundError):
+            os.unlink(passing, dir_fd=parent)
+    raise OSError(errno.EAGAIN, "somebody else takes every temporary file")
 
 
-def _temporary() -> str:
-    return f".casemate-{secrets.token_hex(8)}"
-
-
-def _take_place(parent: int, temporary: str, name: str) -> None:
+def _take_place(parent: int, passing: str, name: str) -> None:
     try:
-        os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+        os.rename(passing, name, src_dir_fd=parent, dst_dir_fd=parent)
     except BaseException:
-        os.unlink(temporary, dir_fd=parent)
+        os.unlink(passing, dir_fd=parent)
         raise
 
 
@@ -153,6 +166,7 @@ def overwrite(upper: int, target: int, path: str) -> None:
             now = os.stat(name, dir_fd=parent, follow_symlinks=False)
             if (now.st_dev, now.st_ino) != (granted.st_dev, granted.st_ino):
                 raise Replaced("another file took its place on the host meanwhile")
+            sweep(parent)
             put(source, parent, name, granted.st_mode, os.fstat(source).st_size)
         finally:
             os.close(parent)

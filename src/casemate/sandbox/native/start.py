@@ -4,6 +4,7 @@ The tree is P → S (steward.py) → I (init.py) → T (target.py). Every layer 
 failure on the way ends the run with 125 and the layer's name.
 """
 
+import fcntl
 import os
 from _collections_abc import Callable, Iterator
 
@@ -30,6 +31,8 @@ from casemate.sandbox.native.root import open_seen
 from casemate.sandbox.native.status import Story
 from casemate.sandbox.native.steps import Layered
 from casemate.sandbox.native.steward import Ends, Prepared, stand
+
+LOOP_OPENS = 12  # descriptors: epoll, the three streams once more, the control channel, pipes of signals and look-ups
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
     stdio = terminal.open_stdio(run.streams)
     opened.own(*stdio.inner, *stdio.outer, stdio.terminal)
     ours, ends = _channels(stdio, opened, group.entrances if group else ())
+    spare = _reserved(ours.status, plan, opened)
     steward = _fork(plan, run, prepared, ends)
     try:
         pidfd = os.pidfd_open(steward)
@@ -91,6 +95,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         opened.close(ends.lifeline, ends.status, ends.control, ends.witness, *stdio.inner, stdio.terminal)
         _loop()
         reap(prepared.places)  # while the steward builds
+        opened.close(*spare)
         handed = _receive(ours.control, plan, opened)
     except BaseException:
         _end(steward)
@@ -121,6 +126,16 @@ def _loop() -> Callable[[Inside, NativePlan, RunInput], Outcome]:
     from casemate.sandbox.native.supervise import supervise  # noqa: PLC0415 -- see above
 
     return supervise
+
+
+def _reserved(like: int, plan: NativePlan, opened: _Opened) -> tuple[int, ...]:
+    """Hold as many descriptors as are still to come: that there is no room must be known before the target starts."""
+    handed = 2 * len(plan.outside.connect) + 2 + len(plan.outside.writes)
+    spare = list[int]()
+    for _ in range(LOOP_OPENS + handed):
+        spare.append(fcntl.fcntl(like, fcntl.F_DUPFD_CLOEXEC, 3))
+        opened.own(spare[-1])
+    return tuple(spare)
 
 
 def _doors(plan: NativePlan) -> tuple[int, ...]:
@@ -208,8 +223,10 @@ def _end(steward: int) -> None:
 def _refusal(status: int) -> Refused:
     """Read why it did not stand."""
     words = b""
-    while part := os.read(status, 4096):
-        words += part
+    os.set_blocking(status, False)  # who writes there is gone, and a stranger may hold a copy of the other end
+    with suppress(BlockingIOError):
+        while part := os.read(status, 4096):
+            words += part
     story = Story()
     for line in words.splitlines():
         story.hear(line)

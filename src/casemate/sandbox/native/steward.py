@@ -13,7 +13,7 @@ from _collections_abc import Mapping, Sequence
 from casemate.model.csignal import signal
 from casemate.model.dataclass import dataclass, replace
 from casemate.model.policy import Limits
-from casemate.sandbox.native import control, gaps, identity, init, landlock
+from casemate.sandbox.native import caller, control, gaps, identity, init, landlock
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.cgroups import PROCESSES, Place
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
@@ -71,6 +71,7 @@ def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, 
     """Be the steward. Never returns; every failure is a line on the status pipe."""
     status = ends.status
     try:
+        k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)  # before all else: whatever happens to us now, we die with P
         load_nothing_more()
         gc.disable()  # what the caller left in memory must not be finalised here, with its descriptor numbers
         ends = _leave_caller(ends, prepared)
@@ -88,7 +89,6 @@ def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     """Cut every tie to the caller but the channels: session, signals, descriptors, environment."""
     os.setsid()
     init.plain_signals()
-    k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != ends.parent:
         os._exit(0)
     if gaps.CORES not in prepared.without:
@@ -136,7 +136,7 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
         os.chdir("/")  # the caller's directory would be the last thing of the host that is still held
         identity.drop_privileges()
         identity.gain_nothing()
-        _serve(ends.control, forwards=bool(plan.outside.forwards))
+        _serve(ends, forwards=bool(plan.outside.forwards))
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)  # pid 1 is gone when everybody inside is
@@ -189,6 +189,7 @@ def _users(owner: int) -> int:
     child = os.fork()
     if child == 0:
         try:
+            k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
             os.close(writer)
             k.unshare(k.CLONE_NEWUSER)
             os.write(made, b"1")
@@ -270,15 +271,16 @@ def _for_each(limits: Limits, prepared: Prepared) -> Limits:
     return replace(limits, processes=limits.processes + 1) if counted else limits
 
 
-def _serve(channel: int, *, forwards: bool) -> None:
-    """Connect to ports inside as P asks; end when P lets go. P reads from elsewhere when pid 1 has ended."""
+def _serve(ends: Ends, *, forwards: bool) -> None:
+    """Connect to ports inside as P asks; end when P lets go or is gone. It reads elsewhere that pid 1 has ended."""
+    channel, alive = ends.control, caller.watched(ends.parent)
     control.say(channel, "stands")
     if not forwards:
-        control.hear(channel)
+        caller.speaks(alive, channel)
         return
     from casemate.sandbox.native import net  # noqa: PLC0415 -- loaded before the fork
 
-    while request := control.receive(channel)[0]:
+    while caller.speaks(alive, channel) and (request := control.receive(channel)[0]):
         try:
             _, family, port = request.split()
             made = net.connect(int(family), int(port))

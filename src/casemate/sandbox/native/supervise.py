@@ -87,7 +87,7 @@ class Watch:
         """Move everything until the target has ended and its output has arrived."""
         self._tell_beginning()
         self._loop.on_read(self._tree.pidfd, self._steward_ended)
-        with self._outer, Signals(self._loop, self._signal):
+        with Signals(self._loop, self._signal), self._outer:  # a signal must not end us while the terminal is raw
             self._look_at_the_foreground()
             self._loop.run(self._is_over)
 

@@ -47,14 +47,19 @@ def open_stdio(streams: Streams) -> Stdio:
     ttys = terminals(streams)
     master, slave = _private(streams) if any(ttys) else (-1, -1)
     inner, outer = [-1, -1, -1], [-1, -1, -1]
-    for number, (fd, tty) in enumerate(zip((streams.stdin, streams.stdout, streams.stderr), ttys, strict=True)):
-        if tty:
-            inner[number], outer[number] = slave, master
-        elif not is_open(fd):
-            inner[number] = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        else:
-            reader, writer = os.pipe2(os.O_CLOEXEC)
-            inner[number], outer[number] = (reader, writer) if number == 0 else (writer, reader)
+    try:
+        for number, (fd, tty) in enumerate(zip((streams.stdin, streams.stdout, streams.stderr), ttys, strict=True)):
+            if tty:
+                inner[number], outer[number] = slave, master
+            elif not is_open(fd):
+                inner[number] = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            else:
+                reader, writer = os.pipe2(os.O_CLOEXEC)
+                inner[number], outer[number] = (reader, writer) if number == 0 else (writer, reader)
+    except OSError:  # no descriptors are left
+        for fd in {*inner, *outer, master, slave} - {-1}:
+            os.close(fd)
+        raise
     return Stdio((inner[0], inner[1], inner[2]), (outer[0], outer[1], outer[2]), slave)
 
 

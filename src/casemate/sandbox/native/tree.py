@@ -5,6 +5,7 @@ import select
 
 from casemate.model.csignal import signal
 from casemate.model.small import suppress
+from casemate.sandbox.native import control
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, Inside
 
 PATIENCE = 5.0  # seconds for the steward to end by itself once it is cut off
@@ -27,10 +28,12 @@ class Tree:
                 os.write(self._lifeline, bytes([number]))
 
     def cut(self) -> None:
-        """Let go of the lifeline: the kernel kills everybody inside."""
-        for fd in (self._lifeline, self._control):
-            if fd >= 0:
-                os.close(fd)
+        """Let go: the steward kills pid 1, and so everybody inside, whoever else holds copies of our descriptors."""
+        if self._lifeline < 0:
+            return
+        control.end(self._control)
+        os.close(self._lifeline)
+        os.close(self._control)
         self._lifeline = self._control = -1
 
     def kill(self) -> None:

@@ -57,7 +57,12 @@ def _by_another(act: Callable[[], object], needed: set[int]) -> str:
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     parent = os.getpid()
-    child = fork()
+    try:
+        child = fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
     if child == 0:
         _child(act, needed, writer, parent)
     os.close(writer)
@@ -75,9 +80,9 @@ def _by_another(act: Callable[[], object], needed: set[int]) -> str:
 def _child(act: Callable[[], object], needed: set[int], writer: int, parent: int) -> "Never":
     """Be the child. It keeps only the descriptors that it needs, or it would hold other runs of the caller alive."""
     try:
+        k.prctl(k.PR_SET_PDEATHSIG, signal.SIGTERM)
         os.setsid()
         plain_signals()
-        k.prctl(k.PR_SET_PDEATHSIG, signal.SIGTERM)
         for kept, following in pairwise(sorted({0, 1, 2, writer, *needed, 1 << 32})):
             k.close_range(kept + 1, following - 1)
         if os.getppid() == parent:
