@@ -5,7 +5,7 @@ from _collections_abc import Iterator
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Coverage, Gap, Layer, Outcome, Plan
-from casemate.sandbox.native import gaps, landlock, layers, seccomp
+from casemate.sandbox.native import gaps, landlock, layers, names, seccomp
 from casemate.sandbox.native.contract import NativePlan, RunInput
 from casemate.sandbox.native.plan import compile_plan
 from casemate.sandbox.native.start import start
@@ -22,7 +22,7 @@ class Native:
 
         No command line and no policy can say so. Raises ValueError for a layer that there is not.
         """
-        if unknown := without - gaps.NAMES:
+        if unknown := without - names.NAMES:
             raise ValueError(f"there is no layer {', '.join(sorted(unknown))}")
         self._without = without
 
@@ -52,9 +52,9 @@ class Native:
                 raise Refused(f"nothing can be started without this layer: {layer}: {lacking[layer]}")
         prepared = Prepared(
             privileged=layers.privileged(),
-            landlock=0 if gaps.LANDLOCK in lacking else landlock.abi(),
-            filter=b"" if gaps.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
-            mdwe=gaps.MDWE not in lacking,
+            landlock=0 if names.LANDLOCK in lacking else landlock.abi(),
+            filter=b"" if names.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
+            mdwe=names.MDWE not in lacking,
             without=frozenset(lacking),
         )
         return start(plan, run, prepared)

@@ -80,6 +80,11 @@ def have_none() -> None:
     k.keep_capabilities(())
 
 
+def new_keyring() -> None:
+    """Leave the caller's session keyring for an empty one without a name: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING."""
+    k.call("keyctl", k.number("keyctl"), 1, None)
+
+
 def gain_nothing() -> None:
     """Let no execve give anything that was not there before: prctl(2), PR_SET_NO_NEW_PRIVS."""
     k.prctl(k.PR_SET_NO_NEW_PRIVS, 1)

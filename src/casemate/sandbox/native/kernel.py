@@ -27,6 +27,7 @@ NUMBERS = {  # name: (x86_64, aarch64)
     "socketpair": (53, 199),
     "sendmsg": (46, 211),
     "recvmsg": (47, 212),
+    "keyctl": (250, 219),
 }
 COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE, -1)
 

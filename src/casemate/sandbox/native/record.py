@@ -52,6 +52,10 @@ def begun(plan: NativePlan, origin: Origin) -> Iterator[Event]:
                 "enforcement": str(entry.enforcement),
                 "layers": list(entry.layers),
                 "note": entry.note,
+                "classes": [
+                    {"class": part.name, "enforcement": str(part.enforcement), "layers": list(part.layers)}
+                    for part in entry.classes
+                ],
             }
             for entry in plan.coverage
         ],

@@ -10,7 +10,7 @@ from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
 from casemate.model.exits import Exit
-from casemate.sandbox.native import arguments, gaps, identity, landlock, watched
+from casemate.sandbox.native import arguments, identity, landlock, names, watched
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed
@@ -31,7 +31,7 @@ class Locks:
     filter: bytes  # the list of system calls, or b"" likewise
     uid: int  # the identity to take, or -1 to stay who we are
     mdwe: bool
-    without: frozenset[str] = frozenset()  # the layers of gaps.py that are missing, and accepted so
+    without: frozenset[str] = frozenset()  # the layers of names.py that are missing, and accepted so
     witness: int = -1  # where the listener of the filter goes: sensor.py
 
 
@@ -50,16 +50,16 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
         must("terminal", _take_terminal)
     _lose_identity(locks)
     must("working directory", os.chdir, plan.directory)
-    names = plan.environment if gaps.ENVIRONMENT not in locks.without else tuple(environment)
-    addresses = _lay_out(plan, environment, names)
-    if gaps.LIMITS not in locks.without:
+    seen = plan.environment if names.ENVIRONMENT not in locks.without else tuple(environment)
+    addresses = _lay_out(plan, environment, seen)
+    if names.LIMITS not in locks.without:
         must("limits", identity.limit, plan.outside.limits)
-    if gaps.CORES not in locks.without:
+    if names.CORES not in locks.without:
         must("limits", identity.dump_nothing)
     must("limits", identity.go_first, locks.proc)
     if locks.mdwe and not plan.filter.wx:
         must("memory", k.prctl, k.PR_SET_MDWE, 1)
-    if gaps.AT_EXEC not in locks.without:
+    if names.AT_EXEC not in locks.without:
         must("descriptors", k.close_on_exec, 3)
     if locks.ruleset >= 0:
         must("landlock", landlock.restrict, locks.ruleset)
@@ -70,7 +70,7 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
 
 
 def _lose_identity(locks: Locks) -> None:
-    last, drop = gaps.USER not in locks.without, gaps.CAPABILITIES not in locks.without
+    last, drop = names.USER not in locks.without, names.CAPABILITIES not in locks.without
     if drop and not last:  # with root's id the right to do so goes as well, and no namespace brings it back
         must("capabilities", identity.lock_privileges)
     if locks.uid >= 0:
@@ -82,6 +82,8 @@ def _lose_identity(locks: Locks) -> None:
     if drop:
         must("capabilities", identity.drop_privileges if last else identity.have_none)
     must("new privileges", identity.gain_nothing)
+    if names.KEYRING not in locks.without:
+        must("session keyring", identity.new_keyring)
 
 
 def _take_terminal() -> None:
@@ -89,12 +91,12 @@ def _take_terminal() -> None:
     fcntl.ioctl(number, TIOCSCTTY, 0)
 
 
-def _lay_out(plan: NativePlan, environment: Mapping[str, str], names: Sequence[str]) -> arguments.Addresses:
+def _lay_out(plan: NativePlan, environment: Mapping[str, str], seen: Sequence[str]) -> arguments.Addresses:
     """Put what execve needs at three addresses that cannot be guessed: the filter knows the first execve by them."""
     name = os.fsencode(plan.executable) + b"\0"
     argv = [os.fsencode(part) for part in plan.command]
     values = DEFAULTS | dict(environment)
-    envp = [os.fsencode(f"{key}={values[key]}") for key in names if key in values]
+    envp = [os.fsencode(f"{key}={values[key]}") for key in seen if key in values]
     if any(b"\0" in part for part in (name[:-1], *argv, *envp)):
         raise Failed("execve", "an argument or a variable holds a NUL byte")
     return _place(name, lambda _: name), _strings(argv), _strings(envp)
