@@ -57,17 +57,22 @@ def ruleset(
 ) -> int:
     """Make the ruleset, before any identity is dropped; give its descriptor. Raises OSError.
 
-    A right that this version does not know is not asked for: EINVAL would be the answer. `without` names parts that are
-    not to be had.
+    `without` names parts that are not to be had.
     """
-    handled = KNOWN[min(version, max(KNOWN))]
-    handled &= ~(TRUNCATE if names.TRUNCATE in without else 0) & ~(IOCTL_DEV if names.IOCTL in without else 0)
-    tcp = BIND_TCP | CONNECT_TCP if version >= 4 and names.LANDLOCK_NET not in without and not plan.filter.inet else 0
-    scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL if version >= 6 and names.SCOPES not in without else 0
-    descriptor = made(handled, tcp, scoped)
+    handled, ports, scoped = asked(version, without)
+    descriptor = made(handled, 0 if plan.filter.inet else ports, scoped)
     for path, rights in (*rules(plan), *extra):
         _allow(descriptor, path, rights & handled)
     return descriptor
+
+
+def asked(version: int, without: frozenset[str] = frozenset()) -> tuple[int, int, int]:
+    """Give what is withheld in files, ports and scopes. A right that this version does not know would be EINVAL."""
+    handled = KNOWN[min(version, max(KNOWN))]
+    handled &= ~(TRUNCATE if names.TRUNCATE in without else 0) & ~(IOCTL_DEV if names.IOCTL in without else 0)
+    ports = BIND_TCP | CONNECT_TCP if version >= 4 and names.LANDLOCK_NET not in without else 0
+    scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL if version >= 6 and names.SCOPES not in without else 0
+    return handled, ports, scoped
 
 
 def made(handled: int, ports: int, scoped: int) -> int:

@@ -92,7 +92,7 @@ def core_helper() -> str:
 
 def missing(without: frozenset[str] = frozenset()) -> Mapping[str, str]:
     """Name the layers that are not to be had, with the reason: what this host lacks, and what a test switches off."""
-    found = {**_lacking(), **dict.fromkeys(sorted(without), "switched off by a test")}
+    found = {**of_this_host(), **dict.fromkeys(sorted(without), "switched off by a test")}
     if names.USER in found and not privileged():
         found = dict.fromkeys(ON_USERS, f"{names.USER}s: {found[names.USER]}") | found
     for layer, others in names.STANDS_ON.items():
@@ -102,7 +102,7 @@ def missing(without: frozenset[str] = frozenset()) -> Mapping[str, str]:
 
 
 @once
-def _lacking() -> Mapping[str, str]:
+def of_this_host() -> Mapping[str, str]:
     """Name what this host lacks: a quick look without forking, unless somebody has put a filter around us."""
     found = {**_locks(), **_sysctls(), **_namespaces()}
     if reason := core_helper():
@@ -157,9 +157,8 @@ def _sysctls() -> Mapping[str, str]:
 def _namespaces() -> Mapping[str, str]:
     """Name the namespaces that this kernel does not have, or that a switch forbids: namespaces(7)."""
     found = dict[str, str]()
-    there = os.listdir("/proc/self/ns")  # noqa: PTH208 -- start-up path
     for layer, file in KINDS.items():
-        if file not in there:
+        if not os.path.lexists(f"/proc/self/ns/{file}"):
             found[layer] = "this kernel has none"
     for layer, file in KINDS.items():
         if _value(f"user/max_{file}_namespaces") == "0":
