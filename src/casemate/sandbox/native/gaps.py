@@ -5,7 +5,8 @@ no layer withholds, or fewer than the policy asks for, is a gap.
 """
 
 import os
-from _collections_abc import Iterator, Mapping
+from _collections_abc import Iterator, Mapping, Sequence
+from _collections_abc import Set as AbstractSet
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.classes import classes_of
@@ -53,14 +54,16 @@ LIMIT_OF: Mapping[C, str] = {
 
 def coverage(policy: Policy, missing: Mapping[str, str]) -> tuple[Coverage, ...]:
     """Say for every capability which layers withhold it. `missing` names the layers that this host lacks, and why."""
-    return tuple(_cover(capability, policy, missing) for capability in C)
+    granted = {grant.capability for grant in policy.grants}
+    return tuple(_cover(capability, policy, granted, missing) for capability in C)
 
 
-def gaps(policy: Policy, missing: Mapping[str, str]) -> Iterator[Gap]:
-    """Yield what is denied and not withheld by as many layers as the policy asks for."""
-    for covered in coverage(policy, missing):
-        if covered.capability.enforceable and (reason := _why(covered, policy, missing)):
-            yield Gap(covered.capability, reason)
+def gaps(policy: Policy, missing: Mapping[str, str], covered: tuple[Coverage, ...] = ()) -> Iterator[Gap]:
+    """Yield what is denied and not withheld by as many layers as the policy asks for; `covered` is what is known."""
+    granted = {grant.capability for grant in policy.grants}
+    for row in covered or coverage(policy, missing):
+        if row.enforcement is not Enforcement.DESCRIBED and (reason := _why(row, policy, granted, missing)):
+            yield Gap(row.capability, reason)
 
 
 def needed(plan: NativePlan) -> tuple[str, ...]:
@@ -70,38 +73,39 @@ def needed(plan: NativePlan) -> tuple[str, ...]:
     return (*ALWAYS, *((COMMIT,) if commits else ()), *((BROKER,) if dials else ()))
 
 
-def _cover(capability: C, policy: Policy, missing: Mapping[str, str]) -> Coverage:
-    parts = tuple(_part(name, policy, missing) for name in classes_of(capability))
-    if capability not in WITHHELD and not parts:
+def _cover(capability: C, policy: Policy, granted: AbstractSet[C], missing: Mapping[str, str]) -> Coverage:
+    names = classes_of(capability)
+    if not names and capability not in WITHHELD:
         return Coverage(capability, Enforcement.DESCRIBED, ())
+    parts = tuple(_part(name, granted, missing) for name in names)
     if reason := _given(capability, policy) or _direct(capability, policy):
         return Coverage(capability, Enforcement.NOT, (), reason, parts)
     if capability in WITHHELD:
         held = tuple(layer for layer in WITHHELD[capability] if layer not in missing)
         return Coverage(capability, _how(capability, held), held, PARTLY.get(capability, ""), parts)
-    return _together(capability, parts, policy)
+    return _together(capability, parts, granted)
 
 
-def _part(name: str, policy: Policy, missing: Mapping[str, str]) -> ClassCoverage:
+def _part(name: str, granted: AbstractSet[C], missing: Mapping[str, str]) -> ClassCoverage:
     """Say which layers withhold one class."""
-    if name in GIVEN and policy.grants_any(GIVEN[name]):
+    if is_given(name, granted):
         return ClassCoverage(name, Enforcement.NOT, (), f"granted with {GIVEN[name]}")
-    wanted, note = _layers(name, policy)
-    held = tuple(layer for layer in wanted if layer not in missing)
+    wanted, note = _layers(name, granted)
+    held = wanted if missing.keys().isdisjoint(wanted) else tuple(layer for layer in wanted if layer not in missing)
     return ClassCoverage(name, _strength(held), held, note)
 
 
-def _layers(name: str, policy: Policy) -> tuple[tuple[str, ...], str]:
+def _layers(name: str, granted: AbstractSet[C]) -> tuple[tuple[str, ...], str]:
     if name in WHEN_GRANTED:
         by, layers, note = WHEN_GRANTED[name]
-        if any(map(policy.grants_any, by)):
+        if not granted.isdisjoint(by):
             return layers, note
     return CLASS_WITHHELD[name], ""
 
 
-def _together(capability: C, parts: tuple[ClassCoverage, ...], policy: Policy) -> Coverage:
+def _together(capability: C, parts: tuple[ClassCoverage, ...], granted: AbstractSet[C]) -> Coverage:
     """Make one row of the classes: a capability is withheld as far as the weakest of them."""
-    denied = [part for part in parts if not is_given(part.name, policy)]
+    denied = [part for part in parts if not is_given(part.name, granted)]
     weakest = min(len(part.layers) for part in denied)
     every = tuple(dict.fromkeys(layer for part in denied for layer in part.layers))
     notes = dict.fromkeys(part.note for part in denied if part.note)
@@ -123,9 +127,9 @@ def _how(capability: C, held: tuple[str, ...]) -> Enforcement:
     return Enforcement.PARTLY if held and capability in PARTLY else _strength(held)
 
 
-def is_given(name: str, policy: Policy) -> bool:
+def is_given(name: str, granted: AbstractSet[C]) -> bool:
     """Tell whether a grant gives all of a class."""
-    return name in GIVEN and policy.grants_any(GIVEN[name])
+    return name in GIVEN and GIVEN[name] in granted
 
 
 def _given(capability: C, policy: Policy) -> str:
@@ -157,26 +161,29 @@ def _is_in(path: str, tree: str) -> bool:
     return below(path, tree) or below(os.path.realpath(path), os.path.realpath(tree))
 
 
-def _why(covered: Coverage, policy: Policy, missing: Mapping[str, str]) -> str:
+def _why(covered: Coverage, policy: Policy, granted: AbstractSet[C], missing: Mapping[str, str]) -> str:
     """Say what of a denied capability is withheld by too few layers, and what this host lacks for it; "" for nothing.
 
     What every class of it lacks is said once.
     """
     found, lost = dict[tuple[str, ...], list[str]](), dict[str, None]()
-    if not _given(covered.capability, policy):
+    if covered.capability in WITHHELD or covered.enforcement is Enforcement.NOT:
         if direct := _direct(covered.capability, policy):
             return direct
-        if covered.capability in WITHHELD and len(covered.layers) < policy.layers:
+        few = covered.capability in WITHHELD and len(covered.layers) < policy.layers
+        if few and not _given(covered.capability, policy):
             found[covered.layers] = [str(covered.capability)]
             lost |= dict.fromkeys(WITHHELD[covered.capability])
     for part in covered.classes:
-        if len(part.layers) < policy.layers and not is_given(part.name, policy):
+        if len(part.layers) < policy.layers and not is_given(part.name, granted):
             found.setdefault(part.layers, []).append(part.name)
-            lost |= dict.fromkeys(_layers(part.name, policy)[0])
-    held = (
-        f"{', '.join(names)} withheld by {', '.join(layers)}; {policy.layers} asked for"
-        if layers
-        else f"no layer withholds {', '.join(names)}"
-        for layers, names in found.items()
-    )
-    return "; ".join((*held, *(f"{layer}: {missing[layer]}" for layer in lost if layer in missing)))
+            lost |= dict.fromkeys(_layers(part.name, granted)[0])
+    return "; ".join((*_too_few(found, policy), *(f"{layer}: {missing[layer]}" for layer in lost if layer in missing)))
+
+
+def _too_few(found: Mapping[tuple[str, ...], Sequence[str]], policy: Policy) -> Iterator[str]:
+    for layers, names in found.items():
+        if layers:
+            yield f"{', '.join(names)} withheld by {', '.join(layers)}; {policy.layers} asked for"
+        else:
+            yield f"no layer withholds {', '.join(names)}"

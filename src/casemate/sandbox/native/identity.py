@@ -102,7 +102,6 @@ def limit(limits: Limits) -> None:
     wanted = (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
-        (resource.RLIMIT_NOFILE, limits.fds),
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_FSIZE, limits.disk_bytes),
     )
@@ -112,6 +111,12 @@ def limit(limits: Limits) -> None:
     for which in (resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE):
         _lower(which, 0)
     _lower(resource.RLIMIT_SIGPENDING, SIGNALS)
+
+
+def limit_descriptors(limits: Limits) -> None:
+    """Set the number that the next descriptor must stay below; 0 leaves what the caller has."""
+    if limits.fds:
+        _lower(resource.RLIMIT_NOFILE, limits.fds)
 
 
 def dump_nothing() -> None:

@@ -68,6 +68,8 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         if isinstance(step, Layered):
             targets.append(open_seen(step.seen))
             opened.own(targets[-1])
+    canaries = prepared.test.descriptors if prepared.test else ()
+    opened.own(*canaries)
     doors = _doors(plan)
     opened.own(*doors)
     stdio = terminal.open_stdio(run.streams)
@@ -99,6 +101,8 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         listeners=tuple(handed.listeners),
         layers=tuple(layers),
         witness=ours.witness,
+        canaries=canaries,
+        tried=prepared.test.tried if prepared.test else (),
         doors=doors,
     )
 

@@ -19,6 +19,7 @@ from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.loopback import loopback_up
 from casemate.sandbox.native.root import NEW, Root, enter
+from casemate.sandbox.native.selftest import SelfTest
 from casemate.sandbox.native.target import Locks, become_target, must
 from casemate.sandbox.native.world import NAME, NO_DOMAIN, UID
 
@@ -54,6 +55,7 @@ class Prepared:
     filter: bytes  # compiled list of system calls, b"" likewise
     mdwe: bool
     without: frozenset[str] = frozenset()  # the layers of names.py that are missing, and accepted so
+    test: SelfTest | None = None
 
     @property
     def other_id(self) -> bool:
@@ -226,7 +228,7 @@ def _inside(plan: NativePlan, prepared: Prepared, owner: int, witness: int) -> L
         layer = "proc" if proc < 0 else "root" if prepared.landlock == 0 else "landlock"
         raise Failed(layer, str(error)) from None
     uid = owner if prepared.other_id else -1
-    return Locks(proc, ruleset, prepared.filter, uid, prepared.mdwe, prepared.without, witness)
+    return Locks(proc, ruleset, prepared.filter, uid, prepared.mdwe, prepared.without, witness, prepared.test)
 
 
 def _serve(channel: int, *, forwards: bool) -> None:

@@ -66,6 +66,7 @@ class Watch:
         """Begin to carry bytes; nothing is waited for before `carry`. Raises Refused."""
         self._inside, self._plan, self._run, self._tree = inside, plan, run, tree
         self._ended_by = ""
+        self._canaries = list(inside.canaries)
         self._denials: dict[Denial, None] = {}
         self._interrupted = -TWICE
         self._gone = False  # the steward has ended, and so has everybody inside
@@ -95,7 +96,14 @@ class Watch:
 
     def end(self) -> None:
         """Kill what is left, reap it, close everything."""
-        each(self._sensor.close, self._network.close, self._tree.reap, self._streams.close, self._loop.close)
+        each(
+            self._let_canaries_go,
+            self._sensor.close,
+            self._network.close,
+            self._tree.reap,
+            self._streams.close,
+            self._loop.close,
+        )
         for line in self._streams.errors:
             say(self._run.streams, line)
 
@@ -142,6 +150,7 @@ class Watch:
 
     def _heard(self) -> None:
         """Act on news from inside: start the clock, or begin to end."""
+        self._let_canaries_go()
         seconds = self._plan.outside.limits.wall_seconds
         if self.story.started and self._wall is None and seconds:
             self._wall = self._loop.after(seconds, lambda: self._kill("wall limit"))
@@ -149,6 +158,11 @@ class Watch:
             self._network.ending()
             self._tree.cut()
             self._loop.after(PATIENCE, self._tree.kill)
+
+    def _let_canaries_go(self) -> None:
+        """Close what the self-test reached for: it is over."""
+        while self._canaries:
+            os.close(self._canaries.pop())
 
     def _steward_ended(self) -> None:
         """Everybody inside is dead: what lies in the pipes is all there is."""
@@ -230,7 +244,7 @@ class Watch:
         if self._run.record is not None:
             from casemate.sandbox.native.record import begun  # noqa: PLC0415 -- only where somebody records
 
-            for event in begun(self._plan, self._run.origin):
+            for event in begun(self._plan, self._run.origin, self._inside.tried):
                 self._run.record(event)
 
     def _tell_end(self, outcome: Outcome) -> None:

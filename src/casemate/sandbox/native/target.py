@@ -10,10 +10,11 @@ from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
 from casemate.model.exits import Exit
-from casemate.sandbox.native import arguments, identity, landlock, names, watched
+from casemate.sandbox.native import arguments, identity, landlock, names, selftest, watched
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed
+from casemate.sandbox.native.selftest import SelfTest
 from casemate.sandbox.native.world import DEFAULTS
 
 NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
@@ -33,6 +34,7 @@ class Locks:
     mdwe: bool
     without: frozenset[str] = frozenset()  # the layers of names.py that are missing, and accepted so
     witness: int = -1  # where the listener of the filter goes: sensor.py
+    test: SelfTest | None = None
 
 
 def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
@@ -63,9 +65,14 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
         must("descriptors", k.close_on_exec, 3)
     if locks.ruleset >= 0:
         must("landlock", landlock.restrict, locks.ruleset)
+    token = locks.test.ground.token if locks.test is not None else 0
     if locks.filter:
         code = arguments.assemble(plan.filter, addresses)
-        must("seccomp", watched.install, locks.filter, code, locks.witness)
+        must("seccomp", watched.install, locks.filter, code, locks.witness, token)
+    if locks.test is not None:
+        selftest.perform(locks.test)
+    if names.LIMITS not in locks.without:  # last: the self-test opens files
+        must("limits", identity.limit_descriptors, plan.outside.limits)
     _execute(plan, addresses)
 
 

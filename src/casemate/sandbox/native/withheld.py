@@ -51,7 +51,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "fs.exec.memfd": (SECCOMP,),
     "fs.dev.make": (MOUNT, LANDLOCK, SECCOMP, USER),
     "fs.dev.open": (MOUNT, LANDLOCK),
-    "fs.dev.control": (MOUNT, SECCOMP, IOCTL),
+    "fs.dev.control": (SECCOMP, IOCTL),
     "fs.dev.terminal": (STREAMS, SECCOMP),
     "fs.persist.names": (MOUNT, LANDLOCK),
     "net.connect.tcp": (NET, SECCOMP, LANDLOCK_NET),
