@@ -165,7 +165,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         def act(_: acts.Ground) -> bool:
             return acts.possible(-code)
 
-        monkeypatch.setattr(acts, "ACTS", ((("fs.read.content",), act),))
+        monkeypatch.setattr(acts, "ACTS", ((("fs.read.content",), lambda _: act),))
 
     return fail
 
@@ -188,7 +188,7 @@ def test_an_error_of_our_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     def act(_: acts.Ground) -> bool:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(acts, "ACTS", ((("fs.read.content",), act),))
+    monkeypatch.setattr(acts, "ACTS", ((("fs.read.content",), lambda _: act),))
     with pytest.raises(Refused, match="a mistake"):
         confined("print('ran')")
 

@@ -12,11 +12,11 @@ from _collections_abc import Callable, Mapping
 
 from casemate.model.dataclass import dataclass
 from casemate.sandbox.native import kernel as k
-from casemate.sandbox.native.canaries import Canaries, Identity
+from casemate.sandbox.native.canaries import LENGTH, Canaries, Identity
 from casemate.sandbox.native.names import CAPABILITIES
 
 LOCKED = frozenset({e.EPERM, e.EACCES, e.ENOSYS})
-UNABLE = frozenset({e.EMFILE, e.ENFILE, e.ENOMEM, e.EAGAIN, e.EINTR, e.EBADF})
+UNABLE = frozenset({e.EMFILE, e.ENFILE, e.ENOMEM, e.EAGAIN, e.EINTR})
 ABSENT = (e.ENOENT, e.ENOTDIR, e.ELOOP)
 NO_FAMILY = (e.EAFNOSUPPORT, e.ESOCKTNOSUPPORT, e.EPROTONOSUPPORT, e.EPFNOSUPPORT)
 UNREACHABLE = (e.ECONNREFUSED, e.ENETUNREACH, e.EHOSTUNREACH, e.EADDRNOTAVAIL)
@@ -30,7 +30,7 @@ UNIX, INET, NETLINK, PACKET, ALG, VSOCK = 1, 2, 16, 17, 38, 40
 STREAM, DATAGRAM, RAW, SEQUENTIAL = 1, 2, 3, 5
 OPEN_NOW = 0o4000 | CLOSED  # SOCK_NONBLOCK | SOCK_CLOEXEC
 ELSEWHERE = struct.pack("=H2s4s8x", INET, b"\0\x09", b"\xc0\0\2\1")  # 192.0.2.1 of RFC 5737; UDP sends nothing here
-LOCAL_SOCKETS = (b"/run/docker.sock", b"/run/dbus/system_bus_socket", b"/run/systemd/private", b"/dev/log")
+LOCAL_SOCKET = struct.pack("=H", UNIX) + b"/run/dbus/system_bus_socket\0"
 SIZE = 128
 NOTHING = (0,) * 5
 
@@ -53,12 +53,19 @@ class Ground:
         """Make a system call by name; give its result, or the errno below zero."""
         return k.attempt(self.numbers[name], *arguments, *NOTHING[len(arguments) :], self.token)
 
-    def left(self, length: int = 16) -> bytes:
+    def shot(self, name: str, *arguments: "int | bytes | k.Room | None", locked: tuple[int, ...] = ()) -> "Shot":
+        """Prepare a single call, and the answers of a lock to it."""
+        six = (*arguments, *NOTHING[len(arguments) :], self.token)
+        return self.numbers[name], six, LOCKED.union(locked) if locked else LOCKED
+
+    def left(self, length: int = LENGTH) -> bytes:
         """Give what a call left in the room."""
         return bytes(self.room)[:length]
 
 
-Act = Callable[[Ground], bool]
+Act = Callable[[Ground], bool]  # where one call is not enough: it says whether it was possible
+Shot = tuple[int, tuple["int | bytes | k.Room | None", ...], frozenset[int]]
+Aim = Callable[[Ground], Shot | Act]  # made before the fork
 
 
 def possible(result: int, *locked: int) -> bool:
@@ -72,6 +79,13 @@ def possible(result: int, *locked: int) -> bool:
     if -result in UNABLE:
         raise OSError(-result, os.strerror(-result))
     return True
+
+
+def shoot(shot: Shot) -> bool:
+    """Make a prepared call; tell whether it was possible. Raises OSError where it was no answer."""
+    number, six, locked = shot
+    answer = k.attempt(number, *six)
+    return -answer not in locked and possible(answer)
 
 
 def _reaches(g: Ground, path: str, whole: Identity, flags: int = 0) -> bool:
@@ -94,9 +108,9 @@ def _links(g: Ground) -> bool:
     return _reaches(g, f"/proc/self/root{g.canaries.secret}", g.canaries.secret_id)
 
 
-def _handles(g: Ground) -> bool:
+def _handles(g: Ground) -> Shot:
     handle = struct.pack("=Ii8s", 8, 1, b"")  # struct file_handle: of nothing
-    return possible(g.call("open_by_handle_at", HERE, handle, os.O_RDONLY | CLOSED))
+    return g.shot("open_by_handle_at", HERE, handle, os.O_RDONLY | CLOSED)
 
 
 def _names(g: Ground) -> bool:
@@ -113,20 +127,20 @@ def _stat(g: Ground) -> bool:
     return _is(g, os.fsencode(g.canaries.secret), g.canaries.secret_id)
 
 
-def _write(g: Ground) -> bool:
-    return possible(g.call("openat", HERE, g.directory, O_TMPFILE | os.O_RDWR | CLOSED, 0o600), e.EROFS)
+def _write(g: Ground) -> Shot:
+    return g.shot("openat", HERE, g.directory, O_TMPFILE | os.O_RDWR | CLOSED, 0o600, locked=(e.EROFS,))
 
 
-def _delete(g: Ground) -> bool:
-    return possible(g.call("unlinkat", HERE, g.directory + b"/.casemate-self-test", 0), e.EROFS)
+def _delete(g: Ground) -> Shot:
+    return g.shot("unlinkat", HERE, g.directory + b"/.casemate-self-test", 0, locked=(e.EROFS,))
 
 
-def _attributes(g: Ground) -> bool:
-    return possible(g.call("fchownat", HERE, g.directory, -1, -1, 0), e.EROFS)
+def _attributes(g: Ground) -> Shot:
+    return g.shot("fchownat", HERE, g.directory, -1, -1, 0, locked=(e.EROFS,))
 
 
-def _hardlink(g: Ground) -> bool:
-    return possible(g.call("linkat", HERE, g.file or g.executable, HERE, NAME, 0), e.EROFS, e.EXDEV)
+def _hardlink(g: Ground) -> Shot:
+    return g.shot("linkat", HERE, g.file or g.executable, HERE, NAME, 0, locked=(e.EROFS, e.EXDEV))
 
 
 def _nameless(g: Ground) -> int:
@@ -137,25 +151,31 @@ def _nameless(g: Ground) -> int:
     return opened
 
 
-def _execute(g: Ground) -> bool:
+def _execute(g: Ground) -> Shot | Act:
     """Execute an empty file: the answer is ENOEXEC where it may be, and nothing ever runs."""
-    own = _nameless(g)
-    try:
-        return possible(g.call("execveat", own, b"", None, None, 0x1000))
-    finally:
-        os.close(own)
+    if "fs.exec.file" in g.filtered:
+        return g.shot("execveat", -1, b"", None, None, 0x1000)
+
+    def act(g: Ground) -> bool:
+        own = _nameless(g)
+        try:
+            return possible(g.call("execveat", own, b"", None, None, 0x1000))
+        finally:
+            os.close(own)
+
+    return act
 
 
-def _memfd(g: Ground) -> bool:
-    return possible(g.call("memfd_create", b"", 1))
+def _memfd(g: Ground) -> Shot:
+    return g.shot("memfd_create", b"", 1)
 
 
-def _device(g: Ground) -> bool:
-    return possible(g.call("mknodat", HERE, NAME, 0o020600, 0x103))
+def _device(g: Ground) -> Shot:
+    return g.shot("mknodat", HERE, NAME, 0o020600, 0x103)
 
 
-def _foreign_device(g: Ground) -> bool:
-    return possible(g.call("openat", HERE, b"/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | CLOSED, 0), *ABSENT)
+def _foreign_device(g: Ground) -> Shot:
+    return g.shot("openat", HERE, b"/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | CLOSED, 0, locked=(*ABSENT,))
 
 
 def _control(g: Ground) -> bool:
@@ -167,16 +187,25 @@ def _control(g: Ground) -> bool:
         os.close(opened)
 
 
-def _type(g: Ground) -> bool:
-    return possible(g.call("ioctl", 0, 0x5412, b"\n"), e.ENOTTY, e.EIO)
+def _type(g: Ground) -> Shot:
+    return g.shot("ioctl", 0, 0x5412, b"\n", locked=(e.ENOTTY, e.EIO))
 
 
-def _socket(g: Ground, family: int, kind: int, protocol: int = 0) -> int:
-    return g.call("socket", family, kind | OPEN_NOW, protocol)
+def _reach(name: str, family: int, kind: int, address: Callable[[Ground], bytes]) -> Aim:
+    """Make a socket where a filter stands before that; else reach an address with it, without waiting."""
+
+    def aim(g: Ground) -> Shot | Act:
+        if name in g.filtered:
+            return g.shot("socket", family, kind | OPEN_NOW, 0, locked=NO_FAMILY)
+        return lambda g: _reaches_peer(g, g.call("socket", family, kind | OPEN_NOW, 0), address(g))
+
+    return aim
 
 
-def _connects(g: Ground, made: int, address: bytes) -> bool:
-    """Tell whether a socket reaches an address; it never waits. What is on its way is asked once more: connect(2)."""
+def _reaches_peer(g: Ground, made: int, address: bytes) -> bool:
+    """Tell whether a socket reaches an address. What is on its way is asked once more: connect(2)."""
+    if made < 0:
+        return possible(made, *NO_FAMILY)
     try:
         answer = g.call("connect", made, address, len(address))
         if answer == -e.EINPROGRESS:
@@ -186,39 +215,24 @@ def _connects(g: Ground, made: int, address: bytes) -> bool:
         os.close(made)
 
 
-def _reached(g: Ground, name: str, made: int, address: bytes) -> bool:
-    """Tell whether a socket could be made and reaches an address; where a filter stands, making it is enough."""
-    if made < 0:
-        return possible(made, *NO_FAMILY)
-    return _connects(g, made, address) or name in g.filtered
+def _port(g: Ground) -> bytes:
+    return struct.pack("=H2s4s8x", INET, g.canaries.port.to_bytes(2, "big"), b"\x7f\0\0\1")
 
 
-def _tcp(g: Ground) -> bool:
-    address = struct.pack("=H2s4s8x", INET, g.canaries.port.to_bytes(2, "big"), b"\x7f\0\0\1")
-    return _reached(g, "net.connect.tcp", _socket(g, INET, STREAM), address)
+def _elsewhere(_: Ground) -> bytes:
+    return ELSEWHERE
 
 
-def _udp(g: Ground) -> bool:
-    return _reached(g, "net.udp.send", _socket(g, INET, DATAGRAM), ELSEWHERE)
+def _path(_: Ground) -> bytes:
+    return LOCAL_SOCKET
 
 
-def _local(g: Ground) -> bool:
-    for path in LOCAL_SOCKETS:
-        made = _socket(g, UNIX, STREAM)
-        if _reached(g, "net.unix.path", made, struct.pack("=H", UNIX) + path + b"\0"):
-            return True
-        if made < 0:
-            return False
-    return False
+def _abstract(g: Ground) -> bytes:
+    return struct.pack("=H", UNIX) + g.canaries.abstract
 
 
-def _abstract(g: Ground) -> bool:
-    address = struct.pack("=H", UNIX) + g.canaries.abstract
-    return _reached(g, "net.unix.abstract", _socket(g, UNIX, STREAM), address)
-
-
-def _family(family: int, kind: int, protocol: int = 0) -> Act:
-    return lambda g: possible(_socket(g, family, kind, protocol), *NO_FAMILY)
+def _family(family: int, kind: int, protocol: int = 0) -> Aim:
+    return lambda g: g.shot("socket", family, kind | OPEN_NOW, protocol, locked=NO_FAMILY)
 
 
 def _inherited(g: Ground) -> bool:
@@ -231,49 +245,57 @@ def _inherited(g: Ground) -> bool:
     return any(number > 2 and g.call("fcntl", number, 1) == 0 for number in numbers)  # F_GETFD: no FD_CLOEXEC
 
 
-def _pair(g: Ground) -> bool:
-    return possible(g.call("socketpair", UNIX, DATAGRAM | CLOSED, 0, g.room))
+def _pair(g: Ground) -> Shot:
+    return g.shot("socketpair", UNIX, DATAGRAM | CLOSED, 0, g.room)
 
 
-def _take(g: Ground) -> bool:
-    """Take a descriptor of a process outside; where there is none to be seen, the filter must say no by itself."""
-    opened = g.call("pidfd_open", g.other, 0)
-    if opened < 0 and possible(opened, e.ESRCH):
-        return True
-    taken = g.call("pidfd_getfd", max(opened, -1), 0, 0)
-    if opened >= 0:
-        os.close(opened)
-    return False if taken == -e.EBADF and "net.fdpass.taken" not in g.filtered else taken != -e.EPERM
-
-
-def _again(g: Ground) -> bool:
-    """Execute its own program with arguments that are nowhere: EFAULT where the filter lets it, never a success."""
-    return possible(g.call("execve", g.executable, 1, 1))
-
-
-def _signal(g: Ground) -> bool:
-    """Ask whether there is anybody else: kill(2) with -1 and no signal; ESRCH where there is only pid 1."""
-    return possible(g.call("kill", -1, 0), e.ESRCH)
-
-
-def _trace(g: Ground) -> bool:
-    return possible(g.call("ptrace", 0x4206, g.other, 0, 0), e.ESRCH)  # PTRACE_SEIZE stops nobody
-
-
-def _memory(g: Ground) -> bool:
-    """Read from a process outside what stands at the same address here."""
-    here, there = g.canaries.vectors
-    read = k.attempt(g.numbers["process_vm_readv"], g.other, here, 1, there, 1, 0)
-    return g.left() == g.canaries.written if read == 16 else possible(read, e.ESRCH)
-
-
-def _about(name: str) -> Act:
-    """Read what /proc says of a process outside."""
+def _take(g: Ground) -> Shot | Act:
+    """Take a descriptor of a process outside; the filter says no whatever it is."""
+    if "net.fdpass.taken" in g.filtered:
+        return g.shot("pidfd_getfd", -1, 0, 0)
 
     def act(g: Ground) -> bool:
-        return possible(g.call("openat", HERE, f"/proc/{g.other}/{name}".encode(), os.O_RDONLY | CLOSED, 0), *ABSENT)
+        opened = g.call("pidfd_open", g.other, 0)
+        if opened < 0:
+            return possible(opened, e.ESRCH)
+        try:
+            return possible(g.call("pidfd_getfd", opened, 0, 0))
+        finally:
+            os.close(opened)
 
     return act
+
+
+def _again(g: Ground) -> Shot:
+    """Execute its own program with arguments that are nowhere: EFAULT where the filter lets it, never a success."""
+    return g.shot("execve", g.executable, 1, 1)
+
+
+def _signal(g: Ground) -> Shot:
+    """Ask whether there is anybody else: kill(2) with -1 and no signal; ESRCH where there is only pid 1."""
+    return g.shot("kill", -1, 0, locked=(e.ESRCH,))
+
+
+def _trace(g: Ground) -> Shot:
+    return g.shot("ptrace", 0x4206, g.other, 0, 0, locked=(e.ESRCH,))  # PTRACE_SEIZE stops nobody
+
+
+def _memory(g: Ground) -> Shot | Act:
+    """Read from a process outside what stands at the same address here. Flags, the last argument, are none."""
+    here, there = g.canaries.vectors
+    if "proc.trace.memory" in g.filtered:
+        return g.numbers["process_vm_readv"], (g.other, here, 1, there, 1, g.token), LOCKED
+
+    def act(g: Ground) -> bool:
+        read = k.attempt(g.numbers["process_vm_readv"], g.other, here, 1, there, 1, 0)
+        return g.left() == g.canaries.written if read == LENGTH else possible(read, e.ESRCH)
+
+    return act
+
+
+def _about(name: str) -> Aim:
+    """Read what /proc says of a process outside."""
+    return lambda g: g.shot("openat", HERE, f"/proc/{g.other}/{name}".encode(), os.O_RDONLY | CLOSED, 0, locked=ABSENT)
 
 
 def _root(g: Ground) -> bool:
@@ -283,57 +305,66 @@ def _root(g: Ground) -> bool:
         raise OSError(-opened, os.strerror(-opened))
     length = g.call("read", opened, g.room, SIZE)
     os.close(opened)
-    inside, outside, count = map(int, g.left(max(length, 0)).split())
-    return outside + os.getuid() - inside == 0 or not inside <= os.getuid() < inside + count
+    inside, outside, _ = g.left(max(length, 0)).split()
+    return os.getuid() == 0 if inside == b"0" else outside == b"0"
 
 
-def _ids(g: Ground) -> bool:
-    return possible(g.call("setresuid", 0, 0, 0), e.EINVAL)
+def _ids(g: Ground) -> Shot:
+    return g.shot("setresuid", 0, 0, 0, locked=(e.EINVAL,))
 
 
 def _set_id(g: Ground) -> bool:
     return g.call("prctl", 39, 0, 0, 0, 0) != 1  # PR_GET_NO_NEW_PRIVS
 
 
-def _capability(g: Ground) -> bool:
+def _capability(g: Ground) -> Shot:
     header, sets = struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", 1 << 21, 1 << 21, 0, 0, 0, 0)
-    return possible(g.call("capset", header, sets))  # CAP_SYS_ADMIN
+    return g.shot("capset", header, sets)  # CAP_SYS_ADMIN
 
 
-def _namespaces(g: Ground) -> bool:
-    return possible(g.call("unshare", k.CLONE_NEWUSER), e.ENOSPC, e.EUSERS, e.EINVAL)
+def _namespaces(g: Ground) -> Shot:
+    return g.shot("unshare", k.CLONE_NEWUSER, locked=(e.ENOSPC, e.EUSERS, e.EINVAL))
 
 
-def _enter(g: Ground) -> bool:
-    opened = os.open("/proc/self/ns/mnt", os.O_RDONLY | CLOSED)
-    try:
-        return possible(g.call("setns", opened, k.CLONE_NEWNS))
-    finally:
-        os.close(opened)
+def _enter(g: Ground) -> Shot | Act:
+    if "proc.priv.setns" in g.filtered:
+        return g.shot("setns", -1, k.CLONE_NEWNS)
+
+    def act(g: Ground) -> bool:
+        opened = os.open("/proc/self/ns/mnt", os.O_RDONLY | CLOSED)
+        try:
+            return possible(g.call("setns", opened, k.CLONE_NEWNS))
+        finally:
+            os.close(opened)
+
+    return act
 
 
-def _mount(g: Ground) -> bool:
-    return possible(g.call("mount", b"casemate", b"/tmp", b"tmpfs", 0, None))
+def _mount(g: Ground) -> Shot:
+    return g.shot("mount", b"casemate", b"/tmp", b"tmpfs", 0, None)
 
 
-def _host(g: Ground) -> bool:
-    """Name the host with a length that cannot be, and turn it off by a wrong magic number: EINVAL where one may."""
-    return possible(g.call("sethostname", b"", -1)) or possible(g.call("reboot", 0, 0, 0, 0))
+def _host(g: Ground) -> Shot:
+    """Name the host, with a length that cannot be: EINVAL where one may."""
+    return g.shot("sethostname", b"", -1)
+
+
+def _power(g: Ground) -> Shot:
+    """Turn it off, with a wrong magic number: EINVAL where one may."""
+    return g.shot("reboot", 0, 0, 0, 0)
 
 
 def _shared(g: Ground) -> bool:
     return _is(g, b"/dev/shm", g.canaries.shared_id)
 
 
-def _ipc(whole: str, name: str, *arguments: "int | bytes | None") -> Act:
+def _ipc(whole: str, name: str, *arguments: "int | bytes | None") -> Aim:
     """Ask the filter, or look whether the namespace is the caller's."""
 
     def act(g: Ground) -> bool:
-        if whole in g.filtered:
-            return possible(g.call(name, *arguments))
         return os.readlink("/proc/self/ns/ipc") == g.canaries.ipc  # noqa: PTH115 -- start-up path
 
-    return act
+    return lambda g: g.shot(name, *arguments) if whole in g.filtered else act
 
 
 def _map(g: Ground, opened: int, protection: int, kind: int) -> bool:
@@ -357,7 +388,7 @@ def _written(g: Ground) -> bool:
 
 
 def _wx(g: Ground) -> bool:
-    """At once, and in turn. Where something is mapped in memory alone matters to nobody: it is a multiple of a page."""
+    """Make memory that is both, at once and in turn. For memory alone the last argument, an offset, means nothing."""
     if possible(g.call("mmap", 0, 4096, READ | WRITE | EXECUTE, PRIVATE | ANONYMOUS, -1)):
         return True
     page = g.call("mmap", 0, 4096, READ | WRITE, PRIVATE | ANONYMOUS, -1)
@@ -368,12 +399,12 @@ def _wx(g: Ground) -> bool:
     return possible(changed)
 
 
-def _ring(g: Ground) -> bool:
-    return possible(g.call("io_uring_setup", 1, bytes(SIZE)))
+def _ring(g: Ground) -> Shot:
+    return g.shot("io_uring_setup", 1, bytes(SIZE))
 
 
-def _machine(g: Ground) -> bool:
-    return possible(g.call("bpf", 0, struct.pack("=4I112x", 2, 4, 4, 1), SIZE))  # BPF_MAP_CREATE of an array
+def _machine(g: Ground) -> Shot:
+    return g.shot("bpf", 0, struct.pack("=4I112x", 2, 4, 4, 1), SIZE)  # BPF_MAP_CREATE of an array
 
 
 def _keys(g: Ground) -> bool:
@@ -382,13 +413,13 @@ def _keys(g: Ground) -> bool:
     return possible(found) if found < 0 or "kernel.keyctl" in g.filtered else found == g.canaries.keyring
 
 
-def _faults(g: Ground) -> bool:
-    return possible(g.call("userfaultfd", CLOSED))
+def _faults(g: Ground) -> Shot:
+    return g.shot("userfaultfd", CLOSED)
 
 
-def _counters(g: Ground) -> bool:
+def _counters(g: Ground) -> Shot:
     """Count for itself alone, without what the kernel does: struct perf_event_attr, exclude_kernel and exclude_hv."""
-    return possible(g.call("perf_event_open", struct.pack("=IIQ24xQ80x", 1, SIZE, 0, 0x60), 0, -1, -1, 8))
+    return g.shot("perf_event_open", struct.pack("=IIQ24xQ80x", 1, SIZE, 0, 0x60), 0, -1, -1, 8)
 
 
 def _cores(g: Ground) -> bool:
@@ -396,12 +427,16 @@ def _cores(g: Ground) -> bool:
     return asked != 0 or int.from_bytes(g.left(8), "little") > 1
 
 
-ACTS: tuple[tuple[tuple[str, ...], Act], ...] = (
-    (("fs.read.content", "native.ext.other"), _content),
-    (("fs.read.links",), _links),
+def _by(act: Act) -> Aim:
+    return lambda _: act
+
+
+ACTS: tuple[tuple[tuple[str, ...], Aim], ...] = (
+    (("fs.read.content", "native.ext.other"), _by(_content)),
+    (("fs.read.links",), _by(_links)),
     (("fs.read.handles",), _handles),
-    (("fs.list.names",), _names),
-    (("fs.list.stat",), _stat),
+    (("fs.list.names",), _by(_names)),
+    (("fs.list.stat",), _by(_stat)),
     (("fs.write.content", "fs.persist.names"), _write),
     (("fs.write.hardlink",), _hardlink),
     (("fs.delete.names",), _delete),
@@ -410,17 +445,17 @@ ACTS: tuple[tuple[tuple[str, ...], Act], ...] = (
     (("fs.exec.memfd",), _memfd),
     (("fs.dev.make",), _device),
     (("fs.dev.open",), _foreign_device),
-    (("fs.dev.control",), _control),
+    (("fs.dev.control",), _by(_control)),
     (("fs.dev.terminal",), _type),
-    (("net.connect.tcp",), _tcp),
-    (("net.udp.send", "net.dns.query"), _udp),
-    (("net.unix.path",), _local),
-    (("net.unix.abstract",), _abstract),
+    (("net.connect.tcp",), _reach("net.connect.tcp", INET, STREAM, _port)),
+    (("net.udp.send", "net.dns.query"), _reach("net.udp.send", INET, DATAGRAM, _elsewhere)),
+    (("net.unix.path",), _reach("net.unix.path", UNIX, STREAM, _path)),
+    (("net.unix.abstract",), _reach("net.unix.abstract", UNIX, STREAM, _abstract)),
     (("net.raw.netlink",), _family(NETLINK, RAW)),
     (("net.raw.packet",), _family(PACKET, RAW)),
     (("net.raw.vsock",), _family(VSOCK, STREAM)),
     (("net.raw.alg",), _family(ALG, SEQUENTIAL)),
-    (("net.fdpass.inherited",), _inherited),
+    (("net.fdpass.inherited",), _by(_inherited)),
     (("net.fdpass.sent",), _pair),
     (("net.fdpass.taken",), _take),
     (("proc.spawn.other", "proc.spawn.itself", "proc.shell.sh"), _again),
@@ -429,27 +464,28 @@ ACTS: tuple[tuple[tuple[str, ...], Act], ...] = (
     (("proc.trace.memory",), _memory),
     (("proc.trace.proc",), _about("status")),
     (("env.read.others",), _about("environ")),
-    (("proc.priv.root",), _root),
+    (("proc.priv.root",), _by(_root)),
     (("proc.priv.ids",), _ids),
-    (("proc.priv.setid",), _set_id),
+    (("proc.priv.setid",), _by(_set_id)),
     (("proc.priv.capabilities",), _capability),
     (("proc.priv.namespaces",), _namespaces),
     (("proc.priv.setns",), _enter),
     (("proc.priv.mount",), _mount),
     (("proc.priv.host",), _host),
+    (("proc.priv.host",), _power),
     (("ipc.shm.sysv",), _ipc("ipc.shm.sysv", "shmget", 0x7FFFFFFF, 0, 0)),
-    (("ipc.shm.posix",), _shared),
+    (("ipc.shm.posix",), _by(_shared)),
     (("ipc.mq.sysv",), _ipc("ipc.mq.sysv", "msgget", 0x7FFFFFFF, 0)),
     (("ipc.mq.posix",), _ipc("ipc.mq.posix", "mq_open", b"casemate-self-test", os.O_RDONLY, 0, None)),
-    (("native.ext.readable",), _readable),
-    (("native.ext.written",), _written),
-    (("native.wx.memory",), _wx),
+    (("native.ext.readable",), _by(_readable)),
+    (("native.ext.written",), _by(_written)),
+    (("native.wx.memory",), _by(_wx)),
     (("kernel.io_uring",), _ring),
     (("kernel.bpf",), _machine),
-    (("kernel.keyctl",), _keys),
+    (("kernel.keyctl",), _by(_keys)),
     (("kernel.userfaultfd",), _faults),
     (("kernel.perf",), _counters),
-    (("kernel.cores",), _cores),
+    (("kernel.cores",), _by(_cores)),
 )
 KNOWN = frozenset(name for names, _ in ACTS for name in names)
 ONLY_FILTER = frozenset({  # what no other layer can be seen to withhold without doing it

@@ -11,7 +11,7 @@ import os
 from casemate.model.dataclass import dataclass
 from casemate.sandbox.native import acts, calls
 from casemate.sandbox.native import kernel as k
-from casemate.sandbox.native.acts import Act, Ground
+from casemate.sandbox.native.acts import Act, Ground, Shot
 from casemate.sandbox.native.canaries import Canaries, prepare
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed
@@ -27,6 +27,7 @@ class SelfTest:
     """What is to be tried, and where; all of it made before the first fork."""
 
     tried: tuple[str, ...]  # the classes
+    shots: tuple[tuple[str, Shot], ...]
     acts: tuple[tuple[str, Act], ...]
     ground: Ground
 
@@ -38,14 +39,18 @@ class SelfTest:
 
 def of(plan: NativePlan) -> SelfTest:
     """Decide what is to be tried for a plan, and prepare what that needs. Raises OSError."""
-    said = {part.name: part.layers for entry in plan.coverage for part in entry.classes if part.layers}
-    claimed = tuple(name for name in said if _can_be_tried(name, said[name], plan))
-    unfiltered = frozenset(name for name in claimed if SECCOMP not in said[name])
+    said = {part.name: part.layers for row in plan.coverage for part in row.classes if part.layers}
+    claimed = [name for name, layers in said.items() if _can_be_tried(name, layers, plan)]
+    filtered = frozenset([name for name in claimed if SECCOMP in said[name]])
     room = k.room(acts.SIZE)
-    ground = _ground(plan, frozenset(claimed) - unfiltered, prepare(plan, unfiltered, room), room)
-    tried = tuple(name for name in claimed if not _is_in_vain(name, ground))
-    chosen = ((next((name for name in names if name in tried), ""), act) for names, act in acts.ACTS)
-    return SelfTest(tried, tuple((name, act) for name, act in chosen if name), ground)
+    ground = _ground(plan, filtered, prepare(plan, filtered.symmetric_difference(claimed), room), room)
+    tried = {name: None for name in claimed if not _is_in_vain(name, ground)}
+    aimed = [
+        (name, aim(ground)) for names, aim in acts.ACTS if (name := next((name for name in names if name in tried), ""))
+    ]
+    shots = tuple([(name, aim) for name, aim in aimed if isinstance(aim, tuple)])
+    chosen = tuple([(name, aim) for name, aim in aimed if not isinstance(aim, tuple)])
+    return SelfTest(tuple(tried), shots, chosen, ground)
 
 
 def _can_be_tried(name: str, layers: tuple[str, ...], plan: NativePlan) -> bool:
@@ -80,7 +85,7 @@ def _ground(plan: NativePlan, filtered: frozenset[str], canaries: Canaries, room
         file=os.fsencode(files[0]) if files else b"",
         executable=os.fsencode(plan.executable),
         other=os.getpid(),
-        numbers=calls.numbers(max(k.COLUMN, 0)),
+        numbers=calls.here() if k.COLUMN >= 0 else {},
         room=room,
         token=int.from_bytes(os.urandom(6), "little") * PAGE,
     )
@@ -90,10 +95,13 @@ def perform(test: SelfTest) -> None:
     """Try everything. Raises Failed where something was possible or could not be tried."""
     if k.COLUMN < 0:
         raise Failed("self-test", f"system calls of {k.MACHINE} have no table here")
-    for name, act in test.acts:
-        try:
-            possible = act(test.ground)
-        except (OSError, ValueError, MemoryError) as error:
-            raise Failed("self-test", f"{name} could not be tried: {error}") from None
-        if possible:
-            raise Failed("self-test", f"{name} was possible")
+    name = ""
+    try:
+        for name, shot in test.shots:
+            if acts.shoot(shot):
+                raise Failed("self-test", f"{name} was possible")
+        for name, act in test.acts:
+            if act(test.ground):
+                raise Failed("self-test", f"{name} was possible")
+    except (OSError, ValueError, MemoryError) as error:
+        raise Failed("self-test", f"{name} could not be tried: {error}") from None
