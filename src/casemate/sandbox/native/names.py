@@ -1,6 +1,6 @@
 """The names of the layers, what stands on what, and what nothing is started without."""
 
-from collections.abc import Mapping
+from _collections_abc import Mapping
 
 USER, MOUNT, NET, PID = "user namespace", "mount namespace", "net namespace", "pid namespace"
 IPC, UTS, CGROUP = "ipc namespace", "uts namespace", "cgroup namespace"

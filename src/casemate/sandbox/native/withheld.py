@@ -4,7 +4,7 @@ A layer stands in a row only if it would still withhold the class were all other
 strong as it looks. What `tests/sandbox` shows by taking the layers away one by one.
 """
 
-from collections.abc import Mapping
+from _collections_abc import Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.sandbox.native.names import (
