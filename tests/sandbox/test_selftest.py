@@ -22,7 +22,7 @@ from casemate.model.errors import Refused
 from casemate.model.policy import Grant, Limits, Policy, WriteMode
 from casemate.model.sandbox import Command, Plan
 from casemate.sandbox import RunInput, Streams
-from casemate.sandbox.native import Native, acts, names, selftest
+from casemate.sandbox.native import Native, acts, calls, canaries, names, selftest
 from casemate.sandbox.native.contract import NativePlan
 
 ANYTHING = frozenset(Capability)
@@ -236,6 +236,30 @@ def test_a_small_limit_of_descriptors_is_no_hindrance(fds: int) -> None:
     )
     assert said.code == plain.returncode
     assert "self-test" not in said.err
+
+
+@pytest.mark.parametrize("path", ["/tmp", "/etc", "/usr"])  # noqa: S108 -- granted
+def test_a_grant_of_a_great_tree_is_no_hindrance(path: str) -> None:
+    """Not even where the private directory is covered by it."""
+    assert run(granted=policy(Grant(Capability.FS_READ, path))).out == "ran\n"
+
+
+def test_every_call_has_a_number_on_both_architectures() -> None:
+    plan = Native().plan(COMMAND, EMPTY)
+    assert isinstance(plan, NativePlan)
+    used = {number for _, (number, _, _) in selftest.of(plan).shots}
+    both = calls.numbers(0).keys() & calls.numbers(1).keys()
+    assert {name for name, number in calls.here().items() if number in used} <= both
+    assert {"openat", "fstat", "newfstatat", "connect", "read", "mmap", "mprotect", "munmap", "fcntl"} <= both
+
+
+def test_what_cannot_be_prepared_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*_: object) -> canaries.Canaries:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(selftest, "prepare", prepare)
+    with pytest.raises(Refused, match="self-test: it cannot be prepared"):
+        confined("print('ran')")
 
 
 def test_the_record_says_which_classes_were_tried() -> None:

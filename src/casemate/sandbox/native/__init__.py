@@ -59,9 +59,16 @@ class Native:
             filter=b"" if names.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
             mdwe=names.MDWE not in lacking,
             without=frozenset(lacking),
-            test=selftest.of(plan),
+            test=_tests(plan),
         )
         return start(plan, run, prepared)
+
+
+def _tests(plan: NativePlan) -> selftest.SelfTest:
+    try:
+        return selftest.of(plan)
+    except OSError as error:
+        raise Refused(f"self-test: it cannot be prepared: {error}") from None
 
 
 __all__ = ["Native"]

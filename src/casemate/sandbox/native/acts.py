@@ -21,15 +21,16 @@ ABSENT = (e.ENOENT, e.ENOTDIR, e.ELOOP)
 NO_FAMILY = (e.EAFNOSUPPORT, e.ESOCKTNOSUPPORT, e.EPROTONOSUPPORT, e.EPFNOSUPPORT)
 UNREACHABLE = (e.ECONNREFUSED, e.ENETUNREACH, e.EHOSTUNREACH, e.EADDRNOTAVAIL)
 HERE = -100  # AT_FDCWD
-NAME = b"/tmp/.casemate-self-test"
-O_TMPFILE = 0o20200000
+PRIVATE_PLACE = b"/dev/shm"  # nothing below /dev can be granted, so it is always the run's own
+NAME = PRIVATE_PLACE + b"/.casemate-self-test"
 CLOSED = os.O_CLOEXEC
 PRIVATE, SHARED, ANONYMOUS = 2, 1, 0x20
 READ, WRITE, EXECUTE = 1, 2, 4
 UNIX, INET, NETLINK, PACKET, ALG, VSOCK = 1, 2, 16, 17, 38, 40
 STREAM, DATAGRAM, RAW, SEQUENTIAL = 1, 2, 3, 5
 OPEN_NOW = 0o4000 | CLOSED  # SOCK_NONBLOCK | SOCK_CLOEXEC
-ELSEWHERE = struct.pack("=H2s4s8x", INET, b"\0\x09", b"\xc0\0\2\1")  # 192.0.2.1 of RFC 5737; UDP sends nothing here
+NOWHERE = "192.0.2.1"  # RFC 5737
+ELSEWHERE = struct.pack("=H2s4s8x", INET, b"\0\x09", b"\xc0\0\2\1")  # there; to connect by UDP sends nothing
 LOCAL_SOCKET = struct.pack("=H", UNIX) + b"/run/dbus/system_bus_socket\0"
 SIZE = 128
 NOTHING = (0,) * 5
@@ -128,7 +129,7 @@ def _stat(g: Ground) -> bool:
 
 
 def _write(g: Ground) -> Shot:
-    return g.shot("openat", HERE, g.directory, O_TMPFILE | os.O_RDWR | CLOSED, 0o600, locked=(e.EROFS,))
+    return g.shot("openat", HERE, g.directory, os.O_TMPFILE | os.O_RDWR | CLOSED, 0o600, locked=(e.EROFS,))
 
 
 def _delete(g: Ground) -> Shot:
@@ -144,8 +145,8 @@ def _hardlink(g: Ground) -> Shot:
 
 
 def _nameless(g: Ground) -> int:
-    """Make an empty file without a name in the private /tmp. Raises OSError."""
-    opened = g.call("openat", HERE, b"/tmp", O_TMPFILE | os.O_RDWR | CLOSED, 0o700)
+    """Make an empty file without a name in memory of the run's own. Raises OSError."""
+    opened = g.call("openat", HERE, PRIVATE_PLACE, os.O_TMPFILE | os.O_RDWR | CLOSED, 0o700)
     if opened < 0:
         raise OSError(-opened, os.strerror(-opened))
     return opened
@@ -341,7 +342,7 @@ def _enter(g: Ground) -> Shot | Act:
 
 
 def _mount(g: Ground) -> Shot:
-    return g.shot("mount", b"casemate", b"/tmp", b"tmpfs", 0, None)
+    return g.shot("mount", b"casemate", PRIVATE_PLACE, b"tmpfs", 0, None)
 
 
 def _host(g: Ground) -> Shot:

@@ -48,8 +48,8 @@ def of(plan: NativePlan) -> SelfTest:
     aimed = [
         (name, aim(ground)) for names, aim in acts.ACTS if (name := next((name for name in names if name in tried), ""))
     ]
-    shots = tuple([(name, aim) for name, aim in aimed if isinstance(aim, tuple)])
-    chosen = tuple([(name, aim) for name, aim in aimed if not isinstance(aim, tuple)])
+    shots = tuple([(name, aim) for name, aim in aimed if not callable(aim)])
+    chosen = tuple([(name, aim) for name, aim in aimed if callable(aim)])
     return SelfTest(tuple(tried), shots, chosen, ground)
 
 
@@ -59,6 +59,7 @@ def _can_be_tried(name: str, layers: tuple[str, ...], plan: NativePlan) -> bool:
         (name in acts.ONLY_FILTER and SECCOMP not in layers)
         or (name in acts.ONLY_WITH and acts.ONLY_WITH[name] not in layers)
         or (name in acts.ONLY_WITHOUT_NETWORK and plan.filter.inet)
+        or (name == "net.udp.send" and any(end.address == acts.NOWHERE for end in plan.outside.connect))
         or (name in acts.ONLY_READING and plan.outside.writes)
     )
 

@@ -63,13 +63,13 @@ def start(plan: NativePlan, run: RunInput, prepared: Prepared) -> Outcome:
 
 
 def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened) -> Inside:
+    canaries = prepared.test.descriptors if prepared.test else ()
+    opened.own(*canaries)
     targets = list[int]()
     for step in plan.steps:
         if isinstance(step, Layered):
             targets.append(open_seen(step.seen))
             opened.own(targets[-1])
-    canaries = prepared.test.descriptors if prepared.test else ()
-    opened.own(*canaries)
     doors = _doors(plan)
     opened.own(*doors)
     stdio = terminal.open_stdio(run.streams)
