@@ -11,7 +11,7 @@ from casemate.model.dataclass import dataclass
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.paths import below
-from casemate.sandbox.native.steps import Bind, Layered, Synthetic
+from casemate.sandbox.native.steps import Bind, Layered
 
 Identity = bytes  # device and inode, as struct stat begins with them
 NONE: Identity = b""
@@ -69,12 +69,11 @@ def identity_of(path: str) -> Identity:
 
 
 def _secret(plan: NativePlan) -> str:
-    """Give a file that is there and that the plan does not show."""
+    """Give a file that is there and that the plan does not show. A file of ours in its place is another one."""
     shown = [step.seen.path for step in plan.steps if isinstance(step, Bind | Layered)]
-    own = [step.path for step in plan.steps if isinstance(step, Synthetic)]
     for path in SECRETS:
         real = os.path.realpath(path)
-        if os.path.isfile(real) and not any(below(real, tree) for tree in (*shown, *own)):  # noqa: PTH113 -- likewise
+        if os.path.isfile(real) and not any(below(real, tree) for tree in shown):  # noqa: PTH113 -- likewise
             return real
     return ""
 
