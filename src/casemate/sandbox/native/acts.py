@@ -8,6 +8,7 @@ files have no name (O_TMPFILE), names do not exist, owners stay who they are, si
 import _struct as struct
 import errno as e
 import os
+import resource
 from _collections_abc import Callable, Mapping
 
 from casemate.model.dataclass import dataclass
@@ -388,16 +389,15 @@ def _written(g: Ground) -> bool:
         os.close(own)
 
 
-def _wx(g: Ground) -> bool:
-    """Make memory that is both, at once and in turn. For memory alone the last argument, an offset, means nothing."""
-    if possible(g.call("mmap", 0, 4096, READ | WRITE | EXECUTE, PRIVATE | ANONYMOUS, -1)):
-        return True
-    page = g.call("mmap", 0, 4096, READ | WRITE, PRIVATE | ANONYMOUS, -1)
-    if page < 0:
-        raise OSError(-page, os.strerror(-page))
-    changed = g.call("mprotect", page, 4096, READ | EXECUTE)
-    g.call("munmap", page, 4096)
-    return possible(changed)
+def _at_once(g: Ground) -> Shot:
+    """Map memory that is both. For memory alone the last argument, an offset, means nothing."""
+    return g.shot("mmap", 0, 4096, READ | WRITE | EXECUTE, PRIVATE | ANONYMOUS, -1)
+
+
+def _in_turn(g: Ground) -> Shot:
+    """Make a page of our own memory executable; it would stay writable, so that we could say so."""
+    size = resource.getpagesize()
+    return g.shot("mprotect", k.place(g.room) // size * size, size, READ | WRITE | EXECUTE)
 
 
 def _ring(g: Ground) -> Shot:
@@ -480,7 +480,8 @@ ACTS: tuple[tuple[tuple[str, ...], Aim], ...] = (
     (("ipc.mq.posix",), _ipc("ipc.mq.posix", "mq_open", b"casemate-self-test", os.O_RDONLY, 0, None)),
     (("native.ext.readable",), _by(_readable)),
     (("native.ext.written",), _by(_written)),
-    (("native.wx.memory",), _by(_wx)),
+    (("native.wx.memory",), _at_once),
+    (("native.wx.memory",), _in_turn),
     (("kernel.io_uring",), _ring),
     (("kernel.bpf",), _machine),
     (("kernel.keyctl",), _by(_keys)),

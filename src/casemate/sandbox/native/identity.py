@@ -100,7 +100,6 @@ def allow_no_core_helper() -> None:
 def limit(limits: Limits) -> None:
     """Set the resource limits, soft and hard; 0 leaves what the caller has; man 2 setrlimit."""
     wanted = (
-        (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_FSIZE, limits.disk_bytes),
@@ -113,10 +112,11 @@ def limit(limits: Limits) -> None:
     _lower(resource.RLIMIT_SIGPENDING, SIGNALS)
 
 
-def limit_descriptors(limits: Limits) -> None:
-    """Set the number that the next descriptor must stay below; 0 leaves what the caller has."""
-    if limits.fds:
-        _lower(resource.RLIMIT_NOFILE, limits.fds)
+def limit_last(limits: Limits) -> None:
+    """Set the limits that our own last steps could not stand: how many descriptors, and at the end how much memory."""
+    for which, value in ((resource.RLIMIT_NOFILE, limits.fds), (resource.RLIMIT_AS, limits.memory_bytes)):
+        if value:
+            _lower(which, value)
 
 
 def dump_nothing() -> None:

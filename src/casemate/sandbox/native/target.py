@@ -71,8 +71,8 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
         must("seccomp", watched.install, locks.filter, code, locks.witness, token)
     if locks.test is not None:
         selftest.perform(locks.test)
-    if names.LIMITS not in locks.without:  # last: the self-test opens files
-        must("limits", identity.limit_descriptors, plan.outside.limits)
+    if names.LIMITS not in locks.without:
+        must("limits", identity.limit_last, plan.outside.limits)
     _execute(plan, addresses)
 
 
