@@ -23,7 +23,7 @@ from casemate.model.errors import PolicyError, Refused
 from casemate.model.policy import Grant, WriteMode
 from casemate.model.sandbox import Command
 from casemate.sandbox import confine, plan
-from casemate.sandbox.native import gaps, layers
+from casemate.sandbox.native import gaps, layers, names
 
 
 def writable(path: Path) -> Grant:
@@ -58,7 +58,7 @@ def test_a_crash_that_no_limit_keeps_from_the_host_is_a_gap(
     monkeypatch.setattr(resource, "getrlimit", lambda _: (0, limit))
     monkeypatch.setattr(layers, "_held", lambda: 0)
     assert bool(layers.core_helper()) is handed
-    found = {gap.capability for gap in gaps.gaps(policy(), {gaps.CORES: "why"} if handed else {})}
+    found = {gap.capability for gap in gaps.gaps(policy(), {names.CORES: "why"} if handed else {})}
     assert found == ({Capability.KERNEL} if handed else set())
 
 

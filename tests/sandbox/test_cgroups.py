@@ -8,7 +8,7 @@ from confining import EMPTY
 
 from casemate.model.capability import Capability
 from casemate.model.sandbox import Coverage, Enforcement
-from casemate.sandbox.native import cgroups, gaps
+from casemate.sandbox.native import cgroups, gaps, names
 from casemate.sandbox.native.cgroups import Hierarchy, Place, chosen, hierarchies
 
 V1 = """\
@@ -135,11 +135,11 @@ def row(capability: Capability, missing: dict[str, str]) -> Coverage:
 
 
 def test_the_table_says_what_counts() -> None:
-    second = {name: "v1 is used" for name in gaps.CGROUPS if "v2" in name}
+    second = {name: "v1 is used" for name in names.CGROUPS if "v2" in name}
     assert row(Capability.RES_MEMORY, second).layers == ("cgroup v1 memory", "rlimits")
     for capability in (Capability.RES_MEMORY, Capability.RES_CPU, Capability.RES_PROCS):
         assert row(capability, second).enforcement is Enforcement.ENFORCED
-    nothing = dict.fromkeys(gaps.CGROUPS, "not here")
+    nothing = dict.fromkeys(names.CGROUPS, "not here")
     for capability in (Capability.RES_MEMORY, Capability.RES_CPU):
         assert row(capability, nothing).enforcement is Enforcement.PARTLY
         assert "each process" in row(capability, nothing).note
@@ -150,10 +150,10 @@ def test_the_table_says_what_counts() -> None:
 def test_every_name_is_in_use_or_missing_with_a_reason() -> None:
     used = {cgroups.NAMES[name][2 - place.version] for place in cgroups.places() for name in place.counts}
     missing = cgroups.lacking()
-    assert used | set(missing) == set(gaps.CGROUPS)
+    assert used | set(missing) == set(names.CGROUPS)
     assert not used & set(missing)
     assert all(missing.values())
     assert {name for place in cgroups.used({}) for name in place.counts} == {
         name for place in cgroups.places() for name in place.counts
     }
-    assert cgroups.used(dict.fromkeys(gaps.CGROUPS, "switched off")) == ()
+    assert cgroups.used(dict.fromkeys(names.CGROUPS, "switched off")) == ()

@@ -12,7 +12,8 @@ from confining import EMPTY, Result, confined, policy, probe
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.policy import Grant, Limits
 from casemate.model.sandbox import Denial
-from casemate.sandbox.native import arguments, seccomp, sensor, watched
+from casemate.sandbox.native import arguments, calls, seccomp, sensor, watched
+from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.arguments import ARCH
 from casemate.sandbox.native.steps import Filter
 
@@ -173,3 +174,20 @@ def test_a_granted_call_is_not_told() -> None:
 
 def test_a_run_that_tries_nothing_is_told_nothing() -> None:
     assert confined("print(1)", EMPTY).outcome.denials == ()
+
+
+def test_a_call_of_the_self_test_is_refused_in_silence() -> None:
+    """Its last argument is a number that nobody else knows; it only decides whether somebody is told."""
+    number = calls.here()["ptrace"]
+    listed, token = seccomp.compiled(wx=False), 0x1234_5678_9ABC << 16
+    code = watched.merged(listed, arguments.assemble(Filter(), (1, 2, 3)), token)
+    arch = arguments.ARCH[k.COLUMN]
+    silent, told = seccomp.ACT_ERRNO | seccomp.EPERM, watched.NOTIFY
+    assert answer(code, number, arch, (0, 0, 0, 0, 0, token)) == silent
+    for other in (0, 1, token + 1, token & 0xFFFFFFFF, token >> 32 << 32):
+        assert answer(code, number, arch, (0, 0, 0, 0, 0, other)) == told
+    allowed = calls.here()["getpid"]
+    assert answer(code, allowed, arch, (0, 0, 0, 0, 0, token)) == seccomp.ACT_ALLOW
+    without = watched.merged(listed, arguments.assemble(Filter(), (1, 2, 3)))
+    for nr in range(500):
+        assert answer(code, nr, arch) == answer(without, nr, arch), nr

@@ -12,10 +12,10 @@ from confining import EMPTY, Result, confined, policy
 from casemate.model.capability import Capability
 from casemate.model.errors import Unenforceable
 from casemate.model.policy import MIB, Grant, Limits, WriteMode
-from casemate.sandbox.native import Native, cgroups, gaps
+from casemate.sandbox.native import Native, cgroups, names
 
 COUNTED = {name for place in cgroups.places() for name in place.counts}
-WITHOUT = Native(without=frozenset(gaps.CGROUPS))  # as on a host that gives no cgroups
+WITHOUT = Native(without=frozenset(names.CGROUPS))  # as on a host that gives no cgroups
 KILLED = 128 + signal.SIGKILL
 FORKS = """
 import os, sys, time
@@ -69,7 +69,7 @@ def only_counted(code: str, **limits: int) -> Result:
     """Run without rlimits: cgroups alone."""
     granted = policy(limits=Limits(**{"wall_seconds": 60, **limits}))
     accept = frozenset({Capability.RES_FDS, Capability.PROC_FORK, Capability.PROC_THREAD})
-    return confined(code, granted, backend=Native(without=frozenset({gaps.LIMITS})), accept=accept)
+    return confined(code, granted, backend=Native(without=frozenset({names.LIMITS})), accept=accept)
 
 
 @pytest.mark.parametrize("code", [FORKS, THREADS], ids=["processes", "threads"])
@@ -105,7 +105,7 @@ def test_processor_time_is_bound_without_rlimits() -> None:
 
 
 def test_without_either_nothing_bounds_a_run_and_that_is_refused() -> None:
-    backend = Native(without=frozenset({gaps.LIMITS, *gaps.CGROUPS}))
+    backend = Native(without=frozenset({names.LIMITS, *names.CGROUPS}))
     with pytest.raises(Unenforceable) as refused:
         confined("print('ran')", backend=backend)
     found = {gap.capability for gap in refused.value.gaps}

@@ -12,7 +12,7 @@ from casemate.model.exits import Exit
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Coverage, Gap, Json, Layer
 from casemate.model.visible import visible
-from casemate.reports.layers import row, withheld
+from casemate.reports.layers import by_class, row, withheld
 from casemate.reports.paint import Ink, Style
 from casemate.sandbox import choose, names
 
@@ -79,6 +79,9 @@ def _block(backend: Found, style: Style) -> Iterator[str]:
         has = style.paint("yes", Ink.GOOD) if layer.available else style.paint("no ", Ink.HIGH)
         yield from row(f"{layer.name:<17}  {has}", 22, layer.detail, style)
     yield ""
+    yield "  what withholds each class of acts"
+    yield from by_class(backend.coverage, style)
+    yield ""
     yield "  what withholds each capability"
     yield from withheld(backend.coverage, style)
 
@@ -99,6 +102,15 @@ def as_json(found: list[Found]) -> str:
                     "enforcement": str(row.enforcement),
                     "layers": list(row.layers),
                     "note": visible(row.note),
+                    "classes": [
+                        {
+                            "class": part.name,
+                            "enforcement": str(part.enforcement),
+                            "layers": list(part.layers),
+                            "note": visible(part.note),
+                        }
+                        for part in row.classes
+                    ],
                 }
                 for row in backend.coverage
             ],

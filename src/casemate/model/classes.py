@@ -5,7 +5,7 @@ every class which of its layers withhold it, the self-test tries one act of each
 `casemate verify` sorts its attacks by them. Names are never reused. Budgets (`res.*`) have no classes.
 """
 
-from collections.abc import Mapping
+from _collections_abc import Mapping
 
 from casemate.model.capability import Capability
 

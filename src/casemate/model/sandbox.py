@@ -33,13 +33,24 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassCoverage:
+    """Which layers withhold one class of acts of model.classes on this host under a policy."""
+
+    name: str
+    enforcement: Enforcement
+    layers: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
-    """Which layers withhold a capability on this host under a policy."""
+    """Which layers withhold a capability on this host under a policy: as far as the weakest of its classes."""
 
     capability: Capability
     enforcement: Enforcement
     layers: tuple[str, ...]
     note: str = ""
+    classes: tuple[ClassCoverage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,15 @@ def withheld(coverage: Sequence[Coverage], style: Style) -> Iterator[str]:
         yield from wrap(said, style.width, initial_indent="  ", subsequent_indent="    ")
 
 
+def by_class(coverage: Sequence[Coverage], style: Style) -> Iterator[str]:
+    """Yield one row for each class of acts."""
+    for entry in coverage:
+        for part in entry.classes:
+            word = style.paint(f"{part.enforcement:<14}", INK[part.enforcement])
+            note = f"({part.note})" if part.note else ""
+            yield from row(f"{part.name:<24}  {word}", 40, f"{', '.join(part.layers)} {note}".strip(), style)
+
+
 def row(lead: str, columns: int, text: str, style: Style) -> Iterator[str]:
     """Yield one row of a table whose lead takes so many columns; long text continues below its column."""
     begin = LEFT + columns + 2

@@ -5,7 +5,7 @@ from _collections_abc import Iterator
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Coverage, Gap, Layer, Outcome, Plan
-from casemate.sandbox.native import cgroups, gaps, landlock, layers, seccomp
+from casemate.sandbox.native import cgroups, gaps, landlock, layers, names, seccomp, selftest
 from casemate.sandbox.native.contract import NativePlan, RunInput
 from casemate.sandbox.native.plan import compile_plan
 from casemate.sandbox.native.start import start
@@ -22,9 +22,10 @@ class Native:
 
         No command line and no policy can say so. Raises ValueError for a layer that there is not.
         """
-        if unknown := without - gaps.NAMES:
+        if unknown := without - names.NAMES:
             raise ValueError(f"there is no layer {', '.join(sorted(unknown))}")
         self._without = without
+        self._covered: tuple[Policy, tuple[Coverage, ...]] | None = None
 
     def layers(self) -> tuple[Layer, ...]:
         """Give every layer; each was tried in a child."""
@@ -32,11 +33,13 @@ class Native:
 
     def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
         """Say for every capability which layers withhold it here."""
-        return gaps.coverage(policy, layers.missing(self._without))
+        if self._covered is None or self._covered[0] is not policy:
+            self._covered = policy, gaps.coverage(policy, layers.missing(self._without))
+        return self._covered[1]
 
     def gaps(self, policy: Policy) -> Iterator[Gap]:
         """Yield what is denied and cannot be withheld here."""
-        return gaps.gaps(policy, layers.missing(self._without))
+        return gaps.gaps(policy, layers.missing(self._without), self.coverage(policy))
 
     def plan(self, command: Command, policy: Policy) -> Plan:
         """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""
@@ -52,13 +55,21 @@ class Native:
                 raise Refused(f"nothing can be started without this layer: {layer}: {lacking[layer]}")
         prepared = Prepared(
             privileged=layers.privileged(),
-            landlock=0 if gaps.LANDLOCK in lacking else landlock.abi(),
-            filter=b"" if gaps.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
-            mdwe=gaps.MDWE not in lacking,
+            landlock=0 if names.LANDLOCK in lacking else landlock.abi(),
+            filter=b"" if names.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
+            mdwe=names.MDWE not in lacking,
             without=frozenset(lacking),
             places=cgroups.used(lacking),
+            test=_tests(plan),
         )
         return start(plan, run, prepared)
+
+
+def _tests(plan: NativePlan) -> selftest.SelfTest:
+    try:
+        return selftest.of(plan)
+    except OSError as error:
+        raise Refused(f"self-test: it cannot be prepared: {error}") from None
 
 
 __all__ = ["Native"]

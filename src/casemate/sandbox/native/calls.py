@@ -4,6 +4,9 @@ Each line holds names and numbers in turn. A call that an architecture does not 
 tables with libseccomp.
 """
 
+from casemate.model.small import once
+from casemate.sandbox.native.kernel import COLUMN
+
 X86_64 = """
 accept 43 accept4 288 access 21 acct 163 add_key 248 adjtimex 159 alarm 37 arch_prctl 158 bind 49 bpf 321 brk 12 capget
 125 capset 126 chdir 80 chmod 90 chown 92 chroot 161 clock_adjtime 305 clock_getres 229 clock_gettime 228
@@ -95,3 +98,9 @@ def numbers(column: int) -> dict[str, int]:
     """Give the numbers by name for an architecture: 0 is x86-64, 1 is aarch64."""
     words = (X86_64, AARCH64)[column].split()
     return dict(zip(words[::2], map(int, words[1::2]), strict=True))
+
+
+@once
+def here() -> dict[str, int]:
+    """Give those of this architecture."""
+    return numbers(COLUMN)

@@ -15,12 +15,12 @@ from _collections_abc import Iterator, Mapping
 
 from casemate.model.dataclass import dataclass
 from casemate.model.small import once
-from casemate.sandbox.native import gaps
+from casemate.sandbox.native import names
 from casemate.sandbox.native.paths import unescaped
 
 MEMORY, PROCESSES, CPU = "memory", "pids", "cpu"
 FIRST = {"memory": MEMORY, "pids": PROCESSES, "cpuacct": CPU}  # the controllers of version 1 that count
-NAMES = {MEMORY: gaps.OF_MEMORY, PROCESSES: gaps.OF_PROCESSES, CPU: gaps.OF_CPU}  # as layers: version 2, version 1
+NAMES = {MEMORY: names.OF_MEMORY, PROCESSES: names.OF_PROCESSES, CPU: names.OF_CPU}  # as layers: version 2, version 1
 PLENTY = 256  # tasks: systemd limits every unit to a part of the host's (DefaultTasksMax); that binds no run
 NOWHERE = "no group can be made here that counts it: cgroups are not shown here, not ours, or without it"
 

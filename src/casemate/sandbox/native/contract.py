@@ -167,6 +167,8 @@ class Inside:
     listeners: tuple[Listener, ...] = ()
     layers: tuple[CommitLayer, ...] = ()
     witness: int = -1  # where the target hands over the listener of its filter (sensor.py), or -1
+    tried: tuple[str, ...] = ()  # the classes of which the self-test tries an act
+    canaries: tuple[int, ...] = ()  # sockets that only the self-test reaches for
     doors: tuple[int, ...] = ()  # what forward.open_doors gave, in the order of Outside.forwards
     group: "Group | None" = None  # the cgroups of the run, where there are any: start.py removes them after the run
 

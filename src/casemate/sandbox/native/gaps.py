@@ -5,67 +5,37 @@ no layer withholds, or fewer than the policy asks for, is a gap.
 """
 
 import os
-from _collections_abc import Iterator, Mapping
+from _collections_abc import Iterator, Mapping, Sequence
+from _collections_abc import Set as AbstractSet
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
+from casemate.model.classes import classes_of
 from casemate.model.persist import persists
 from casemate.model.policy import Policy, WriteMode
-from casemate.model.sandbox import Coverage, Enforcement, Gap
+from casemate.model.sandbox import ClassCoverage, Coverage, Enforcement, Gap
 from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.names import (
+    ALWAYS,
+    BROKER,
+    CGROUPS,
+    COMMIT,
+    ENVIRONMENT,
+    LIMITS,
+    LOOP,
+    MOUNT,
+    OF_CPU,
+    OF_MEMORY,
+    OF_PROCESSES,
+    PID,
+)
 from casemate.sandbox.native.paths import below
+from casemate.sandbox.native.withheld import GIVEN, WHEN_GRANTED
+from casemate.sandbox.native.withheld import WITHHELD as CLASS_WITHHELD
 
-USER, MOUNT, NET, PID = "user namespace", "mount namespace", "net namespace", "pid namespace"
-IPC, UTS, CGROUP = "ipc namespace", "uts namespace", "cgroup namespace"
-LANDLOCK, LANDLOCK_NET, SCOPES = "landlock", "landlock tcp", "landlock scopes"
-SECCOMP, MDWE, IDENTITY, LIMITS = "seccomp", "mdwe", "identity", "rlimits"
-CAPABILITIES, CORES = "capabilities", "no core dumps"
-ENVIRONMENT, DESCRIPTORS, AT_EXEC = "environment", "descriptors", "close-on-exec"
-LOOP, COMMIT, BROKER = "outer loop", "commit", "broker"
-# One name for each version of cgroups(7): a run uses one of the two for each resource, and the other one is missing.
-OF_CPU = "cgroup v2 cpu", "cgroup v1 cpuacct"
-OF_MEMORY = "cgroup v2 memory", "cgroup v1 memory"
-OF_PROCESSES = "cgroup v2 pids", "cgroup v1 pids"
-CGROUPS = (*OF_CPU, *OF_MEMORY, *OF_PROCESSES)
-NAMES = frozenset({
-    *(USER, MOUNT, NET, PID, IPC, UTS, CGROUP, LANDLOCK, LANDLOCK_NET, SCOPES, SECCOMP, MDWE, IDENTITY, LIMITS),
-    *(CAPABILITIES, CORES, ENVIRONMENT, DESCRIPTORS, AT_EXEC, LOOP, COMMIT, BROKER, *CGROUPS),
-})  # fmt: skip
-STANDS_ON: Mapping[str, tuple[str, ...]] = {  # a layer, and those that are not there without it
-    MOUNT: (COMMIT,),
-    NET: (BROKER,),
-    LANDLOCK: (LANDLOCK_NET, SCOPES),
-}
-ALWAYS = (MOUNT, PID, LOOP)  # nothing is started without these, whatever is accepted
-
-WITHHELD: Mapping[C, tuple[str, ...]] = {
-    C.FS_READ: (MOUNT, LANDLOCK),
-    C.FS_LIST: (MOUNT, LANDLOCK),
-    C.FS_WRITE: (MOUNT, LANDLOCK),
-    C.FS_DELETE: (MOUNT, LANDLOCK),
-    C.FS_META: (MOUNT,),
-    C.FS_EXEC: (MOUNT, LANDLOCK, SECCOMP),
-    C.FS_DEV: (MOUNT, LANDLOCK, SECCOMP),
-    C.FS_PERSIST: (MOUNT, COMMIT),
-    C.NET_CONNECT: (NET, SECCOMP, LANDLOCK_NET),
-    C.NET_LISTEN: (NET, SECCOMP, LANDLOCK_NET),
-    C.NET_UDP: (NET, SECCOMP),
-    C.NET_DNS: (NET, SECCOMP),
-    C.NET_UNIX: (SECCOMP, MOUNT),
-    C.NET_RAW: (SECCOMP, NET),
-    C.NET_FDPASS: (DESCRIPTORS, AT_EXEC, SECCOMP),
-    C.PROC_SPAWN: (LANDLOCK, SECCOMP),
-    C.PROC_SHELL: (MOUNT, LANDLOCK, SECCOMP),
+WITHHELD: Mapping[C, tuple[str, ...]] = {  # what is a budget or has no finer parts; the rest is in withheld.py
     C.PROC_FORK: (*OF_PROCESSES, LIMITS),
     C.PROC_THREAD: (*OF_PROCESSES, LIMITS),
-    C.PROC_SIGNAL: (PID, SCOPES),
-    C.PROC_TRACE: (PID, SECCOMP),
-    C.PROC_PRIV: (IDENTITY, SECCOMP),
-    C.IPC_SHM: (IPC, SECCOMP, MOUNT),
-    C.IPC_MQ: (IPC, SECCOMP),
-    C.ENV_READ: (ENVIRONMENT, PID),
     C.ENV_WRITE: (ENVIRONMENT, PID),
-    C.NATIVE_EXT: (MOUNT,),
-    C.NATIVE_WX: (SECCOMP, MDWE),
     C.RES_CPU: (*OF_CPU, LIMITS),
     C.RES_WALL: (LOOP,),
     C.RES_MEMORY: (*OF_MEMORY, LIMITS),
@@ -73,7 +43,6 @@ WITHHELD: Mapping[C, tuple[str, ...]] = {
     C.RES_PROCS: (*OF_PROCESSES, LIMITS),
     C.RES_DISK: (MOUNT, LIMITS),
     C.RES_OUTPUT: (LOOP,),
-    C.KERNEL: (SECCOMP,),
 }
 PARTLY: Mapping[C, str] = {
     C.PROC_FORK: "not withheld, only counted: limits.processes",
@@ -88,23 +57,6 @@ WHOLE: Mapping[C, str] = {  # where a cgroup counts: the note in the place of th
     C.RES_MEMORY: "the cgroup counts the run and its private files, rlimits the address space of each process",
     C.RES_PROCS: "processes and threads of the run",
 }
-WHEN_GRANTED: Mapping[C, tuple[tuple[str, ...], str]] = {
-    C.FS_EXEC: ((MOUNT, LANDLOCK), "the loader can map any readable file of an executable tree"),
-    C.PROC_SPAWN: ((LANDLOCK,), "the loader can map any readable file of an executable tree"),
-    C.PROC_SHELL: ((MOUNT, LANDLOCK), "if no shell lies in an executable tree"),
-    C.NET_CONNECT: ((NET, BROKER), "names and ports as granted; the broker checks the address that it dials"),
-    C.NET_LISTEN: ((NET, BROKER), "any port inside; only granted ones can be reached from outside"),
-    C.NET_UDP: ((NET,), ""),
-    C.NET_DNS: ((NET, BROKER), "only granted names are answered"),
-    C.NET_UNIX: ((MOUNT,), "sockets of its own, and those granted; others in a granted tree are covered at the start"),
-    C.NET_FDPASS: ((DESCRIPTORS, AT_EXEC, MOUNT), ""),
-}
-HOLDS_ALONE: Mapping[C, tuple[str, str]] = {  # the part of a capability that only one of its layers withholds
-    C.FS_LIST: (MOUNT, "stat of what is there"),
-    C.PROC_FORK: (PID, "processes that outlive the run"),
-    C.PROC_PRIV: (IDENTITY, "what root's own id is good for"),
-    C.ENV_READ: (ENVIRONMENT, "the variables of the caller"),
-}
 LIMIT_OF: Mapping[C, str] = {
     C.RES_CPU: "cpu_seconds",
     C.RES_WALL: "wall_seconds",
@@ -116,40 +68,20 @@ LIMIT_OF: Mapping[C, str] = {
     C.PROC_FORK: "processes",
     C.PROC_THREAD: "processes",
 }
-OPENED_BY: Mapping[C, tuple[C, ...]] = {  # a grant of these takes layers away from the capability
-    C.FS_EXEC: (C.PROC_SPAWN,),
-    C.PROC_SPAWN: (C.PROC_SPAWN,),
-    C.PROC_SHELL: (C.PROC_SPAWN,),
-    C.NET_CONNECT: (C.NET_CONNECT, C.NET_LISTEN),
-    C.NET_LISTEN: (C.NET_CONNECT, C.NET_LISTEN),
-    C.NET_UDP: (C.NET_CONNECT, C.NET_LISTEN),
-    C.NET_DNS: (C.NET_CONNECT, C.NET_LISTEN),
-    C.NET_UNIX: (C.NET_UNIX,),
-    C.NET_FDPASS: (C.NET_UNIX,),
-}
 
 
 def coverage(policy: Policy, missing: Mapping[str, str]) -> tuple[Coverage, ...]:
     """Say for every capability which layers withhold it. `missing` names the layers that this host lacks, and why."""
-    return tuple(_cover(capability, policy, missing) for capability in C)
+    granted = {grant.capability for grant in policy.grants}
+    return tuple(_cover(capability, policy, granted, missing) for capability in C)
 
 
-def gaps(policy: Policy, missing: Mapping[str, str]) -> Iterator[Gap]:
-    """Yield what is denied and not withheld by as many layers as the policy asks for."""
-    for covered in coverage(policy, missing):
-        if not covered.capability.enforceable:
-            continue
-        if open_part := _open_part(covered.capability, missing):
-            yield Gap(covered.capability, open_part)
-            continue
-        if _given(covered.capability, policy):
-            continue
-        if direct := _direct(covered.capability, policy):
-            yield Gap(covered.capability, direct)
-        elif len(covered.layers) < policy.layers:
-            yield Gap(covered.capability, _why(covered, policy, missing))
-        elif covered.capability is C.KERNEL and CORES in missing:
-            yield Gap(covered.capability, missing[CORES])
+def gaps(policy: Policy, missing: Mapping[str, str], covered: tuple[Coverage, ...] = ()) -> Iterator[Gap]:
+    """Yield what is denied and not withheld by as many layers as the policy asks for; `covered` is what is known."""
+    granted = {grant.capability for grant in policy.grants}
+    for row in covered or coverage(policy, missing):
+        if row.enforcement is not Enforcement.DESCRIBED and (reason := _why(row, policy, granted, missing)):
+            yield Gap(row.capability, reason)
 
 
 def needed(plan: NativePlan) -> tuple[str, ...]:
@@ -159,31 +91,56 @@ def needed(plan: NativePlan) -> tuple[str, ...]:
     return (*ALWAYS, *((COMMIT,) if commits else ()), *((BROKER,) if dials else ()))
 
 
-def _open_part(capability: C, missing: Mapping[str, str]) -> str:
-    """Say which part of a capability no layer withholds."""
-    layer, part = HOLDS_ALONE.get(capability, ("", ""))
-    return f"no layer withholds {part}; {layer}: {missing[layer]}" if layer in missing else ""
-
-
-def _cover(capability: C, policy: Policy, missing: Mapping[str, str]) -> Coverage:
-    if capability not in WITHHELD:
+def _cover(capability: C, policy: Policy, granted: AbstractSet[C], missing: Mapping[str, str]) -> Coverage:
+    names = classes_of(capability)
+    if not names and capability not in WITHHELD:
         return Coverage(capability, Enforcement.DESCRIBED, ())
-    if given := _given(capability, policy):
-        return Coverage(capability, Enforcement.NOT, (), given)
-    if direct := _direct(capability, policy):
-        return Coverage(capability, Enforcement.NOT, (), direct)
-    wanted, note = _layers(capability, policy)
-    held = tuple(layer for layer in wanted if layer not in missing)
-    if held and capability is C.KERNEL and CORES in missing:
-        return Coverage(capability, Enforcement.PARTLY, held, missing[CORES])
-    partly = _partly(capability, held)
-    return Coverage(capability, _how(held, partly), held, note or partly or _whole(capability, held))
+    parts = tuple(_part(name, granted, missing) for name in names)
+    if reason := _given(capability, policy) or _direct(capability, policy):
+        return Coverage(capability, Enforcement.NOT, (), reason, parts)
+    if capability in WITHHELD:
+        held = tuple(layer for layer in WITHHELD[capability] if layer not in missing)
+        partly = _partly(capability, held)
+        how = Enforcement.PARTLY if held and partly else _strength(held)
+        return Coverage(capability, how, held, partly or _whole(capability, held), parts)
+    return _together(capability, parts, granted)
 
 
-def _layers(capability: C, policy: Policy) -> tuple[tuple[str, ...], str]:
-    if any(policy.grants_any(other) for other in OPENED_BY.get(capability, ())):
-        return WHEN_GRANTED[capability]
-    return WITHHELD[capability], ""
+def _part(name: str, granted: AbstractSet[C], missing: Mapping[str, str]) -> ClassCoverage:
+    """Say which layers withhold one class."""
+    if is_given(name, granted):
+        return ClassCoverage(name, Enforcement.NOT, (), f"granted with {GIVEN[name]}")
+    wanted, note = _layers(name, granted)
+    held = wanted if missing.keys().isdisjoint(wanted) else tuple(layer for layer in wanted if layer not in missing)
+    return ClassCoverage(name, _strength(held), held, note)
+
+
+def _layers(name: str, granted: AbstractSet[C]) -> tuple[tuple[str, ...], str]:
+    if name in WHEN_GRANTED:
+        by, layers, note = WHEN_GRANTED[name]
+        if not granted.isdisjoint(by):
+            return layers, note
+    return CLASS_WITHHELD[name], ""
+
+
+def _together(capability: C, parts: tuple[ClassCoverage, ...], granted: AbstractSet[C]) -> Coverage:
+    """Make one row of the classes: a capability is withheld as far as the weakest of them."""
+    denied = [part for part in parts if not is_given(part.name, granted)]
+    weakest = min(len(part.layers) for part in denied)
+    every = tuple(dict.fromkeys(layer for part in denied for layer in part.layers))
+    notes = dict.fromkeys(part.note for part in denied if part.note)
+    if weakest > 1 or len(denied) == 1:
+        return Coverage(capability, _strength(denied[0].layers), every, "; ".join(notes), parts)
+    weak = [part for part in denied if len(part.layers) == weakest]
+    if len(weak) < len(denied):
+        notes = {f"{'not ' if weakest == 0 else ''}{', '.join(part.name for part in weak)}": None} | notes
+    held = every if weakest == 0 else tuple(dict.fromkeys(layer for part in weak for layer in part.layers))
+    how = Enforcement.SINGLE if weakest else Enforcement.PARTLY if every else Enforcement.NOT
+    return Coverage(capability, how, held, "; ".join(notes), parts)
+
+
+def _strength(held: tuple[str, ...]) -> Enforcement:
+    return Enforcement.ENFORCED if len(held) > 1 else Enforcement.SINGLE if held else Enforcement.NOT
 
 
 def _partly(capability: C, held: tuple[str, ...]) -> str:
@@ -196,12 +153,9 @@ def _whole(capability: C, held: tuple[str, ...]) -> str:
     return WHOLE.get(capability, "") if any(layer in CGROUPS for layer in held) else ""
 
 
-def _how(held: tuple[str, ...], partly: str) -> Enforcement:
-    if not held:
-        return Enforcement.NOT
-    if partly:
-        return Enforcement.PARTLY
-    return Enforcement.ENFORCED if len(held) > 1 else Enforcement.SINGLE
+def is_given(name: str, granted: AbstractSet[C]) -> bool:
+    """Tell whether a grant gives all of a class."""
+    return name in GIVEN and GIVEN[name] in granted
 
 
 def _given(capability: C, policy: Policy) -> str:
@@ -233,9 +187,29 @@ def _is_in(path: str, tree: str) -> bool:
     return below(path, tree) or below(os.path.realpath(path), os.path.realpath(tree))
 
 
-def _why(covered: Coverage, policy: Policy, missing: Mapping[str, str]) -> str:
-    wanted, _ = _layers(covered.capability, policy)
-    reasons = [f"{layer}: {missing[layer]}" for layer in wanted if layer in missing]
-    held = ", ".join(covered.layers) or "no layer"
-    asked = f"withheld by {held}; {policy.layers} asked for" if covered.layers else "no layer withholds it"
-    return "; ".join((asked, *reasons))
+def _why(covered: Coverage, policy: Policy, granted: AbstractSet[C], missing: Mapping[str, str]) -> str:
+    """Say what of a denied capability is withheld by too few layers, and what this host lacks for it; "" for nothing.
+
+    What every class of it lacks is said once.
+    """
+    found, lost = dict[tuple[str, ...], list[str]](), dict[str, None]()
+    if covered.capability in WITHHELD or covered.enforcement is Enforcement.NOT:
+        if direct := _direct(covered.capability, policy):
+            return direct
+        few = covered.capability in WITHHELD and len(covered.layers) < policy.layers
+        if few and not _given(covered.capability, policy):
+            found[covered.layers] = [str(covered.capability)]
+            lost |= dict.fromkeys(WITHHELD[covered.capability])
+    for part in covered.classes:
+        if len(part.layers) < policy.layers and not is_given(part.name, granted):
+            found.setdefault(part.layers, []).append(part.name)
+            lost |= dict.fromkeys(_layers(part.name, granted)[0])
+    return "; ".join((*_too_few(found, policy), *(f"{layer}: {missing[layer]}" for layer in lost if layer in missing)))
+
+
+def _too_few(found: Mapping[tuple[str, ...], Sequence[str]], policy: Policy) -> Iterator[str]:
+    for layers, names in found.items():
+        if layers:
+            yield f"{', '.join(names)} withheld by {', '.join(layers)}; {policy.layers} asked for"
+        else:
+            yield f"no layer withholds {', '.join(names)}"

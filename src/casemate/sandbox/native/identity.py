@@ -80,6 +80,11 @@ def have_none() -> None:
     k.keep_capabilities(())
 
 
+def new_keyring() -> None:
+    """Leave the caller's session keyring for an empty one without a name: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING."""
+    k.call("keyctl", k.number("keyctl"), 1, None)
+
+
 def gain_nothing() -> None:
     """Let no execve give anything that was not there before: prctl(2), PR_SET_NO_NEW_PRIVS."""
     k.prctl(k.PR_SET_NO_NEW_PRIVS, 1)
@@ -95,8 +100,6 @@ def allow_no_core_helper() -> None:
 def limit(limits: Limits) -> None:
     """Set the resource limits, soft and hard; 0 leaves what the caller has; man 2 setrlimit."""
     wanted = (
-        (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_NOFILE, limits.fds),
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_FSIZE, limits.disk_bytes),
     )
@@ -108,6 +111,13 @@ def limit(limits: Limits) -> None:
     for which in (resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE):
         _lower(which, 0)
     _lower(resource.RLIMIT_SIGPENDING, SIGNALS)
+
+
+def limit_last(limits: Limits) -> None:
+    """Set the limits that our own last steps could not stand: how many descriptors, and at the end how much memory."""
+    for which, value in ((resource.RLIMIT_NOFILE, limits.fds), (resource.RLIMIT_AS, limits.memory_bytes)):
+        if value:
+            _lower(which, value)
 
 
 def dump_nothing() -> None:

@@ -28,6 +28,7 @@ NUMBERS = {  # name: (x86_64, aarch64)
     "sendmsg": (46, 211),
     "recvmsg": (47, 212),
     "shutdown": (48, 210),
+    "keyctl": (250, 219),
 }
 COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE, -1)
 
@@ -70,6 +71,10 @@ class _Result(c_long):
     """A long."""
 
     _type_ = "l"
+
+
+if TYPE_CHECKING:
+    Room = _ctypes.Array[_Result]
 
 
 class _Text(c_char_p):
@@ -138,6 +143,22 @@ def call(name: str, nr: int, *arguments: "int | bytes | _ctypes.Array[_Result] |
         code = _ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
     return result
+
+
+def attempt(nr: int, *six: "int | bytes | _ctypes.Array[_Result] | None") -> int:
+    """Make a system call with all six arguments; give its result, or the errno below zero."""
+    result: int = _syscall(nr, *six)
+    return -_ctypes.get_errno() if result == -1 else result
+
+
+def room(size: int) -> "_ctypes.Array[_Result]":
+    """Make room for what a system call writes; `bytes` gives what is there."""
+    return (_Result * -(-size // 8))()
+
+
+def place(room: "_ctypes.Array[_Result]") -> int:
+    """Give where a room lies in memory, for as long as somebody holds it."""
+    return _ctypes.addressof(room)
 
 
 def words(size: int, *values: int) -> bytes:

@@ -8,6 +8,7 @@ import os
 from _collections_abc import Iterable, Iterator
 
 from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native import names
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.steps import Bind, Device, Layered, Private, Synthetic
 
@@ -52,20 +53,26 @@ def rules(plan: NativePlan) -> Iterator[tuple[str, int]]:
 
 
 def ruleset(
-    plan: NativePlan, version: int, extra: Iterable[tuple[str, int]] = (), *, ports: bool = True, scopes: bool = True
+    plan: NativePlan, version: int, extra: Iterable[tuple[str, int]] = (), *, without: frozenset[str] = frozenset()
 ) -> int:
     """Make the ruleset, before any identity is dropped; give its descriptor. Raises OSError.
 
-    A right that this version does not know is not asked for: EINVAL would be the answer. `ports` and `scopes` may be
-    left out where they are not to be had.
+    `without` names parts that are not to be had.
     """
-    handled = KNOWN[min(version, max(KNOWN))]
-    tcp = BIND_TCP | CONNECT_TCP if ports and version >= 4 and not plan.filter.inet else 0
-    scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL if scopes and version >= 6 else 0
-    descriptor = made(handled, tcp, scoped)
+    handled, ports, scoped = asked(version, without)
+    descriptor = made(handled, 0 if plan.filter.inet else ports, scoped)
     for path, rights in (*rules(plan), *extra):
         _allow(descriptor, path, rights & handled)
     return descriptor
+
+
+def asked(version: int, without: frozenset[str] = frozenset()) -> tuple[int, int, int]:
+    """Give what is withheld in files, ports and scopes. A right that this version does not know would be EINVAL."""
+    handled = KNOWN[min(version, max(KNOWN))]
+    handled &= ~(TRUNCATE if names.TRUNCATE in without else 0) & ~(IOCTL_DEV if names.IOCTL in without else 0)
+    ports = BIND_TCP | CONNECT_TCP if version >= 4 and names.LANDLOCK_NET not in without else 0
+    scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL if version >= 6 and names.SCOPES not in without else 0
+    return handled, ports, scoped
 
 
 def made(handled: int, ports: int, scoped: int) -> int:

@@ -10,7 +10,7 @@ from _collections_abc import Mapping
 
 from casemate.model.sandbox import Layer
 from casemate.model.small import once
-from casemate.sandbox.native import cgroups, gaps, landlock, seccomp
+from casemate.sandbox.native import cgroups, landlock, names, seccomp
 from casemate.sandbox.native import kernel as k
 
 NEEDED = (0, 6, 7, 8, 12, 21)  # CAP_CHOWN, SETGID, SETUID, SETPCAP, NET_ADMIN, SYS_ADMIN
@@ -26,16 +26,21 @@ SWITCHES = (  # a value that forbids user namespaces to ordinary users, by file
     ),
 )
 KINDS = {  # layer: its file in /proc/PID/ns
-    gaps.USER: "user",
-    gaps.MOUNT: "mnt",
-    gaps.NET: "net",
-    gaps.PID: "pid",
-    gaps.IPC: "ipc",
-    gaps.UTS: "uts",
-    gaps.CGROUP: "cgroup",
+    names.USER: "user",
+    names.MOUNT: "mnt",
+    names.NET: "net",
+    names.PID: "pid",
+    names.IPC: "ipc",
+    names.UTS: "uts",
+    names.CGROUP: "cgroup",
 }
-ON_USERS = (*KINDS, gaps.IDENTITY, gaps.CAPABILITIES)  # an ordinary user has them in a user namespace only
-SHOWN = (gaps.USER, gaps.MOUNT, gaps.NET, gaps.PID, gaps.IPC, gaps.UTS, gaps.CGROUP, "overlayfs")
+DOORS = {  # the switch of a door, and the values that close it to a process without capabilities
+    names.URING: ("kernel/io_uring_disabled", ("2",)),
+    names.BPF: ("kernel/unprivileged_bpf_disabled", ("1", "2")),
+    names.UFFD: ("vm/unprivileged_userfaultfd", ("0",)),
+}
+ON_USERS = (*KINDS, names.IDENTITY, names.CAPABILITIES)  # an ordinary user has them in a user namespace only
+SHOWN = (names.USER, names.MOUNT, names.NET, names.PID, names.IPC, names.UTS, names.CGROUP, "overlayfs")
 
 
 @once
@@ -52,11 +57,7 @@ def _held() -> int:
 def userns_hint() -> str:
     """Say which switch of this host forbids user namespaces, and how to turn it; "" when none does."""
     for name, value, remedy in SWITCHES:
-        try:
-            found = k.read(f"/proc/sys/{name}").decode().strip()
-        except OSError:
-            continue
-        if found == value:
+        if _value(name) == value:
             return f"{name.replace('/', '.')} is {value}; an administrator can set: {remedy}"
     return ""
 
@@ -91,26 +92,26 @@ def core_helper() -> str:
 
 def missing(without: frozenset[str] = frozenset()) -> Mapping[str, str]:
     """Name the layers that are not to be had, with the reason: what this host lacks, and what a test switches off."""
-    found = {**_lacking(), **dict.fromkeys(sorted(without), "switched off by a test")}
-    if gaps.USER in found and not privileged():
-        found = dict.fromkeys(ON_USERS, f"{gaps.USER}s: {found[gaps.USER]}") | found
-    for layer, others in gaps.STANDS_ON.items():
+    found = {**of_this_host(), **dict.fromkeys(sorted(without), "switched off by a test")}
+    if names.USER in found and not privileged():
+        found = dict.fromkeys(ON_USERS, f"{names.USER}s: {found[names.USER]}") | found
+    for layer, others in names.STANDS_ON.items():
         if layer in found:
             found = dict.fromkeys(others, f"nothing without {layer}") | found
     return found
 
 
 @once
-def _lacking() -> Mapping[str, str]:
+def of_this_host() -> Mapping[str, str]:
     """Name what this host lacks: a quick look without forking, unless somebody has put a filter around us."""
-    found = {**_locks(), **_namespaces(), **cgroups.lacking()}
+    found = {**_locks(), **_sysctls(), **_namespaces(), **cgroups.lacking()}
     if reason := core_helper():
-        found[gaps.CORES] = reason
+        found[names.CORES] = reason
     if filtered():
         from casemate.sandbox.native import trial  # noqa: PLC0415 -- in a container only
 
         for layer, error in trial.tried(privileged=privileged()).items():
-            if error and layer in gaps.NAMES:
+            if error and layer in names.NAMES:
                 found.setdefault(layer, error)
     return found
 
@@ -125,38 +126,53 @@ def _locks() -> Mapping[str, str]:
     found = dict[str, str]()
     version = landlock.abi()
     if version == 0:
-        found[gaps.LANDLOCK] = "this kernel has no Landlock (Linux 5.13, lsm=landlock)"
+        found[names.LANDLOCK] = "this kernel has no Landlock (Linux 5.13, lsm=landlock)"
+    if version < 3:
+        found[names.TRUNCATE] = f"Landlock ABI {version}; truncate needs 3"
     if version < 4:
-        found[gaps.LANDLOCK_NET] = f"Landlock ABI {version}; TCP needs 4"
+        found[names.LANDLOCK_NET] = f"Landlock ABI {version}; TCP needs 4"
+    if version < 5:
+        found[names.IOCTL] = f"Landlock ABI {version}; devices need 5"
     if version < 6:
-        found[gaps.SCOPES] = f"Landlock ABI {version}; scopes need 6"
+        found[names.SCOPES] = f"Landlock ABI {version}; scopes need 6"
     if reason := seccomp.available():
-        found[gaps.SECCOMP] = reason
+        found[names.SECCOMP] = reason
     if not has_mdwe():
-        found[gaps.MDWE] = "this kernel has no PR_SET_MDWE (Linux 6.3)"
+        found[names.MDWE] = "this kernel has no PR_SET_MDWE (Linux 6.3)"
+    if not os.path.exists("/proc/keys"):  # noqa: PTH110 -- start-up path
+        found[names.KEYRING] = "this kernel has no keyrings (CONFIG_KEYS)"
+    return found
+
+
+def _sysctls() -> Mapping[str, str]:
+    """Name the doors that the host itself leaves open to programs without privilege."""
+    found = dict[str, str]()
+    for layer, (file, closed) in DOORS.items():
+        value = _value(file)
+        if value not in closed:
+            found[layer] = f"{file.replace('/', '.')} is {value or 'not there'}; closed by {closed[-1]}"
     return found
 
 
 def _namespaces() -> Mapping[str, str]:
     """Name the namespaces that this kernel does not have, or that a switch forbids: namespaces(7)."""
     found = dict[str, str]()
-    there = os.listdir("/proc/self/ns")  # noqa: PTH208 -- start-up path
     for layer, file in KINDS.items():
-        if file not in there:
+        if not os.path.lexists(f"/proc/self/ns/{file}"):
             found[layer] = "this kernel has none"
     for layer, file in KINDS.items():
-        if _forbidden(f"user/max_{file}_namespaces", "0"):
+        if _value(f"user/max_{file}_namespaces") == "0":
             found[layer] = f"user.max_{file}_namespaces is 0; an administrator can set: sysctl {_more(file)}"
     if not privileged() and (hint := userns_hint()):
-        found[gaps.USER] = hint
+        found[names.USER] = hint
     return found
 
 
-def _forbidden(name: str, value: str) -> bool:
+def _value(name: str) -> str:
     try:
-        return k.read(f"/proc/sys/{name}").decode().strip() == value
+        return k.read(f"/proc/sys/{name}").decode().strip()
     except OSError:
-        return False
+        return ""
 
 
 def _more(file: str) -> str:
@@ -170,13 +186,17 @@ def tried(without: frozenset[str] = frozenset()) -> tuple[Layer, ...]:
     made, lacking = trial.tried(privileged=privileged()), missing(without)
     version = landlock.abi()
     details = {
-        gaps.LANDLOCK: f"ABI {version}",
-        gaps.LANDLOCK_NET: f"ABI {version}",
-        gaps.SCOPES: f"ABI {version}",
-        gaps.SECCOMP: "filter mode",
-        gaps.MDWE: "PR_SET_MDWE",
-        gaps.CORES: "a crash is handed to nobody",
-        gaps.LIMITS: "setrlimit, for each process",
+        names.LANDLOCK: f"ABI {version}",
+        names.LANDLOCK_NET: f"ABI {version}",
+        names.TRUNCATE: f"ABI {version}",
+        names.IOCTL: f"ABI {version}",
+        names.SCOPES: f"ABI {version}",
+        names.SECCOMP: "filter mode",
+        names.MDWE: "PR_SET_MDWE",
+        names.CORES: "a crash is handed to nobody",
+        names.LIMITS: "setrlimit, for each process",
+        names.KEYRING: "a new one for each run",
+        **{layer: f"{file.replace('/', '.')} is {_value(file)}" for layer, (file, _) in DOORS.items()},
     }
 
     def look(name: str) -> Layer:

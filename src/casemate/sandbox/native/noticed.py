@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.sandbox import Denial
 from casemate.sandbox.native import calls
-from casemate.sandbox.native import kernel as k
 
 LONGEST = 4096  # PATH_MAX
 FAMILIES = {
@@ -85,7 +84,7 @@ def _socket(family: int, kind: int) -> Denial | None:
 
 @functools.cache
 def _names() -> Mapping[int, str]:
-    return {number: name for name, number in calls.numbers(k.COLUMN).items()}
+    return {number: name for name, number in calls.here().items()}
 
 
 def _text(pid: int, address: int) -> str:

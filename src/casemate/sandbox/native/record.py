@@ -7,7 +7,7 @@ shown with escapes, so that a name made by the target cannot forge a line or mov
 
 import os
 import time
-from _collections_abc import Iterator, Mapping
+from _collections_abc import Iterator, Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
 from casemate.model.sandbox import Denial, FileChange, Json, Outcome
@@ -30,8 +30,11 @@ class Usage:
     traffic: tuple[tuple[str, int, int, int], ...] = ()  # HOST:PORT, connections, bytes sent, bytes received
 
 
-def begun(plan: NativePlan, origin: Origin) -> Iterator[Event]:
-    """Say what is about to be started, under which policy, which layers withhold what, and what remains."""
+def begun(plan: NativePlan, origin: Origin, tried: Sequence[str] = ()) -> Iterator[Event]:
+    """Say what is about to be started, under which policy, which layers withhold what, and what remains.
+
+    `tried` are the classes of which the self-test tries an act before.
+    """
     yield {
         "event": "started",
         "version": VERSION,
@@ -46,12 +49,17 @@ def begun(plan: NativePlan, origin: Origin) -> Iterator[Event]:
         "directory": visible(plan.directory),
         "environment": list(plan.environment),
         "layers": sorted({layer for entry in plan.coverage for layer in entry.layers}),
+        "self_test": list(tried),
         "coverage": [
             {
                 "capability": str(entry.capability),
                 "enforcement": str(entry.enforcement),
                 "layers": list(entry.layers),
                 "note": entry.note,
+                "classes": [
+                    {"class": part.name, "enforcement": str(part.enforcement), "layers": list(part.layers)}
+                    for part in entry.classes
+                ],
             }
             for entry in plan.coverage
         ],

@@ -72,7 +72,7 @@ def available() -> str:
 
 def compiled(*, wx: bool, column: int = k.COLUMN) -> bytes:
     """Compile the list for an architecture; with `wx` memfd_create is allowed too."""
-    numbers = calls.numbers(column)
+    numbers = calls.here() if column == k.COLUMN else calls.numbers(column)
     memfd = "memfd_create"
     answers = {
         **{numbers[name]: ACT_ALLOW for name in (*ALLOWED, *((memfd,) if wx else ())) if name in numbers},

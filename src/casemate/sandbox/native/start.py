@@ -77,6 +77,8 @@ def _start(plan: NativePlan, run: RunInput, prepared: Prepared, group: Group | N
 
 
 def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened, group: Group | None) -> Inside:
+    canaries = prepared.test.descriptors if prepared.test else ()
+    opened.own(*canaries)
     targets = list[int]()
     for step in plan.steps:
         if isinstance(step, Layered):
@@ -116,6 +118,8 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
         listeners=tuple(handed.listeners),
         layers=tuple(layers),
         witness=ours.witness,
+        canaries=canaries,
+        tried=prepared.test.tried if prepared.test else (),
         doors=doors,
         group=group,
     )

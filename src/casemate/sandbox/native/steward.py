@@ -13,7 +13,7 @@ from _collections_abc import Mapping, Sequence
 from casemate.model.csignal import signal
 from casemate.model.dataclass import dataclass, replace
 from casemate.model.policy import Limits
-from casemate.sandbox.native import caller, control, gaps, identity, init, landlock
+from casemate.sandbox.native import caller, control, identity, init, landlock, names
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.cgroups import PROCESSES, Place
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
@@ -22,16 +22,17 @@ from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.loopback import loopback_up
 from casemate.sandbox.native.root import NEW, Root, enter
+from casemate.sandbox.native.selftest import SelfTest
 from casemate.sandbox.native.target import Locks, become_target, must
 from casemate.sandbox.native.world import NAME, NO_DOMAIN, UID
 
 NAMESPACES = {
-    gaps.MOUNT: k.CLONE_NEWNS,
-    gaps.PID: k.CLONE_NEWPID,
-    gaps.NET: k.CLONE_NEWNET,
-    gaps.IPC: k.CLONE_NEWIPC,
-    gaps.UTS: k.CLONE_NEWUTS,
-    gaps.CGROUP: k.CLONE_NEWCGROUP,
+    names.MOUNT: k.CLONE_NEWNS,
+    names.PID: k.CLONE_NEWPID,
+    names.NET: k.CLONE_NEWNET,
+    names.IPC: k.CLONE_NEWIPC,
+    names.UTS: k.CLONE_NEWUTS,
+    names.CGROUP: k.CLONE_NEWCGROUP,
 }
 FIRST_FREE = 3
 Target = tuple[int, Entrances]  # its identity outside, and how it gets into its groups
@@ -58,13 +59,14 @@ class Prepared:
     landlock: int  # ABI, 0 where it is missing and that was accepted
     filter: bytes  # compiled list of system calls, b"" likewise
     mdwe: bool
-    without: frozenset[str] = frozenset()  # the layers of gaps.py that are missing, and accepted so
+    without: frozenset[str] = frozenset()  # the layers of names.py that are missing, and accepted so
     places: tuple[Place, ...] = ()  # where the run gets cgroups of its own
+    test: SelfTest | None = None
 
     @property
     def other_id(self) -> bool:
         """Tell whether the target gets an identity of the run's own: only root has one to leave."""
-        return self.privileged and gaps.IDENTITY not in self.without
+        return self.privileged and names.IDENTITY not in self.without
 
 
 def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
@@ -91,14 +93,14 @@ def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     init.plain_signals()
     if os.getppid() != ends.parent:
         os._exit(0)
-    if gaps.CORES not in prepared.without:
+    if names.CORES not in prepared.without:
         identity.allow_no_core_helper()
     inner = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in ends.inner]
     outer = (ends.lifeline, ends.status, ends.control, ends.witness)
     kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE) for fd in outer]
     for number, descriptor in enumerate(inner):
         os.dup2(descriptor, number, inheritable=True)
-    if gaps.DESCRIPTORS not in prepared.without:
+    if names.DESCRIPTORS not in prepared.without:
         _close_all_but(kept)
     init.forget_environment()
     return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2), kept[3], ends.entrances)
@@ -116,13 +118,13 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
     uid, gid = os.geteuid(), os.getegid()
     entrances = _entrances(ends)
     owner = identity.FIRST + os.getpid() if prepared.other_id else uid if prepared.privileged else UID
-    mapped = prepared.other_id and gaps.USER not in prepared.without
+    mapped = prepared.other_id and names.USER not in prepared.without
     users = _users(owner) if mapped else -1  # before the pid namespace: its first child is pid 1
     _leave_namespaces(prepared)
     if not prepared.privileged:
         must("user namespace", identity.map_self, UID, uid, gid)
     k.prctl(k.PR_SET_DUMPABLE, 0)
-    if gaps.NET not in prepared.without:
+    if names.NET not in prepared.without:
         _open_sockets(plan, ends.control)
     made = Root(owner, users)
     must("root", made.build, plan.steps)
@@ -155,7 +157,7 @@ def _leave_namespaces(prepared: Prepared) -> None:
 
     A group that lies outside of our own cgroup namespace could not be entered (cgroup2, nsdelegate).
     """
-    later = (gaps.CGROUP,) if prepared.places else ()
+    later = (names.CGROUP,) if prepared.places else ()
     flags = sum(flag for layer, flag in NAMESPACES.items() if layer not in prepared.without and layer not in later)
     try:
         k.unshare(flags | (0 if prepared.privileged else k.CLONE_NEWUSER))
@@ -235,7 +237,7 @@ def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepa
 
 def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) -> Locks:
     """Finish the root from within the pid namespace, and prepare what the target will lock itself with."""
-    if gaps.UTS not in prepared.without:  # or it would be the host's name
+    if names.UTS not in prepared.without:  # or it would be the host's name
         must("namespaces", k.sethostname, NAME)
         must("namespaces", k.setdomainname, NO_DOMAIN)
     flags = k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC | 1
@@ -246,8 +248,7 @@ def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) 
         proc = k.new_filesystem("proc", (), 0xE)
         enter()
         if prepared.landlock:
-            ports, scopes = gaps.LANDLOCK_NET not in prepared.without, gaps.SCOPES not in prepared.without
-            ruleset = landlock.ruleset(plan, prepared.landlock, ports=ports, scopes=scopes)
+            ruleset = landlock.ruleset(plan, prepared.landlock, without=prepared.without)
     except OSError as error:
         layer = "proc" if proc < 0 else "root" if prepared.landlock == 0 else "landlock"
         raise Failed(layer, str(error)) from None
@@ -262,6 +263,7 @@ def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) 
         without=prepared.without,
         witness=witness,
         entrances=entrances,
+        test=prepared.test,
     )
 
 

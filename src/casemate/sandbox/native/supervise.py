@@ -67,6 +67,7 @@ class Watch:
         """Begin to carry bytes; nothing is waited for before `carry`. Raises Refused."""
         self._inside, self._plan, self._run, self._tree = inside, plan, run, tree
         self._ended_by = ""
+        self._canaries = list(inside.canaries)
         self._denials: dict[Denial, None] = {}
         self._interrupted = -TWICE
         self._gone = False  # the steward has ended, and so has everybody inside
@@ -98,6 +99,7 @@ class Watch:
     def end(self) -> None:
         """Kill what is left, reap it, close everything."""
         each(
+            self._let_canaries_go,
             self._budget.close,
             self._sensor.close,
             self._network.close,
@@ -154,6 +156,7 @@ class Watch:
 
     def _heard(self) -> None:
         """Act on news from inside: start the clock, or begin to end."""
+        self._let_canaries_go()
         seconds = self._plan.outside.limits.wall_seconds
         if self.story.started and self._wall is None and seconds:
             self._wall = self._loop.after(seconds, lambda: self._kill("wall limit"))
@@ -161,6 +164,11 @@ class Watch:
             self._network.ending()
             self._tree.cut()
             self._loop.after(PATIENCE, self._tree.kill)
+
+    def _let_canaries_go(self) -> None:
+        """Close what the self-test reached for: it is over."""
+        while self._canaries:
+            os.close(self._canaries.pop())
 
     def _steward_ended(self) -> None:
         """Everybody inside is dead: what lies in the pipes is all there is."""
@@ -242,7 +250,7 @@ class Watch:
         if self._run.record is not None:
             from casemate.sandbox.native.record import begun  # noqa: PLC0415 -- only where somebody records
 
-            for event in begun(self._plan, self._run.origin):
+            for event in begun(self._plan, self._run.origin, self._inside.tried):
                 self._run.record(event)
 
     def _tell_end(self, outcome: Outcome) -> None:

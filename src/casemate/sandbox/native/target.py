@@ -11,11 +11,12 @@ from _collections_abc import Callable, Mapping, Sequence
 from casemate.model.dataclass import dataclass
 from casemate.model.exits import Exit
 from casemate.model.policy import Limits
-from casemate.sandbox.native import arguments, gaps, identity, landlock, watched
+from casemate.sandbox.native import arguments, identity, landlock, names, selftest, watched
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.entering import Entrances, enter
 from casemate.sandbox.native.init import Failed
+from casemate.sandbox.native.selftest import SelfTest
 from casemate.sandbox.native.world import DEFAULTS
 
 NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
@@ -34,9 +35,10 @@ class Locks:
     uid: int  # the identity to take, or -1 to stay who we are
     mdwe: bool
     limits: Limits  # of each process
-    without: frozenset[str] = frozenset()  # the layers of gaps.py that are missing, and accepted so
+    without: frozenset[str] = frozenset()  # the layers of names.py that are missing, and accepted so
     witness: int = -1  # where the listener of the filter goes: sensor.py
     entrances: Entrances = Entrances()
+    test: SelfTest | None = None
 
 
 def must(layer: str, act: Callable[..., object], *arguments: object) -> None:
@@ -51,33 +53,42 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
     """Put everything in force and execute. It returns by Failed only. `late` is a group that is still to be entered."""
     os.setsid()
     must("cgroups", enter, locks.entrances, late)
-    if locks.entrances.descriptors and gaps.CGROUP not in locks.without:  # the groups are the root of all it sees
+    if locks.entrances.descriptors and names.CGROUP not in locks.without:  # the groups are the root of all it sees
         must("namespaces", k.unshare, k.CLONE_NEWCGROUP)
     if os.isatty(0) or os.isatty(1) or os.isatty(2):
         must("terminal", _take_terminal)
     _lose_identity(locks)
     must("working directory", os.chdir, plan.directory)
-    names = plan.environment if gaps.ENVIRONMENT not in locks.without else tuple(environment)
-    addresses = _lay_out(plan, environment, names)
-    if gaps.LIMITS not in locks.without:
-        must("limits", identity.limit, locks.limits)
-    if gaps.CORES not in locks.without:
-        must("limits", identity.dump_nothing)
-    must("limits", identity.go_first, locks.proc)
+    seen = plan.environment if names.ENVIRONMENT not in locks.without else tuple(environment)
+    addresses = _lay_out(plan, environment, seen)
+    _limit(locks)
     if locks.mdwe and not plan.filter.wx:
         must("memory", k.prctl, k.PR_SET_MDWE, 1)
-    if gaps.AT_EXEC not in locks.without:
+    if names.AT_EXEC not in locks.without:
         must("descriptors", k.close_on_exec, 3)
     if locks.ruleset >= 0:
         must("landlock", landlock.restrict, locks.ruleset)
+    token = locks.test.ground.token if locks.test is not None else 0
     if locks.filter:
         code = arguments.assemble(plan.filter, addresses)
-        must("seccomp", watched.install, locks.filter, code, locks.witness)
+        must("seccomp", watched.install, locks.filter, code, locks.witness, token)
+    if locks.test is not None:
+        selftest.perform(locks.test)
+    if names.LIMITS not in locks.without:
+        must("limits", identity.limit_last, locks.limits)
     _execute(plan, addresses)
 
 
+def _limit(locks: Locks) -> None:
+    if names.LIMITS not in locks.without:
+        must("limits", identity.limit, locks.limits)
+    if names.CORES not in locks.without:
+        must("limits", identity.dump_nothing)
+    must("limits", identity.go_first, locks.proc)
+
+
 def _lose_identity(locks: Locks) -> None:
-    last, drop = gaps.USER not in locks.without, gaps.CAPABILITIES not in locks.without
+    last, drop = names.USER not in locks.without, names.CAPABILITIES not in locks.without
     if drop and not last:  # with root's id the right to do so goes as well, and no namespace brings it back
         must("capabilities", identity.lock_privileges)
     if locks.uid >= 0:
@@ -89,6 +100,8 @@ def _lose_identity(locks: Locks) -> None:
     if drop:
         must("capabilities", identity.drop_privileges if last else identity.have_none)
     must("new privileges", identity.gain_nothing)
+    if names.KEYRING not in locks.without:
+        must("session keyring", identity.new_keyring)
 
 
 def _take_terminal() -> None:
@@ -96,12 +109,12 @@ def _take_terminal() -> None:
     fcntl.ioctl(number, TIOCSCTTY, 0)
 
 
-def _lay_out(plan: NativePlan, environment: Mapping[str, str], names: Sequence[str]) -> arguments.Addresses:
+def _lay_out(plan: NativePlan, environment: Mapping[str, str], seen: Sequence[str]) -> arguments.Addresses:
     """Put what execve needs at three addresses that cannot be guessed: the filter knows the first execve by them."""
     name = os.fsencode(plan.executable) + b"\0"
     argv = [os.fsencode(part) for part in plan.command]
     values = DEFAULTS | dict(environment)
-    envp = [os.fsencode(f"{key}={values[key]}") for key in names if key in values]
+    envp = [os.fsencode(f"{key}={values[key]}") for key in seen if key in values]
     if any(b"\0" in part for part in (name[:-1], *argv, *envp)):
         raise Failed("execve", "an argument or a variable holds a NUL byte")
     return _place(name, lambda _: name), _strings(argv), _strings(envp)

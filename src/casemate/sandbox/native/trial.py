@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from casemate.model.errors import Refused
 from casemate.model.policy import MIB, Limits
 from casemate.model.sandbox import Layer
-from casemate.sandbox.native import cgroups, gaps, identity, landlock, seccomp
+from casemate.sandbox.native import cgroups, identity, landlock, names, seccomp
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.cgroups import Place
 from casemate.sandbox.native.entering import TASKS, born_in, enter, opened
@@ -18,8 +18,8 @@ from casemate.sandbox.native.group import Group
 from casemate.sandbox.native.world import UID
 
 OVERLAY = "overlayfs"
-NAMESPACES = (gaps.USER, gaps.MOUNT, gaps.NET, gaps.IPC, gaps.UTS, gaps.CGROUP, OVERLAY, gaps.PID)
-LAST = (gaps.LANDLOCK, gaps.MDWE, gaps.SECCOMP)
+NAMESPACES = (names.USER, names.MOUNT, names.NET, names.IPC, names.UTS, names.CGROUP, OVERLAY, names.PID)
+LAST = (names.KEYRING, names.LANDLOCK, names.MDWE, names.SECCOMP)
 
 Report = Callable[[str, str], None]
 
@@ -107,16 +107,16 @@ def _try_namespaces(report: Report, *, privileged: bool) -> None:
         identity.map_self(UID, uid, gid)
 
     if privileged:  # the others do not stand on it
-        report(gaps.USER, _in_child(lambda tell: _attempt(tell, gaps.USER, user)).get(gaps.USER, "not reached"))
+        report(names.USER, _in_child(lambda tell: _attempt(tell, names.USER, user)).get(names.USER, "not reached"))
     else:
-        _attempt(report, gaps.USER, user)
-    _attempt(report, gaps.MOUNT, _try_mounts)
-    _attempt(report, gaps.NET, lambda: k.unshare(k.CLONE_NEWNET))
-    _attempt(report, gaps.IPC, lambda: k.unshare(k.CLONE_NEWIPC))
-    _attempt(report, gaps.UTS, lambda: k.unshare(k.CLONE_NEWUTS))
-    _attempt(report, gaps.CGROUP, lambda: k.unshare(k.CLONE_NEWCGROUP))
+        _attempt(report, names.USER, user)
+    _attempt(report, names.MOUNT, _try_mounts)
+    _attempt(report, names.NET, lambda: k.unshare(k.CLONE_NEWNET))
+    _attempt(report, names.IPC, lambda: k.unshare(k.CLONE_NEWIPC))
+    _attempt(report, names.UTS, lambda: k.unshare(k.CLONE_NEWUTS))
+    _attempt(report, names.CGROUP, lambda: k.unshare(k.CLONE_NEWCGROUP))
     _attempt(report, OVERLAY, _try_overlay)
-    _attempt(report, gaps.PID, _try_pid)
+    _attempt(report, names.PID, _try_pid)
 
 
 def _try_mounts() -> None:
@@ -150,9 +150,10 @@ def _try_pid() -> None:
 
 def _try_locks(report: Report) -> None:
     """Put on what a process puts on itself, in the order in which the target does."""
-    k.prctl(k.PR_SET_NO_NEW_PRIVS, 1)
-    _attempt(report, gaps.MDWE, lambda: k.prctl(k.PR_SET_MDWE, 1))
+    _attempt(report, names.NO_NEW, lambda: k.prctl(k.PR_SET_NO_NEW_PRIVS, 1))
+    _attempt(report, names.KEYRING, identity.new_keyring)
+    _attempt(report, names.MDWE, lambda: k.prctl(k.PR_SET_MDWE, 1))
     version = landlock.abi()
     if version:
-        _attempt(report, gaps.LANDLOCK, lambda: landlock.restrict(landlock.made(landlock.KNOWN[1], 0, 0)))
-    _attempt(report, gaps.SECCOMP, lambda: seccomp.install(seccomp.compiled(wx=False)))
+        _attempt(report, names.LANDLOCK, lambda: landlock.restrict(landlock.made(landlock.KNOWN[1], 0, 0)))
+    _attempt(report, names.SECCOMP, lambda: seccomp.install(seccomp.compiled(wx=False)))

@@ -16,6 +16,8 @@ from casemate.sandbox.native import kernel as k
 
 NOTIFY = 0x7FC00000  # SECCOMP_RET_USER_NOTIF, Linux 5.0
 RETURN, JUMP, VALUE = 0x06, 0x05, 32  # an instruction as one number: the code below, its value above
+EQUAL, OTHERWISE = 0x15, 24  # and between them, how far to jump when it is so, and when not
+LAST, LOW = 0x20 | 56 << VALUE, (1 << VALUE) - 1  # load the low half of the last argument; struct seccomp_data
 SET_MODE_FILTER, NEW_LISTENER, UNDISTURBED = 1, 0x8, 0x20  # the last one: only death ends the wait, Linux 5.19
 SIZE = 8  # bytes of an instruction
 ALLOWED = RETURN | seccomp.ACT_ALLOW << VALUE
@@ -23,12 +25,27 @@ REFUSED = RETURN | (seccomp.ACT_ERRNO | seccomp.EPERM) << VALUE
 TOLD = RETURN | NOTIFY << VALUE
 
 
-def merged(listed: bytes, checked: bytes) -> bytes:
-    """Put the list of calls and the one about arguments together; where the first allows, the second is asked."""
+def merged(listed: bytes, checked: bytes, token: int = 0) -> bytes:
+    """Put the list of calls and the one about arguments together; where the first allows, the second is asked.
+
+    A call with `token` as its last argument is refused in silence: it is one of the self-test, before the target is
+    there. Whoever knew it could only be refused in silence, too.
+    """
     first, second = _lines(listed), _lines(checked)
     last = len(first) - 1
     joined = [JUMP | last - at << VALUE if line == ALLOWED else line for at, line in enumerate(first)] + [*second]
-    return k.words(SIZE, *[TOLD if line == REFUSED else line for line in joined])
+    if not token:
+        return k.words(SIZE, *[TOLD if line == REFUSED else line for line in joined])
+    end = len(joined) - 1
+    told = [JUMP | end - at << VALUE if line == REFUSED else line for at, line in enumerate(joined)]
+    return k.words(SIZE, *told, *_silent(token))
+
+
+def _silent(token: int) -> list[int]:
+    """Tell of a call unless its last argument is `token`; it is refused in any case."""
+    low, high = token & LOW, token >> VALUE
+    unless_low, unless_high = EQUAL | 3 << OTHERWISE | low << VALUE, EQUAL | 1 << OTHERWISE | high << VALUE
+    return [LAST, unless_low, LAST + (4 << VALUE), unless_high, REFUSED, TOLD]
 
 
 def _lines(code: bytes) -> list[int]:
@@ -36,13 +53,13 @@ def _lines(code: bytes) -> list[int]:
     return memoryview(code).cast("Q").tolist()
 
 
-def install(listed: bytes, checked: bytes, witness: int) -> None:
+def install(listed: bytes, checked: bytes, witness: int, token: int = 0) -> None:
     """Put both filters in force, watched where this kernel can, and hand the listener to P; else as they are.
 
     A listener of somebody else around us (EBUSY), an old kernel (EINVAL) or no free descriptor (EMFILE) are no reason
     not to run: the same calls are refused with the same error, and nobody is told. Raises OSError.
     """
-    listener = _listening(merged(listed, checked)) if witness >= 0 else -1
+    listener = _listening(merged(listed, checked, token)) if witness >= 0 else -1
     if listener < 0:
         seccomp.install(listed)
         seccomp.install(checked)
