@@ -25,6 +25,7 @@ class Native:
         if unknown := without - gaps.NAMES:
             raise ValueError(f"there is no layer {', '.join(sorted(unknown))}")
         self._without = without
+        self._covered: tuple[Policy, tuple[Coverage, ...]] | None = None
 
     def layers(self) -> tuple[Layer, ...]:
         """Give every layer; each was tried in a child."""
@@ -32,11 +33,13 @@ class Native:
 
     def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
         """Say for every capability which layers withhold it here."""
-        return gaps.coverage(policy, layers.missing(self._without))
+        if self._covered is None or self._covered[0] is not policy:  # a run asks twice
+            self._covered = policy, gaps.coverage(policy, layers.missing(self._without))
+        return self._covered[1]
 
     def gaps(self, policy: Policy) -> Iterator[Gap]:
         """Yield what is denied and cannot be withheld here."""
-        return gaps.gaps(policy, layers.missing(self._without))
+        return gaps.gaps(policy, layers.missing(self._without), self.coverage(policy))
 
     def plan(self, command: Command, policy: Policy) -> Plan:
         """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""

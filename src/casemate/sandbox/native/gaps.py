@@ -5,7 +5,7 @@ no layer withholds, or fewer than the policy asks for, is a gap.
 """
 
 import os
-from _collections_abc import Iterator, Mapping
+from _collections_abc import Iterable, Iterator, Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.persist import persists
@@ -124,9 +124,12 @@ def coverage(policy: Policy, missing: Mapping[str, str]) -> tuple[Coverage, ...]
     return tuple(_cover(capability, policy, missing) for capability in C)
 
 
-def gaps(policy: Policy, missing: Mapping[str, str]) -> Iterator[Gap]:
-    """Yield what is denied and not withheld by as many layers as the policy asks for."""
-    for covered in coverage(policy, missing):
+def gaps(policy: Policy, missing: Mapping[str, str], rows: Iterable[Coverage] = ()) -> Iterator[Gap]:
+    """Yield what is denied and not withheld by as many layers as the policy asks for.
+
+    `rows` are the coverage, where it is known.
+    """
+    for covered in rows or coverage(policy, missing):
         if not covered.capability.enforceable:
             continue
         if open_part := _open_part(covered.capability, missing):

@@ -23,6 +23,7 @@ NUMBERS = {  # name: (x86_64, aarch64)
     "setdomainname": (171, 162),
     "prctl": (157, 167),
     "mmap": (9, 222),
+    "clone": (56, 220),
     "socket": (41, 198),
     "socketpair": (53, 199),
     "sendmsg": (46, 211),
@@ -48,6 +49,7 @@ RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP = 1, 4, 8, 22
 PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_SET_MDWE = 24, 28, 38, 47, 65
 PR_SET_TSC, PR_SET_NAME = 26, 15
+SIGCHLD = 17
 
 
 TYPE_CHECKING = False  # `ctypes` itself takes its time
@@ -160,6 +162,11 @@ def receive(fd: int, most: int, ancillary: int, flags: int) -> tuple[bytes, byte
     head = (_Result * 7)(0, 0, address_of(vector), 1, _ctypes.addressof(beside), ancillary, 0)
     length = call("recvmsg", number("recvmsg"), fd, head, flags)
     return bytes(data)[:length], bytes(beside)[: int.from_bytes(bytes(head)[40:48], "little")]
+
+
+def fork_into(namespaces: int) -> int:
+    """Fork, with the child in new namespaces from its first moment; man 2 clone. The child must soon end by `_exit`."""
+    return call("clone", number("clone"), namespaces | SIGCHLD)
 
 
 def unshare(flags: int) -> None:
