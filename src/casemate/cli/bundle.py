@@ -15,8 +15,6 @@ import os
 import sys
 from _collections_abc import Iterator, Sequence
 
-from casemate.model.small import suppress
-
 TYPE_CHECKING = False  # `types` itself takes its time
 if TYPE_CHECKING:
     from importlib.abc import Loader
@@ -72,7 +70,7 @@ def use() -> bool:
 def make() -> None:
     """Write the bundle, where this folder is ours to write; whole or not at all."""
     folder = os.path.dirname(place())
-    with suppress(OSError, ValueError, SyntaxError):
+    try:
         ours = os.stat(folder)
         if (
             sys.dont_write_bytecode
@@ -81,18 +79,25 @@ def make() -> None:
             or not os.access(folder, os.W_OK)
         ):
             return
-        paths = list(_sources())
-        stamps = [_stamp(path) for path in paths]  # before they are read: one that changes meanwhile is noticed
-        where, codes, places = 0, list[bytes](), Places()
-        for path in paths:
-            codes.append(_compiled(path))
-            places[_name(path)] = (path, where, len(codes[-1]))
-            where += len(codes[-1])
-        index = marshal.dumps((stamps, places))
-        from casemate.services.store import place_whole  # noqa: PLC0415 -- only where one is made
+        _write()
+    except (OSError, ValueError, SyntaxError):
+        return  # a disk that is full, a source that is being edited: the next run tries again
 
-        head = _head() + len(index).to_bytes(LENGTH, "little")
-        place_whole(place(), b"".join((head, index, *codes)), 0o644)
+
+def _write() -> None:
+    """Compile the sources, and put them together."""
+    paths = list(_sources())
+    stamps = [_stamp(path) for path in paths]  # before they are read: one that changes meanwhile is noticed
+    where, codes, places = 0, list[bytes](), Places()
+    for path in paths:
+        codes.append(_compiled(path))
+        places[_name(path)] = (path, where, len(codes[-1]))
+        where += len(codes[-1])
+    index = marshal.dumps((stamps, places))
+    from casemate.services.store import place_whole  # noqa: PLC0415 -- only where one is made
+
+    head = _head() + len(index).to_bytes(LENGTH, "little")
+    place_whole(place(), b"".join((head, index, *codes)), 0o644)
 
 
 class Bundled(Loader):
