@@ -37,8 +37,9 @@ lock: .venv/dev ## renew requirements/*.txt from requirements/*.in (exact versio
 	  --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	  requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
-bench: .venv/dev ## measure against bandit, ruff and bubblewrap; prints ratios (minutes)
+bench: .venv/dev ## measure against bandit, ruff and other sandboxes; prints ratios (minutes)
 	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/start.py
 
 clean: ## remove the environments and what the tools left
 	rm -rf .venv .venv-shop .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
