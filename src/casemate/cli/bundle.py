@@ -80,8 +80,8 @@ def make() -> None:
         ):
             return
         _write()
-    except (OSError, ValueError, SyntaxError):
-        return  # a disk that is full, a source that is being edited: the next run tries again
+    except (OSError, ValueError, SyntaxError, KeyboardInterrupt):
+        return  # a full disk, a source that is being edited, a Ctrl-C after the program: the next run tries again
 
 
 def _write() -> None:
