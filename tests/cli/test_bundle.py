@@ -45,6 +45,15 @@ def test_the_second_run_takes_its_modules_from_the_bundle(package: Path) -> None
     assert stat.S_IMODE(bundle(package).stat().st_mode) == 0o644
 
 
+def test_another_process_than_the_command_has_its_docstrings(package: Path) -> None:
+    program = "import sys; sys.path.insert(0, sys.argv[1])\nfrom casemate.cli import main\nmain(['run', '--help'])\n"
+    program += (
+        "import casemate.model.policy as it\nprint(it.__spec__.loader.__class__.__name__, bool(it.Policy.__doc__))"
+    )
+    said = subprocess.check_output([sys.executable, "-c", program, package.parent], text=True)
+    assert said.splitlines()[-1] == "SourceFileLoader True"
+
+
 def test_nothing_half_written_lies_about(package: Path) -> None:
     assert [path.name for path in (package / "__pycache__").iterdir() if path.name.endswith(".part")] == []
 

@@ -56,13 +56,14 @@ def _start(argv: list[str]) -> int:
             gc.set_threshold(ALLOCATIONS)
             from casemate.cli import bundle  # noqa: PLC0415 -- the fast path loads nothing else
 
-            bundled = bundle.use()
+            alone = bool(sys.flags.isolated and sys.flags.no_site)  # in other processes somebody may read docstrings
+            bundled = alone and bundle.use()
             from casemate.cli.run import main as run  # noqa: PLC0415 -- likewise
             from casemate.cli.signals import raise_on_interrupt  # noqa: PLC0415 -- only now is there something to end
 
             raise_on_interrupt()
             code = run(rest)
-            if not bundled:
+            if alone and not bundled:
                 bundle.make()
             return code
         case [verb, *rest] if verb in VERBS:
