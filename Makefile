@@ -38,8 +38,9 @@ lock: .venv/dev ## renew requirements/*.txt from requirements/*.in (exact versio
 	  --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	  requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
-bench: .venv/dev ## measure against bandit, ruff and bubblewrap; prints ratios (minutes)
+bench: .venv/dev ## measure against bandit, ruff and other sandboxes; prints ratios (minutes)
 	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/start.py
 
 soak: .venv/dev ## run casemate 2,000 times, kill it at random, and look at what is left (minutes)
 	$(BIN)/python benchmarks/soak.py

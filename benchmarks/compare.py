@@ -1,13 +1,11 @@
-"""Measure casemate beside its peers in one run: bandit and ruff for `audit`, bare Python and bubblewrap for `run`."""
+"""Measure `casemate audit` beside its peers in one run: bandit and ruff. For `casemate run` see start.py."""
 
 import argparse
 import os
 import platform
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import measure
@@ -45,25 +43,6 @@ def audit(rounds: int, *, peers: bool) -> None:
     table(costs, base=RUFF)
 
 
-def start_up(rounds: int) -> None:
-    """From the command line to the end of a program that does nothing."""
-    python = shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable
-    python = os.path.realpath(python)
-    print(f"## start-up of a program that does nothing, {rounds} interleaved rounds, user {os.getuid()}")
-    commands: dict[str, Sequence[str]] = {
-        "python3 -I -S -c pass": [python, "-I", "-S", "-c", "pass"],
-        "python3 -c pass": [python, "-c", "pass"],
-        "casemate run -c pass": [str(BIN / "casemate"), "run", "--python", python, "-c", "pass"],
-    }
-    if bwrap := shutil.which("bwrap"):
-        commands["bwrap python3 -I -S -c pass"] = [
-            bwrap, "--unshare-all", "--new-session", "--die-with-parent", "--dev", "/dev", "--proc", "/proc",
-            "--tmpfs", "/tmp", "--ro-bind", "/usr", "/usr", "--ro-bind-try", "/lib", "/lib", "--ro-bind-try", "/lib64",
-            "/lib64", "--", python, "-I", "-S", "-c", "pass",
-        ]  # fmt: skip
-    table(measure.interleaved(commands, rounds), base="python3 -I -S -c pass")
-
-
 def table(costs: dict[str, list[measure.Cost]], *, base: str) -> None:
     """Print medians, and ratios to the base."""
     reference = measure.median(costs[base])
@@ -77,18 +56,14 @@ def table(costs: dict[str, list[measure.Cost]], *, base: str) -> None:
 
 
 def main() -> None:
-    """Parse the command line and run the parts."""
+    """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=["audit", "start-up"], help="default: both")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of the audit part (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--no-bandit", action="store_true", help="leave out bandit, which takes minutes")
     arguments = parser.parse_args()
     host = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{time.strftime('%Y-%m-%d')}, {host}\n")
-    if arguments.part != "start-up":
-        audit(arguments.rounds, peers=not arguments.no_bandit)
-    if arguments.part != "audit":
-        start_up(21)
+    audit(arguments.rounds, peers=not arguments.no_bandit)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from casemate.readers.host.program import (
     whole_path,
 )
 from casemate.readers.host.program import of as program_of
+from casemate.readers.host.real import Remembering
 
 HOME = "/home/casemate"  # private, empty, gone afterwards
 SEARCH = "/usr/local/bin:/usr/bin:/bin"
@@ -81,6 +82,12 @@ class Prepared:
 
 def prepare(request: Request) -> Prepared:
     """Choose the Python, find the program, expand the policy. Raises CasemateError; reads files and starts nothing."""
+    with Remembering():
+        return _prepared(request)
+
+
+def _prepared(request: Request) -> Prepared:
+    """Prepare, each part after the other."""
     host = Host(request.directory, request.environment, homes(request.environment.get("HOME", "/")), own_environment())
     choice = _python(request, host.ours)
     program = program_of(request.target, choice.interpreter if choice else None, host)

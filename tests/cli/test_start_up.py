@@ -12,6 +12,7 @@ POLICY = "[policy]\nversion = 1\n"
 
 # Modules of ours: what decides, reads the interpreter, and confines. A name stands for what is below it too.
 OURS = (
+    "casemate.cli.bundle",
     "casemate.cli.folder",
     "casemate.cli.isolation",
     "casemate.cli.kept",
@@ -72,6 +73,12 @@ HEAVY = (
     "subprocess",
 )
 APART = ("casemate.reports", "casemate.rules", "casemate.readers.code", "casemate.libraries", "casemate.audit")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _bundled() -> None:
+    """Run once before: the first run of a checkout compiles the bundle of modules at its end."""
+    subprocess.run([COMMAND, "run", "-c", "pass"], check=True)
 
 
 def loaded(*arguments: str | Path) -> set[str]:

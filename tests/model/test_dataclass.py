@@ -105,6 +105,17 @@ def test_a_default_is_made_for_each() -> None:
     assert Point(1).names is not Point(1).names
 
 
+def test_a_plain_class_below_one_has_its_fields() -> None:
+    class Plain(Point):
+        """One without fields of its own."""
+
+    class Fresh(Changing):
+        """One whose fields nobody has asked for yet."""
+
+    assert Plain(3) == Plain(3, 2)
+    assert repr(Fresh()).endswith("Fresh(x=1)")
+
+
 def test_it_inherits_fields_in_order() -> None:
     assert Deeper.__match_args__ == ("x", "y", "names", "why", "z")
     assert Deeper(1, 2, [], "", 4).z == 4

@@ -54,11 +54,18 @@ def _start(argv: list[str]) -> int:
     match argv:
         case ["run", *rest]:
             gc.set_threshold(ALLOCATIONS)
-            from casemate.cli.run import main as run  # noqa: PLC0415 -- the fast path loads nothing else
+            from casemate.cli import bundle  # noqa: PLC0415 -- the fast path loads nothing else
+
+            alone = bool(sys.flags.isolated and sys.flags.no_site)  # in other processes somebody may read docstrings
+            bundled = alone and bundle.use()
+            from casemate.cli.run import main as run  # noqa: PLC0415 -- likewise
             from casemate.cli.signals import raise_on_interrupt  # noqa: PLC0415 -- only now is there something to end
 
             raise_on_interrupt()
-            return run(rest)
+            code = run(rest)
+            if alone and not bundled:
+                bundle.make()
+            return code
         case [verb, *rest] if verb in VERBS:
             from casemate.cli.arguments import run_verb  # noqa: PLC0415 -- argparse only where it is used
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
 else:
     ABSENT = object()
-    FIELDS, KINDS = "__our_fields__", "__our_kinds__"
+    FIELDS, KINDS, GIVEN = "__our_fields__", "__our_kinds__", "__our_defaults__"
     assign = object.__setattr__  # what a frozen class does not let anybody else do
 
     class Field:
@@ -46,27 +46,33 @@ else:
     def _made(cls, *, frozen):
         """Make the class anew, with slots in the place of the defaults: a class cannot be given slots later."""
         names = tuple(cls.__annotations__)
-        namespace = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
-        own = [_named(name, namespace.pop(name, ABSENT)) for name in names]
-        every = {one.name: one for base in reversed(cls.__mro__) for one in getattr(base, FIELDS, ())}
-        every |= {one.name: one for one in own}
+        namespace = {**cls.__dict__}
+        namespace.pop("__dict__", None)
+        namespace.pop("__weakref__", None)
+        given = {name: namespace.pop(name) for name in names if name in namespace}
+        before = [name for name in getattr(cls.__bases__[0], "__match_args__", ()) if name not in names]
+        shown = namespace.get("__repr__", _repr)
+        namespace |= FROZEN if frozen else CHANGING
         namespace |= {
             "__slots__": names,
-            "__match_args__": tuple(every),
-            FIELDS: tuple(every.values()),
+            "__match_args__": (*before, *names),
             KINDS: cls.__annotations__,
-            "__dataclass_fields__": _Standard(_fields_of),
-            "__signature__": _Standard(_signature_of),
-            "__init__": _init,
-            "__eq__": _eq,
-            "__hash__": _hash if frozen else None,
-            "__reduce__": _reduce,
-            "__replace__": replace,
+            GIVEN: given,
+            "__repr__": shown,
         }
-        namespace.setdefault("__repr__", _repr)
-        if frozen:
-            namespace |= {"__setattr__": _frozen, "__delattr__": _frozen}
         return type(cls)(cls.__name__, cls.__bases__, namespace)
+
+    class _Fields:
+        """The fields of a class, put together when they are first needed: most classes of a start are never called."""
+
+        def __get__(self, _instance, cls):
+            made = next(one for one in cls.__mro__ if GIVEN in one.__dict__)  # it may be a plain class below ours
+            every = {one.name: one for one in getattr(made.__bases__[0], FIELDS, ())}
+            given = made.__dict__[GIVEN]
+            every |= {name: _named(name, given.get(name, ABSENT)) for name in made.__dict__[KINDS]}
+            fields = tuple(every.values())
+            setattr(made, FIELDS, fields)
+            return fields
 
     def _named(name, given):
         """Give the field of an annotation and what was assigned to it."""
@@ -151,6 +157,18 @@ else:
         from inspect import signature  # noqa: PLC0415 -- likewise
 
         return signature(twin)
+
+    COMMON = {
+        FIELDS: _Fields(),
+        "__dataclass_fields__": _Standard(_fields_of),
+        "__signature__": _Standard(_signature_of),
+        "__init__": _init,
+        "__eq__": _eq,
+        "__reduce__": _reduce,
+        "__replace__": replace,
+    }
+    FROZEN = {**COMMON, "__hash__": _hash, "__setattr__": _frozen, "__delattr__": _frozen}
+    CHANGING = {**COMMON, "__hash__": None}
 
 
 __all__ = ["dataclass", "field", "replace"]

@@ -13,6 +13,7 @@ from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
 from casemate.model.policy import OWN_PYTHON, PRIVATE, Grant, Missing, Policy
 from casemate.policy.sets import Places, around, read_set, secrets
+from casemate.readers.host.real import real
 
 PATHS = frozenset(
     {
@@ -84,8 +85,8 @@ def denied_paths(policy: Policy, places: Places, granted: Collection[str]) -> It
 
 def _names(path: str) -> tuple[str, ...]:
     """Give a path as written and as the kernel would resolve it."""
-    real = os.path.realpath(path)
-    return (path,) if real == path else (path, real)
+    led = real(path)
+    return (path,) if led == path else (path, led)
 
 
 def is_path(grant: Grant) -> bool:

@@ -10,6 +10,7 @@ from _collections_abc import Callable, Iterator
 
 from casemate.model.dataclass import dataclass
 from casemate.model.policy import OWN_PYTHON, PRIVATE
+from casemate.readers.host.real import real
 
 VERSION = 1
 READ_SETS = ("@python", "@program", "@cwd", "@system", "@tls", "@terminal")
@@ -152,7 +153,7 @@ def homes(home: str) -> tuple[str, ...]:
     uid = os.getuid()
     accounts = {account.pw_dir for account in pwd.getpwall() if uid in (0, account.pw_uid)}
     named = {os.path.normpath(f"/{path.lstrip('/')}") for path in accounts | {home} if path.startswith("/")}
-    return tuple(sorted((named | {os.path.realpath(path) for path in named}) - {"/"}))
+    return tuple(sorted((named | {real(path) for path in named}) - {"/"}))
 
 
 def secrets(homes_: tuple[str, ...], concerns: Callable[[str], bool] = lambda _: True) -> Iterator[str]:
@@ -176,7 +177,7 @@ def secrets(homes_: tuple[str, ...], concerns: Callable[[str], bool] = lambda _:
         keys, there = listed[which]
         if concerns(home):
             yield from [f"{home}/{name}" for name in (*HOME_SECRETS, *keys)]
-        yield from [real for name in there if (real := os.path.realpath(f"{home}/{name}")) != f"{home}/{name}"]
+        yield from [led for name in there if (led := real(f"{home}/{name}")) != f"{home}/{name}"]
 
 
 def _in_home(home: str) -> tuple[list[str], list[str]]:

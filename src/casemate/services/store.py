@@ -145,10 +145,10 @@ def own_key(path: str) -> bytes:
     return key
 
 
-def place_whole(path: str, content: bytes) -> None:
-    """Write a file that only we can read, whole or not at all; nothing half-written stays behind. Raises OSError."""
+def place_whole(path: str, content: bytes, mode: int = 0o600) -> None:
+    """Write a file, whole or not at all, that only we can read; nothing half-written stays behind. Raises OSError."""
     part = f"{path}.{os.urandom(8).hex()}{PART}"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor
             file.write(content)

@@ -13,6 +13,7 @@ from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError, Refused
 from casemate.readers.host import pyenv
 from casemate.readers.host.interpreter import Interpreter, read
+from casemate.readers.host.real import real
 
 NAMES = ("python3", "python")
 APART = (
@@ -38,11 +39,10 @@ class Own:
 
     def is_in(self, interpreter: Interpreter) -> bool:
         """Tell whether casemate lives in the environment of an interpreter."""
-        prefix = os.path.realpath(interpreter.prefix)
-        if interpreter.venv and prefix == os.path.realpath(self.prefix):
+        if interpreter.venv and real(interpreter.prefix) == real(self.prefix):
             return True
-        site = (os.path.realpath(path) for path in interpreter.site_packages)
-        return any(os.path.realpath(self.package).startswith(f"{path}/") for path in site)
+        package = real(self.package)
+        return any(package.startswith(f"{real(path)}/") for path in interpreter.site_packages)
 
 
 def own() -> Own:

@@ -13,6 +13,7 @@ from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError
 from casemate.readers.host import elf
 from casemate.readers.host.libraries import beside, loader_files, system_libraries, tables
+from casemate.readers.host.real import real
 
 MOST_HOPS = 4  # an environment made from an environment made from …
 LANDMARK = "os.py"
@@ -53,7 +54,7 @@ def read(executable: str) -> Interpreter:
 def _read(executable: str) -> Interpreter:
     """Put the parts together."""
     config = _config_of(executable)
-    binary, venv = os.path.realpath(executable), os.path.dirname(config) if config else ""
+    binary, venv = real(executable), os.path.dirname(config) if config else ""
     base = _base_executable(executable, config, MOST_HOPS)
     headers = elf.read(base)
     if not _is_python(os.path.basename(base)):
@@ -205,8 +206,7 @@ def _existing(path: str) -> tuple[str, ...]:
 def _within(root: str, below: str) -> tuple[str, ...]:
     """Give a path of an environment in a tuple, where it is there and no link leads out of the environment."""
     path = f"{root}/{below}"
-    real = os.path.realpath(path)
-    return _existing(path) if real.startswith(os.path.realpath(root).rstrip("/") + "/") else ()
+    return _existing(path) if real(path).startswith(real(root).rstrip("/") + "/") else ()
 
 
 def _linked(site: str) -> Iterator[str]:

@@ -33,7 +33,7 @@ class Native:
 
     def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
         """Say for every capability which layers withhold it here."""
-        if self._covered is None or self._covered[0] is not policy:
+        if self._covered is None or self._covered[0] is not policy:  # a run asks twice
             self._covered = policy, gaps.coverage(policy, layers.missing(self._without))
         return self._covered[1]
 

@@ -23,6 +23,7 @@ NUMBERS = {  # name: (x86_64, aarch64)
     "setdomainname": (171, 162),
     "prctl": (157, 167),
     "mmap": (9, 222),
+    "clone": (56, 220),
     "socket": (41, 198),
     "socketpair": (53, 199),
     "sendmsg": (46, 211),
@@ -203,6 +204,11 @@ def receive(fd: int, most: int, ancillary: int, flags: int) -> tuple[bytes, byte
 def fork_into(group: int) -> int:
     """Fork into a cgroup of version 2, of which `group` is a descriptor; man 2 clone3. The caller has one thread."""
     return call("clone3", CLONE3, words(8, CLONE_INTO_CGROUP, 0, 0, 0, SIGCHLD, 0, 0, 0, 0, 0, group), 88)
+
+
+def fork_apart(namespaces: int) -> int:
+    """Fork, with the child in new namespaces from its first moment; man 2 clone. The child must soon end by `_exit`."""
+    return call("clone", number("clone"), namespaces | SIGCHLD)
 
 
 def shutdown(descriptor: int) -> None:

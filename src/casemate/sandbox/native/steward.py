@@ -119,7 +119,7 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
     entrances = _entrances(ends)
     owner = identity.FIRST + os.getpid() if prepared.other_id else uid if prepared.privileged else UID
     mapped = prepared.other_id and names.USER not in prepared.without
-    users = _users(owner) if mapped else -1  # before the pid namespace: its first child is pid 1
+    users, helper = _users(owner) if mapped else (-1, 0)  # before the pid namespace: its first child is pid 1
     _leave_namespaces(prepared)
     if not prepared.privileged:
         must("user namespace", identity.map_self, UID, uid, gid)
@@ -135,6 +135,8 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
             os.close(descriptor)
     child = _fork_init(plan, environment, prepared, ends, (owner, entrances))
     try:
+        if helper:
+            os.waitpid(helper, 0)
         os.chdir("/")  # the caller's directory would be the last thing of the host that is still held
         identity.drop_privileges()
         identity.gain_nothing()
@@ -184,31 +186,31 @@ def _open_sockets(plan: NativePlan, channel: int) -> None:
     must("network", make)
 
 
-def _users(owner: int) -> int:
-    """Make a user namespace that maps the caller's root to the target's identity, for idmapped mounts."""
+def _users(owner: int) -> tuple[int, int]:
+    """Make a user namespace that maps the caller's root to the target's identity, for idmapped mounts.
+
+    Give its descriptor and the child that stood for it until we had that: it has ended, and is to be reaped.
+    """
     reader, writer = os.pipe2(os.O_CLOEXEC)
-    ready, made = os.pipe2(os.O_CLOEXEC)
-    child = os.fork()
+    try:
+        child = k.fork_apart(k.CLONE_NEWUSER)
+    except OSError as error:
+        raise Failed("user namespace", str(error)) from None
     if child == 0:
         try:
             k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
             os.close(writer)
-            k.unshare(k.CLONE_NEWUSER)
-            os.write(made, b"1")
-            os.read(reader, 1)
+            os.read(reader, 1)  # until we are killed, or nobody is left who could
         finally:
             os._exit(0)
-    os.close(made)
     try:
-        if not os.read(ready, 1):
-            raise Failed("user namespace", "it could not be made")
         for name in ("uid_map", "gid_map"):
             must("user namespace", identity.write, f"/proc/{child}/{name}", f"0 {owner} 1")
-        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC), child
     finally:
-        for descriptor in (reader, writer, ready):
-            os.close(descriptor)
-        os.waitpid(child, 0)
+        os.kill(child, signal.SIGKILL)
+        os.close(reader)
+        os.close(writer)
 
 
 def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, target: Target) -> int:
