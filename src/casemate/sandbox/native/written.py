@@ -86,16 +86,16 @@ def _child(act: Callable[[], object], needed: set[int], writer: int, parent: int
         for kept, following in pairwise(sorted({0, 1, 2, writer, *needed, 1 << 32})):
             k.close_range(kept + 1, following - 1)
         if os.getppid() == parent:
-            with open(writer, "w", encoding="ascii") as words:
-                words.write(json.dumps(act()))
+            words = json.dumps(act()).encode()  # utf-8 is built in: any other codec is a module, and another thread
+            while words:  # of the caller may have been loading it when we were forked: its lock would stay locked here
+                words = words[os.write(writer, words) :]
     finally:  # a forked child must not unwind into the stack of its parent
         os._exit(0)
 
 
 def umask() -> int:
     """Read the file mode mask of this process; the system call can only exchange it, which threads would notice."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123 -- the kernel's, not a user's
-        for line in file:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
+    for line in k.read("/proc/self/status").splitlines():  # bytes: it is read in a forked child, see above
+        if line.startswith(b"Umask:"):
+            return int(line.split()[1], 8)
     return 0o077
