@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -32,6 +33,17 @@ def test_a_granted_link_is_found_under_its_own_name(secret: Path) -> None:
     link.symlink_to(secret.name)
     result = confined(f"print(open({str(link)!r}).read())", policy(Grant(Capability.FS_READ, str(link))))
     assert result.out == "the secret\n"
+
+
+def test_the_folder_for_temporary_files_can_be_granted_too() -> None:
+    """The place where the root was built lay there once, and was found in it by the program."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        (Path(folder) / "file").write_text("of the host")
+        listed = f"import os; print(sorted(os.listdir('/tmp')) == sorted(os.listdir('/proc/self/cwd')), {folder!r})"
+        read = f"print(open({folder!r} + '/file').read(), os.path.exists('/tmp/root'))"
+        place = str(Path(folder).parent)
+        result = confined(f"{listed}\n{read}", policy(Grant(Capability.FS_READ, place)), directory=place)
+    assert result.out == f"True {folder}\nof the host False\n"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ from casemate.sandbox.native.steps import (
     Synthetic,
 )
 
-BASE = "/tmp"  # noqa: S108 -- covered by a tmpfs of our own in a private mount namespace
+BASE = (
+    "/dev"  # covered in a private mount namespace; nothing below it can be granted: a copy of a tree holds all mounts
+)
 NEW, LAYERS = f"{BASE}/root", f"{BASE}/layers"
 READ_ONLY = k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NODEV
 SMALL = "size=4m,nr_inodes=4k,mode=755"
