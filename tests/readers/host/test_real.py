@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from casemate.readers.host.real import Remembering, real
@@ -27,6 +27,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
+@settings(max_examples=300, deadline=None)
+@example(paths=[["self", "..", "to_a"]])
+@example(paths=[["self", "", "a"]])
 @given(paths=st.lists(NAMES, min_size=1, max_size=4))
 def test_it_says_what_the_standard_library_says(tree: Path, paths: list[list[str]]) -> None:
     with Remembering():
