@@ -18,7 +18,7 @@ from casemate.cli.terminal import Progress, style
 from casemate.model.capability import Capability, parse
 from casemate.model.errors import UsageError
 from casemate.model.exits import Exit
-from casemate.model.policy import Policy
+from casemate.model.policy import MIB, Limits, Policy
 from casemate.policy.source import read
 from casemate.policy.trust import only_ours
 from casemate.readers.host.program import Code
@@ -37,6 +37,7 @@ examples:
 
 Exit code: 0 all held; 1 something got through that the policy denies; 3 of a class nothing could be tried here.
 """
+STRICTEST = Policy(limits=Limits(wall_seconds=600, output_bytes=64 * MIB))  # nothing is granted, and no limit is left out
 
 
 class Accepted(Action):
@@ -90,7 +91,7 @@ def run(args: Namespace) -> int:
 
 def _target(args: Namespace) -> Target:
     """Prepare the target as `run` would: the same Python, the same policy, the same environment."""
-    policy = Policy()
+    policy = STRICTEST
     if args.policy is not None:
         only_ours(args.policy)
         policy = understood(args.policy, read(args.policy))

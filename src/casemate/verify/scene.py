@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ SHORTEST = "casemate-"
 KEEPER = Path(__file__).with_name("keeper.py")
 TOKEN = "CASEMATE_CANARY_TOKEN"  # noqa: S105 -- the name of a variable
 INHERITED = 200  # the first number of the descriptors that are left open; small ones are taken inside
-PROGRAMS = ("/usr/bin/true", "/bin/true", "/usr/bin/env", "/bin/sh")
+PROGRAMS, OTHERS = ("/usr/bin/true", "/bin/true"), ("/usr/bin/id", "/bin/ls")  # without effects
 NAME_TO_HANDLE = {"x86_64": 303, "aarch64": 264}
 
 
@@ -70,14 +70,13 @@ class Scene:
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        programs = [path for path in PROGRAMS if os.access(path, os.X_OK)]
         self.given |= {
             "variable": TOKEN,
             "inherited": INHERITED,
             "inherited_directory": INHERITED + 1,
             "inherited_socket": INHERITED + 2,
-            "program": os.path.realpath(programs[0]) if programs else "",
-            "other_program": os.path.realpath(next(iter(programs[1:]), "/bin/sh")),
+            "program": _first(PROGRAMS),
+            "other_program": _first(OTHERS),
         }
         return self
 
@@ -187,6 +186,11 @@ def _folder() -> Path:
             made.chmod(0o711)
             return made
     raise Refused("there is no folder for temporary files")
+
+
+def _first(paths: Iterable[str]) -> str:
+    """Name the first program that is there."""
+    return next((os.path.realpath(path) for path in paths if os.access(path, os.X_OK)), "/nonexistent")
 
 
 def _a_library() -> str:

@@ -147,13 +147,14 @@ def link_in_a_writable_folder(canary: Canary) -> None:
 
 
 @probe("fs.write", "CVE-2018-15664 (docker cp): a folder becomes a link before it is copied", granted=("write",))
-def folder_that_becomes_a_link(canary: Canary) -> None:
+def folder_that_becomes_a_link(canary: Canary) -> object:
     """Replace a folder that is to be copied out by a link to another place."""
     os.mkdir(f"{canary.folder}/out/made")
     with open(f"{canary.folder}/out/made/x", "w") as file:
         file.write("x")
     os.rename(f"{canary.folder}/out/made", f"{canary.folder}/out/moved")
     os.symlink("../directory", f"{canary.folder}/out/made")
+    return "made"
 
 
 @probe("fs.write", "privilege.md R5; CVE-2026-25725: a file that did not exist at the start", granted=("write", "deny"))
