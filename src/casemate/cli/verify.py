@@ -1,8 +1,8 @@
 """Attack the sandbox: do the same forbidden acts outside and inside, and say which were withheld.
 
 Every act is on canaries of casemate's own, made for this run: files, sockets, processes, memory. An act that does not
-succeed outside shows nothing inside and is not applicable, with the reason. What got through is shown by its effect. The
-policy is the strictest, or the one of --policy; some probes add grants on canaries, to reach beyond them.
+succeed outside shows nothing inside and is not applicable, with the reason. What got through is shown by its effect.
+The policy is the strictest, or the one of --policy; some probes add grants on canaries, to reach beyond them.
 """
 
 import json
@@ -37,14 +37,18 @@ examples:
 
 Exit code: 0 all held; 1 something got through that the policy denies; 3 of a class nothing could be tried here.
 """
-STRICTEST = Policy(limits=Limits(wall_seconds=600, output_bytes=64 * MIB))  # nothing is granted, and no limit is left out
+STRICTEST = Policy(limits=Limits(wall_seconds=600, output_bytes=64 * MIB))  # nothing granted, no limit left out
 
 
 class Accepted(Action):
     """Collects capabilities, or families of them."""
 
     def __call__(
-        self, parser: ArgumentParser, namespace: Namespace, values: str | Sequence[object] | None, option: object = None
+        self,
+        parser: ArgumentParser,  # noqa: ARG002 -- the signature is argparse's
+        namespace: Namespace,
+        values: str | Sequence[object] | None,
+        option: object = None,
     ) -> None:
         """Add what one more word means."""
         try:
@@ -60,7 +64,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--policy", metavar="FILE", help="what the program is granted (default: nothing)")
     parser.add_argument("--python", metavar="PATH", help="the Python, or environment, that executes the probes")
     parser.add_argument("--only", metavar="NAME", action="append", default=[],
-                        help="a class such as fs.read or net, a file of probes, or one probe; may be repeated")  # fmt: skip
+                        help="a class such as fs.read or net, a file of probes, or one probe; repeatable")  # fmt: skip
     parser.add_argument("--accept", metavar="CAPABILITY", action=Accepted, default=frozenset[Capability](),
                         help="go on although this cannot be withheld here; may be repeated")  # fmt: skip
     parser.add_argument("--format", choices=("text", "json"), default="text", metavar="FORMAT",

@@ -20,11 +20,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One act that confinement must withhold. The text of the act is data: the target executes it, casemate never does.
+    """One act that confinement must withhold. Its text is data: the target executes it, casemate never does.
 
     `granted` names what the policy gives beside: grants on canaries of casemate's own, never on anything else. `alone`
-    keeps it out of the run of the others, `partly` says that the coverage table promises less for this act, `waits` that
-    silence is what withholding looks like. `uses` are the canaries that its text names.
+    keeps it out of the run of the others, `partly` says that the coverage table promises less for this act, `waits`
+    that silence is what withholding looks like. `uses` are the canaries that its text names.
     """
 
     file: str

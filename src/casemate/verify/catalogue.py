@@ -6,7 +6,7 @@ its docstring says what it does. The canaries that it needs are those that its t
 
 import ast
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from casemate.model.capability import Capability
@@ -31,24 +31,28 @@ def catalogue() -> tuple[Probe, ...]:
 
 
 def _probes(file: str) -> Iterator[Probe]:
-    for node in ast.parse(source(file)).body:
-        if isinstance(node, ast.FunctionDef):
-            for decorator in node.decorator_list:
-                if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name):
-                    yield _probe(file, node, decorator)
+    functions = {node.name: node for node in ast.parse(source(file)).body if isinstance(node, ast.FunctionDef)}
+    for function in functions.values():
+        for decorator in function.decorator_list:
+            if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name):
+                yield _probe(file, function, decorator, functions)
 
 
-def _probe(file: str, function: ast.FunctionDef, decorator: ast.Call) -> Probe:
+def _probe(file: str, function: ast.FunctionDef, decorator: ast.Call, others: Mapping[str, ast.FunctionDef]) -> Probe:
     capability, reference = (ast.literal_eval(argument) for argument in decorator.args)
-    said = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords}
+    said = {str(word.arg): ast.literal_eval(word.value) for word in decorator.keywords}
     summary = (ast.get_docstring(function) or "").partition("\n")[0].rstrip(".")
-    return Probe(file, function.name, Capability(capability), summary, reference, **said, uses=_uses(function))
+    uses = frozenset(_uses(function, others))
+    return Probe(file, function.name, Capability(capability), summary, reference, **said, uses=uses)
 
 
-def _uses(function: ast.FunctionDef) -> frozenset[str]:
-    """Name the canaries that the text of a probe speaks of."""
-    named = (node for node in ast.walk(function) if isinstance(node, ast.Attribute))
-    return frozenset(node.attr for node in named if isinstance(node.value, ast.Name) and node.value.id == "canary")
+def _uses(function: ast.FunctionDef, others: Mapping[str, ast.FunctionDef]) -> Iterator[str]:
+    """Yield the canaries that the text of a probe speaks of, and that of the functions that it calls."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "canary":
+            yield node.attr
+        elif isinstance(node, ast.Name) and node.id in others and node.id != function.name:
+            yield from _uses(others[node.id], others)
 
 
 def chosen(words: Iterable[str]) -> tuple[Probe, ...]:

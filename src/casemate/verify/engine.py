@@ -17,7 +17,7 @@ from casemate.verify.catalogue import source
 from casemate.verify.scene import Scene
 from casemate.verify.starting import Files, Said, Target
 
-PATIENCE = 6.0  # seconds for one probe
+PATIENCE = 8.0  # seconds for one probe
 TOGETHER = 24  # probes in one start: their job is one argument
 OUR_FAULT = ("NameError", "UnboundLocalError", "TypeError", "SyntaxError")  # a probe that was not even tried
 
@@ -94,6 +94,7 @@ def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined:
         scene.prepare(probe)
     while left:
         said = _start(left, target, scene, confined=confined)
+        scene.hear_who_came()
         answers = {str(line["probe"]): line for line in said.lines if "probe" in line}
         begun = [str(line["begins"]) for line in said.lines if "begins" in line]
         for probe in tuple(left):
@@ -140,18 +141,14 @@ def _judge(probe: Probe, answer: Mapping[str, Json], scene: Scene, *, pushed: bo
         return Tried(succeeded=True, story=effect)
     if pushed:
         return Tried(succeeded=True, story="something lies in the terminal that nobody typed")
-    match how:
-        case "done":
-            return Tried(succeeded=True, story="the act succeeded")
-        case "got":
-            return Tried(succeeded=False, story=f"it got something else: {text[:80]!r}")
-        case "killed":
-            return Tried(succeeded=False, story=f"killed by signal {answer.get('signal')}")
-        case "ended":
-            return Tried(succeeded=False, story=f"the run ended: {text}")
-        case "silent":
-            return Tried(succeeded=confined and not probe.waits, story=f"no answer within {PATIENCE:g} seconds")
-        case _ if answer.get("kind") in OUR_FAULT:
-            return Tried(succeeded=confined, story=f"the probe itself failed, so nothing was shown: {text}")
-        case _:
-            return Tried(succeeded=False, story=text)
+    if how == "silent":
+        return Tried(succeeded=confined and not probe.waits, story=f"no answer within {PATIENCE:g} seconds")
+    if answer.get("kind") in OUR_FAULT:
+        return Tried(succeeded=confined, story=f"the probe itself failed, so nothing was shown: {text}")
+    stories = {
+        "done": "the act succeeded",
+        "got": f"it got something else: {text[:80]!r}",
+        "killed": f"killed by signal {answer.get('signal')}",
+        "ended": f"the run ended: {text}",
+    }
+    return Tried(succeeded=how == "done", story=stories.get(str(how), text))

@@ -6,6 +6,7 @@ Everything in it is open to everybody, so that nothing but confinement stands in
 import hashlib
 import os
 import shutil
+import socket
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -41,6 +42,8 @@ def fill(folder: Path, token: str, uses: frozenset[str], library: str) -> None:
     (folder / "shared" / "link").symlink_to("../secret")
     os.mkfifo(folder / "shared" / "fifo")
     (folder / "shared" / "fifo").chmod(OPEN_FILE)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(folder / "shared" / "socket"))
     (folder / "shared" / "code").write_bytes(CODE.get(os.uname().machine, b"").ljust(4096, b"\0"))
     with suppress(OSError):  # a file system without attributes of users
         os.setxattr(folder / "file", "user.canary", token.encode())

@@ -61,6 +61,7 @@ class Keeper:
         yield "datagram", lambda: self.hear(socket.AF_UNIX, f"{self.folder}/datagram")
         yield "abstract", lambda: self.listen(socket.AF_UNIX, f"\0{self.prefix}-abstract")
         yield "told", lambda: bool(self.listen(socket.AF_UNIX, f"\0{self.token.decode()}-listed"))
+        yield "free_abstract", lambda: f"\0{self.prefix}-free"
         yield "free_port", lambda: self.reserve(socket.SOCK_STREAM)
         yield "free_udp", lambda: self.reserve(socket.SOCK_DGRAM)
         yield "shm_key", lambda: os.getpid() ^ 0x43415345
@@ -70,9 +71,7 @@ class Keeper:
         yield "shm_name", self.posix_memory
         yield "queue_name", self.posix_queue
 
-    def listen(
-        self, family: int, where: object, answer: Callable[[socket.socket], None] | None = None
-    ) -> int | str:
+    def listen(self, family: int, where: object, answer: Callable[[socket.socket], None] | None = None) -> int | str:
         """Listen, and answer everybody with the token; give the port or the path."""
         made = socket.socket(family, socket.SOCK_STREAM)
         made.bind(where)  # type: ignore[arg-type]  # -- an address of either kind
@@ -81,8 +80,7 @@ class Keeper:
         made.listen(64)
         made.setblocking(False)  # noqa: FBT003 -- the signature of the library
         self.waiting.register(made, selectors.EVENT_READ, answer or self.answer)
-        name = made.getsockname()
-        return name[1] if isinstance(name, tuple) else name.decode() if isinstance(name, bytes) else name
+        return self.place(made)
 
     def hear(self, family: int, where: object) -> int | str:
         """Take datagrams, and answer those who can be answered."""
@@ -92,14 +90,25 @@ class Keeper:
             os.chmod(where, 0o777)  # noqa: PTH101, S103 -- likewise
         made.setblocking(False)  # noqa: FBT003 -- the signature of the library
         self.waiting.register(made, selectors.EVENT_READ, self.take)
-        name = made.getsockname()
-        return name[1] if isinstance(name, tuple) else name
+        return self.place(made)
+
+    @staticmethod
+    def place(made: socket.socket) -> int | str:
+        """Give the port or the name of a socket."""
+        name: object = made.getsockname()
+        match name:
+            case bytes():
+                return name.decode()
+            case str():
+                return name
+            case _:
+                return port(made)
 
     def reserve(self, kind: int) -> int:
         """Find a port that is free, for a probe to listen on."""
         with socket.socket(socket.AF_INET, kind) as made:
             made.bind(("127.0.0.1", 0))
-            return made.getsockname()[1]
+            return port(made)
 
     def answer(self, listener: socket.socket) -> None:
         """Send the token to who connected, and note what it brought."""
@@ -132,6 +141,9 @@ class Keeper:
         with suppress(OSError, KeyError), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
             made.settimeout(0.3)
             made.connect(("127.0.0.1", int(str(self.given["free_port"]))))
+            made.sendall(self.token)
+        with suppress(OSError, KeyError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as made:
+            made.connect(str(self.given["free_abstract"]))
             made.sendall(self.token)
         with suppress(OSError, KeyError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
             made.sendto(self.token, ("127.0.0.1", int(str(self.given["free_udp"]))))
@@ -206,6 +218,11 @@ class Keeper:
             for key in ready:
                 with suppress(OSError):
                     key.data(key.fileobj)
+
+
+def port(made: socket.socket) -> int:
+    """Give the port of a socket of IP."""
+    return int(made.getsockname()[1])
 
 
 def checked(result: int) -> int:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import Self, cast
 
 from casemate.model.errors import Refused
 from casemate.model.sandbox import Json
@@ -59,7 +59,7 @@ class Scene:
     _other_end: socket.socket | None = None
     _library: str = ""
 
-    def __enter__(self) -> "Scene":
+    def __enter__(self) -> Self:
         """Make what all probes share."""
         self.token = f"canary-{secrets.token_hex(16)}"
         self.place = _folder()
@@ -162,20 +162,19 @@ class Scene:
             return f"{found} is not as it was"
         if own.victim is not None and (changed := own.victim.changed()):
             return f"it changed another process: {changed}"
-        if own.mark in self._come():
+        if any(own.mark in came for came in self._came):
             return "its mark arrived"
         if "name" in probe.uses and _is_alive(own.name):
             return "a process of it is left over"
         return ""
 
-    def _come(self) -> str:
-        """Ask the keeper who came."""
+    def hear_who_came(self) -> None:
+        """Ask the keeper whose marks have arrived."""
         if self._keeper is not None and self._keeper.stdin is not None:
             self._keeper.stdin.write(b"?")
             self._keeper.stdin.flush()
             said = self._heard()
             self._came += [*cast("list[str]", said["marks"]), str(said["overwritten"])]
-        return "\n".join(self._came)
 
 
 def _folder() -> Path:

@@ -49,14 +49,14 @@ class Files:
 
     def __init__(self, scene: Scene, *, terminal: bool) -> None:
         """Open them."""
-        self.files = [tempfile.TemporaryFile() for _ in range(3)]
+        self.files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 -- closed by close()
         for file in self.files:
             file.write(f"{scene.token}\n".encode())
             file.flush()
         self.begin = self.files[1].tell()
         self.numbers = [file.fileno() for file in self.files]
-        self.ends = pty.openpty() if terminal else ()
-        if self.ends:
+        self.ends = pty.openpty() if terminal else None
+        if self.ends is not None:
             self.numbers[INPUT] = self.ends[1]
             scene.given |= {"terminal": INPUT, "terminal_path": os.ttyname(self.ends[1])}
 
@@ -69,7 +69,7 @@ class Files:
             if line.startswith(BEFORE):
                 with suppress(ValueError):
                     lines.append(json.loads(line[len(BEFORE) :]))
-        return Said(tuple(lines), ended, bool(self.ends) and self._pushed())
+        return Said(tuple(lines), ended, self.ends is not None and self._pushed(*self.ends))
 
     def errors(self) -> str:
         """Give the last line of standard error, for whoever has to find out why nothing was said."""
@@ -77,9 +77,9 @@ class Files:
         text = os.read(self.numbers[2], 1 << 16).decode("utf-8", errors="replace")
         return (text.strip().splitlines() or [""])[-1]
 
-    def _pushed(self) -> bool:
-        master, slave = self.ends
-        os.set_blocking(master, False)  # noqa: FBT003 -- the signature of the library
+    @staticmethod
+    def _pushed(master: int, slave: int) -> bool:
+        os.set_blocking(master, False)
         shown = b""
         with suppress(OSError):
             shown = os.read(master, 4096)
@@ -89,7 +89,7 @@ class Files:
         """Close them."""
         for file in self.files:
             file.close()
-        for descriptor in self.ends:
+        for descriptor in self.ends or ():
             os.close(descriptor)
 
 
@@ -126,9 +126,7 @@ def outside(target: Target, scene: Scene, job: Mapping[str, Json], files: Files,
     return files.said(ended)
 
 
-def inside(  # noqa: PLR0913 -- what a start needs
-    target: Target, scene: Scene, job: Mapping[str, Json], files: Files, policy: Policy
-) -> Said:
+def inside(target: Target, scene: Scene, job: Mapping[str, Json], files: Files, policy: Policy) -> Said:
     """Start the target confined. Raises Refused and Unenforceable."""
     scene.open_inherited()
     try:
@@ -142,6 +140,6 @@ def inside(  # noqa: PLR0913 -- what a start needs
         )
     finally:
         scene.close_inherited()
-    return files.said(outcome.ended_by or (f"signal {outcome.signal}" if outcome.signal else f"exit code {outcome.code}"))
-
-
+    return files.said(
+        outcome.ended_by or (f"signal {outcome.signal}" if outcome.signal else f"exit code {outcome.code}")
+    )

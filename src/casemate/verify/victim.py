@@ -25,7 +25,11 @@ class Victim:
     def _start() -> "subprocess.Popen[bytes]":
         sleep = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
         return subprocess.Popen(  # noqa: S603 -- our own
-            sleep, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            sleep,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
 
     @property

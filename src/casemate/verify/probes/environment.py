@@ -66,19 +66,6 @@ def left_in_memory(canary: Canary) -> object:
     return "nothing is left"
 
 
-@probe("env.read", "pickle in the other direction, CVE-2025-14931: what a child inherits")
-def variable_of_a_child(canary: Canary) -> object:
-    """Let a child read the variables that it was given."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.write(writer, repr(dict(os.environ)).encode()[:60000])
-        os._exit(0)
-    os.close(writer)
-    os.waitpid(pid, 0)
-    return os.read(reader, 60000)
-
-
 @probe("env.write", "putenv(3): every process may change its own variables", partly=True)
 def own_variable(canary: Canary) -> None:
     """Change a variable of one's own."""

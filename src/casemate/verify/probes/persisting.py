@@ -91,6 +91,12 @@ def server_of_tools(canary: Canary) -> object:
     return leave(canary, ".mcp.json")
 
 
+@probe("fs.persist", "CVE-2025-61260 (a project's own configuration ran commands); privilege.md R6", granted=("write",))
+def policy_of_the_next_run(canary: Canary) -> object:
+    """Leave the policy under which the next run would start."""
+    return leave(canary, "casemate.toml")
+
+
 @probe("fs.persist", "MITRE ATT&CK T1543.002", granted=("write",))
 def unit_of_systemd(canary: Canary) -> object:
     """Leave a service of the user's."""

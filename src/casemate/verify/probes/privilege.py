@@ -1,4 +1,4 @@
-"""Gaining what an ordinary program does not have: identities, Linux capabilities, namespaces, mounts, the host's switches."""
+"""Gaining what an ordinary program does not have: identities, Linux capabilities, namespaces, mounts, switches."""
 
 from __future__ import annotations
 
@@ -103,13 +103,6 @@ def cgroup_namespace(canary: Canary) -> None:
 def other_namespaces(canary: Canary) -> None:
     """Make namespaces of the other kinds."""
     unshare(IPC | UTS | TIME)
-
-
-@probe("proc.priv", "user_namespaces(7); CVE-2018-18955")
-def map_of_identities(canary: Canary) -> None:
-    """Write a map of identities of one's own."""
-    with open("/proc/self/uid_map", "w") as file:
-        file.write("0 0 1")
 
 
 @probe("proc.priv", "setns(2): nsenter into what a process of the caller's has")
@@ -298,13 +291,13 @@ def new_set_id_file(canary: Canary) -> None:
 
 @probe("proc.priv", "reboot(2)")
 def reboot(canary: Canary) -> None:
-    """Reach reboot(2), with magic numbers that mean nothing."""
+    """Reach the call that ends the host, with magic numbers that mean nothing."""
     reach("reboot", 1, 2, 3, 0)
 
 
 @probe("proc.priv", "swapon(2), acct(2): files that the kernel writes")
 def swap(canary: Canary) -> None:
-    """Reach swapon(2), with a file that is not there."""
+    """Reach the call for swap, with a file that is not there."""
     reach("swapon", b"/nonexistent/canary", 0)
 
 

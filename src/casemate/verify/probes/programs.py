@@ -7,6 +7,9 @@ import sys
 
 from .toolkit import Canary, child, must, probe, syscall
 
+PYTHON = os.path.realpath(sys.executable)  # a program that is there on both sides
+NOTHING = ["python", "-I", "-S", "-c", "0"]
+
 
 def ended_well(status: int) -> None:
     """Fail unless the program ran and ended with 0."""
@@ -47,59 +50,63 @@ def past_an_audit_hook(canary: Canary) -> None:
             raise PermissionError(event)
 
     sys.addaudithook(refuse)
-    quiet = types.SimpleNamespace(**{**vars(sys), "audit": lambda *_: None})
-    subprocess.sys = quiet  # type: ignore[attr-defined]  # -- the event is raised in Python, below is none
-    ended_well(subprocess.run([canary.program], check=False, close_fds=False).returncode)
+
+    def say_nothing(*_: object) -> None:
+        return
+
+    quiet = types.SimpleNamespace(**{**vars(sys), "audit": say_nothing})
+    subprocess.__dict__["sys"] = quiet  # the event is raised in Python, and below it is none
+    ended_well(subprocess.run([canary.program], check=False).returncode)
 
 
 @probe("proc.shell", "CWE-78")
 def shell(canary: Canary) -> None:
     """Start a program through a shell."""
-    ended_well(os.system(canary.program))
+    ended_well(os.system(canary.program))  # pyright: ignore[reportDeprecated] -- that is the point
 
 
 @probe("proc.spawn", "execveat(2), AT_EMPTY_PATH: no path to be looked at")
 def by_a_descriptor(canary: Canary) -> None:
     """Start a program by a descriptor of it."""
-    number = os.open(canary.program, os.O_RDONLY)
-    ended_well(child(lambda: os.execve(number, [canary.program], {})))
+    number = os.open(PYTHON, os.O_RDONLY)
+    ended_well(child(lambda: os.execve(number, NOTHING, {})))
 
 
 @probe("proc.spawn", "memfd_create(2) and fexecve(3): droppers that touch no disk, MITRE ATT&CK T1620")
 def from_memory(canary: Canary) -> None:
     """Start a program that is in no file."""
     number = syscall("memfd_create", b"x", 0)
-    with open(canary.program, "rb") as file:
+    with open(PYTHON, "rb") as file:
         os.write(number, file.read())
-    ended_well(child(lambda: os.execve(number, [canary.program], {})))
+    ended_well(child(lambda: os.execve(number, NOTHING, {})))
 
 
 @probe("proc.spawn", "ld.so(8): a rule on execve sees the loader only")
 def by_the_loader(canary: Canary) -> None:
     """Start a program by the dynamic loader."""
-    loader = next(path for path in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if os.path.exists(path))
-    ended_well(os.waitpid(os.posix_spawn(loader, [loader, canary.program], {}), 0)[1])
+    loader = next(
+        path for path in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if os.path.exists(path)
+    )
+    ended_well(os.waitpid(os.posix_spawn(loader, [loader, PYTHON, *NOTHING[1:]], {}), 0)[1])
 
 
 @probe("proc.spawn", "privilege.md §5.1: an interpreter that starts voids what was said of a program")
 def itself(canary: Canary) -> None:
     """Start the interpreter once more."""
-    arguments = [sys.executable, "-I", "-S", "-c", "0"]
-    ended_well(os.waitpid(os.posix_spawn(sys.executable, arguments, {}), 0)[1])
+    ended_well(os.waitpid(os.posix_spawn(sys.executable, NOTHING, {}), 0)[1])
 
 
 @probe("proc.spawn", "proc_pid_exe(5): its own file by another name")
 def itself_through_proc(canary: Canary) -> None:
     """Start the interpreter once more by /proc/self/exe."""
-    arguments = [sys.executable, "-I", "-S", "-c", "0"]
-    ended_well(child(lambda: os.execve("/proc/self/exe", arguments, {})))
+    ended_well(child(lambda: os.execve("/proc/self/exe", NOTHING, {})))
 
 
 @probe("fs.exec", "privilege.md §5.3: noexec on every writable mount")
 def copy_of_a_program(canary: Canary) -> None:
     """Start a copy of a program in a place of one's own."""
-    path = copied(canary.program)
-    ended_well(os.waitpid(os.posix_spawn(path, [path], {}), 0)[1])
+    path = copied(PYTHON)
+    ended_well(os.waitpid(os.posix_spawn(path, NOTHING, {}), 0)[1])
 
 
 @probe("fs.exec", "execve(2): the interpreter of a script")
@@ -109,7 +116,7 @@ def own_script(canary: Canary) -> None:
 
     path = f"{tempfile.mkdtemp()}/script"
     with open(path, "w") as file:
-        file.write(f"#!{canary.program}\n")
+        file.write(f"#!{PYTHON} -IS\n")
     os.chmod(path, 0o755)
     ended_well(os.waitpid(os.posix_spawn(path, [path], {}), 0)[1])
 
@@ -120,9 +127,9 @@ def copy_in_a_writable_folder(canary: Canary) -> None:
     import shutil
 
     path = f"{canary.folder}/out/program"
-    shutil.copyfile(canary.program, path)
+    shutil.copyfile(PYTHON, path)
     os.chmod(path, 0o755)
-    ended_well(os.waitpid(os.posix_spawn(path, [path], {}), 0)[1])
+    ended_well(os.waitpid(os.posix_spawn(path, NOTHING, {}), 0)[1])
 
 
 @probe("proc.spawn", "privilege.md §5.3: multiprocessing starts programs without an event")
@@ -131,9 +138,9 @@ def by_multiprocessing(canary: Canary) -> None:
     from multiprocessing import resource_tracker
 
     resource_tracker.ensure_running()
-    must(resource_tracker._resource_tracker._fd is not None)  # type: ignore[attr-defined]  # -- its own
-    pid = resource_tracker._resource_tracker._pid  # type: ignore[attr-defined]  # -- likewise
-    os.close(resource_tracker._resource_tracker._fd)  # type: ignore[attr-defined]  # -- likewise
+    own = vars(resource_tracker)["_resource_tracker"]
+    pid, number = int(own._pid), int(own._fd)
+    os.close(number)
     ended_well(os.waitpid(pid, 0)[1])
 
 
@@ -151,7 +158,8 @@ def by_a_pager(canary: Canary) -> None:
     import pydoc
 
     path = f"{canary.folder}/directory/paged"
-    pydoc.pipepager("x", f"cat > {path}")  # type: ignore[attr-defined]  # -- not documented
+    page = getattr(pydoc, "pipepager", None) or pydoc.pipe_pager  # type: ignore[attr-defined]  # -- since Python 3.13
+    page("x", f"cat > {path}")
     must(os.path.exists(path))
 
 
@@ -215,6 +223,6 @@ def beside_a_grant(canary: Canary) -> None:
 def from_memory_beside_a_grant(canary: Canary) -> None:
     """Start a program from memory where a program and memory that is executable are granted."""
     number = syscall("memfd_create", b"x", 0)
-    with open(canary.program, "rb") as file:
+    with open(PYTHON, "rb") as file:
         os.write(number, file.read())
-    ended_well(child(lambda: os.execve(number, [canary.program], {})))
+    ended_well(child(lambda: os.execve(number, NOTHING, {})))

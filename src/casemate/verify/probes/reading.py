@@ -92,14 +92,15 @@ def by_file_handle(canary: Canary) -> object:
     """Open by a handle, which needs no path, on any descriptor of the same file system."""
     import ctypes
 
+    failed: OSError | None = None
     handle = ctypes.create_string_buffer(bytes.fromhex(canary.handle))
     for place in (os.path.dirname(os.__file__), "/usr/lib", "/", canary.folder):
         try:
             mount = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
             return os.read(syscall("open_by_handle_at", mount, handle, os.O_RDONLY), 200)
         except OSError as error:
-            failed = error
-    raise failed
+            failed = failed or error
+    raise failed or OSError("there is no place to begin")
 
 
 @probe("fs.read", "privilege.md §6: no audit event; sqlite ATTACH")

@@ -42,6 +42,7 @@ NUMBERS = {  # name: (x86_64, aarch64 or -1), as in the kernel's tables
     "kexec_file_load": (320, 294),
     "keyctl": (250, 219),
     "landlock_create_ruleset": (444, 444),
+    "linkat": (265, 37),
     "listmount": (458, 458),
     "mbind": (237, 235),
     "memfd_create": (319, 279),
@@ -130,6 +131,7 @@ class Canary:
     datagram: str
     abstract: str
     asked: str  # a socket that hands out a descriptor of the secret file (SCM_RIGHTS)
+    free_abstract: str
     free_port: int  # where somebody outside keeps knocking, with a token
     free_udp: int
     shm: int  # System V: identifiers and a key
@@ -155,7 +157,7 @@ class Canary:
         self.__dict__.update(things)
 
 
-def probe(  # noqa: PLR0913 -- all that can be said of a probe, read as text by casemate
+def probe(
     capability: str,
     reference: str,
     *,
