@@ -17,9 +17,11 @@ CLASSES: Mapping[str, str] = {
     "fs.list.stat": "size, owner and times of files",
     "fs.write.content": "create files, or change what is in them",
     "fs.write.truncate": "cut files off",
+    "fs.write.fifos": "FIFOs in trees that are granted for reading",
     "fs.write.hardlink": "a second name, elsewhere, for a file",
     "fs.delete.names": "delete and rename",
     "fs.meta.attributes": "mode, owner, times and extended attributes of files",
+    "fs.meta.leases": "leases and notices, for which others wait",
     "fs.exec.file": "execute a file",
     "fs.exec.memfd": "execute what is only in memory (memfd_create)",
     "fs.dev.make": "make device nodes",
@@ -37,6 +39,7 @@ CLASSES: Mapping[str, str] = {
     "net.raw.packet": "AF_PACKET and raw IP",
     "net.raw.vsock": "AF_VSOCK: the hypervisor and other virtual machines",
     "net.raw.alg": "AF_ALG: the kernel's cryptography",
+    "net.raw.families": "other families of sockets, and programs on sockets",
     "net.fdpass.inherited": "descriptors that the caller left open",
     "net.fdpass.sent": "descriptors sent over a local socket (SCM_RIGHTS)",
     "net.fdpass.taken": "descriptors taken from another process (pidfd_getfd)",
@@ -72,6 +75,7 @@ CLASSES: Mapping[str, str] = {
     "kernel.userfaultfd": "page faults handled in user space, in the kernel's own accesses too",
     "kernel.perf": "performance counters and traces",
     "kernel.entry": "system calls by another entry (x32, i386)",
+    "kernel.calls": "all other calls that no program needs",
     "kernel.cores": "a crash that a program of the host reads",
 }
 

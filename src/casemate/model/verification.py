@@ -1,12 +1,13 @@
 """What the attack battery says: an act, whether it succeeded outside, and whether it was withheld inside."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from casemate.model.capability import Capability
+from casemate.model.classes import CLASSES, capability_of
 from casemate.model.exits import Exit
-from casemate.model.sandbox import Coverage, Enforcement
+from casemate.model.sandbox import ClassCoverage, Coverage, Enforcement
 
 
 class Verdict(StrEnum):
@@ -29,7 +30,7 @@ class Probe:
 
     file: str
     function: str
-    capability: Capability
+    kind: str  # a class of model.classes, or a capability that has none
     summary: str
     reference: str
     granted: tuple[str, ...] = ()
@@ -42,6 +43,11 @@ class Probe:
     def name(self) -> str:
         """Give the name by which a person asks for it."""
         return f"{self.file}/{self.function.replace('_', '-')}"
+
+    @property
+    def capability(self) -> Capability:
+        """Give the capability that the act would use."""
+        return capability_of(self.kind) if self.kind in CLASSES else Capability(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +79,33 @@ class Verification:
         """Yield the results of one kind."""
         return (result for result in self.results if result.verdict is verdict)
 
-    def unjudged(self) -> tuple[Capability, ...]:
-        """Name the capabilities of which no probe could be judged, although the policy denies them."""
-        judged = {result.probe.capability for result in self.results if result.verdict is not Verdict.NOT_APPLICABLE}
-        asked = {result.probe.capability for result in self.results}
-        given = {entry.capability for entry in self.coverage if entry.enforcement is Enforcement.NOT}
-        return tuple(capability for capability in Capability if capability in asked - judged - given)
+    def unjudged(self) -> tuple[str, ...]:
+        """Name the classes of which no probe could be tried, although the policy denies them."""
+        judged = {result.probe.kind for result in self.results if result.verdict is not Verdict.NOT_APPLICABLE}
+        asked = {result.probe.kind for result in self.results}
+        return tuple(
+            entry.name
+            for entry in by_class(self.coverage)
+            if entry.name in asked - judged and entry.enforcement is not Enforcement.NOT
+        )
 
     @property
     def code(self) -> Exit:
-        """Give the exit code: 1 where anything got through that should not, 3 where a class was left unjudged."""
+        """Give the exit code: 1 where anything got through that should not, 3 where a capability was left untried.
+
+        Single classes may have nothing to show on a host (its kernel has no AF_ALG, say): they are listed, and no more.
+        """
         if any(self.of(Verdict.THROUGH)):
             return Exit.FINDINGS
-        return Exit.INCOMPLETE if self.unjudged() or not self.results else Exit.CLEAN
+        judged = {result.probe.capability for result in self.results if result.verdict is not Verdict.NOT_APPLICABLE}
+        left = {capability_of(name) if name in CLASSES else Capability(name) for name in self.unjudged()} - judged
+        return Exit.INCOMPLETE if left or not self.results else Exit.CLEAN
+
+
+def by_class(coverage: Iterable[Coverage]) -> Iterator[ClassCoverage]:
+    """Yield what is said of each capability and of each of its classes."""
+    for entry in coverage:
+        yield ClassCoverage(str(entry.capability), entry.enforcement, entry.layers, entry.note)
+        given = entry.enforcement is Enforcement.NOT and not entry.layers
+        for part in entry.classes:
+            yield replace(part, enforcement=entry.enforcement, note=entry.note) if given else part

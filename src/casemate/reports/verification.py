@@ -4,16 +4,16 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from casemate.model.capability import Capability
-from casemate.model.sandbox import Coverage, Enforcement, Json
-from casemate.model.verification import Probe, Result, Verdict, Verification
+from casemate.model.classes import CLASSES
+from casemate.model.sandbox import ClassCoverage, Enforcement, Json
+from casemate.model.verification import Probe, Result, Verdict, Verification, by_class
 from casemate.model.visible import visible
 from casemate.reports.coverage import count
 from casemate.reports.layers import INK, row
 from casemate.reports.paint import Ink, Style
 
 SCHEMA = "casemate.verification/1"
-COLUMNS = 62  # of a row of the table, in front of the layers
+COLUMNS = 59  # of a row of the table, in front of the layers
 
 
 def as_text(verification: Verification, style: Style, *, every: bool = False) -> str:
@@ -22,10 +22,10 @@ def as_text(verification: Verification, style: Style, *, every: bool = False) ->
 
 
 def _lines(verification: Verification, style: Style, *, every: bool) -> Iterator[str]:
-    head = f"{'class':<17}  {'held':>4}  {'through':>7}  {'not appl.':>9}  {'the table says':<16}"
+    head = f"{'class':<22}  {'held':>4}  {'through':>7}  {'n/a':>3}  {'the table says':<15}"
     yield style.paint(f"    {head}  withheld by", Ink.NAME)
-    for covered in verification.coverage:
-        if results := [result for result in verification.results if result.probe.capability is covered.capability]:
+    for covered in by_class(verification.coverage):
+        if results := [result for result in verification.results if result.probe.kind == covered.name]:
             yield from _row(covered, results, style)
     for verdict, ink in ((Verdict.THROUGH, Ink.HIGH), (Verdict.AS_SAID, Ink.MEDIUM)):
         if found := list(verification.of(verdict)):
@@ -40,17 +40,17 @@ def _lines(verification: Verification, style: Style, *, every: bool) -> Iterator
     yield from _verdict(verification, style)
 
 
-def _row(covered: Coverage, results: list[Result], style: Style) -> Iterator[str]:
+def _row(covered: ClassCoverage, results: list[Result], style: Style) -> Iterator[str]:
     """Write one class: how many probes, and what the coverage table says of it."""
     counts = Counter(result.verdict for result in results)
     through = counts[Verdict.THROUGH] + counts[Verdict.AS_SAID]
     number = f"{through or '-':>7}"
     if through:
         number = style.paint(number, Ink.HIGH if counts[Verdict.THROUGH] else Ink.MEDIUM)
-    word = style.paint(f"{covered.enforcement:<16}", INK[covered.enforcement])
+    word = style.paint(f"{covered.enforcement:<15}", INK[covered.enforcement])
     lead = (
-        f"{covered.capability:<17}  {counts[Verdict.HELD] or '-':>4}  {number}  "
-        f"{counts[Verdict.NOT_APPLICABLE] or '-':>9}  {word}"
+        f"{covered.name:<22}  {counts[Verdict.HELD] or '-':>4}  {number}  "
+        f"{counts[Verdict.NOT_APPLICABLE] or '-':>3}  {word}"
     )
     note = f"({covered.note})" if covered.note and covered.enforcement is not Enforcement.ENFORCED else ""
     yield from row(lead, COLUMNS, f"{', '.join(covered.layers)} {note}".strip(), style)
@@ -58,7 +58,7 @@ def _row(covered: Coverage, results: list[Result], style: Style) -> Iterator[str
 
 def _in_full(result: Result, style: Style) -> Iterator[str]:
     probe = result.probe
-    yield f"  {style.paint(probe.name, Ink.NAME)}  {probe.capability}"
+    yield f"  {style.paint(probe.name, Ink.NAME)}  {probe.kind}"
     yield f"    act        {visible(probe.summary)}"
     yield f"    seen       {visible(result.reason)}"
     if probe.granted:
@@ -107,19 +107,20 @@ def as_json(verification: Verification) -> str:
         "backend": verification.backend,
         "code": int(verification.code),
         "counts": {str(verdict): counts[verdict] for verdict in Verdict},
-        "unjudged": [str(capability) for capability in verification.unjudged()],
+        "unjudged": list(verification.unjudged()),
         "probes": [
             {**described(result.probe), "verdict": str(result.verdict), "reason": result.reason}
             for result in verification.results
         ],
         "coverage": [
             {
-                "capability": str(entry.capability),
+                "class": entry.name,
                 "enforcement": str(entry.enforcement),
                 "layers": list(entry.layers),
                 "note": entry.note,
             }
-            for entry in verification.coverage
+            for entry in by_class(verification.coverage)
+            if entry.enforcement is not Enforcement.DESCRIBED
         ],
     }
     return json.dumps(document, indent=2) + "\n"
@@ -129,7 +130,7 @@ def described(probe: Probe) -> dict[str, Json]:
     """Say what a probe is."""
     return {
         "probe": probe.name,
-        "capability": str(probe.capability),
+        "class": probe.kind,
         "summary": probe.summary,
         "reference": probe.reference,
         "granted": list(probe.granted),
@@ -138,12 +139,11 @@ def described(probe: Probe) -> dict[str, Json]:
 
 def listed(probes: Iterable[Probe], style: Style) -> str:
     """List probes by class."""
-    by_class = dict[Capability, list[Probe]]()
+    kinds = dict[str, list[Probe]]()
     for probe in probes:
-        by_class.setdefault(probe.capability, []).append(probe)
+        kinds.setdefault(probe.kind, []).append(probe)
     lines = list[str]()
-    for capability in Capability:
-        if found := by_class.get(capability):
-            lines.append(style.paint(f"{capability}  ({len(found)})", Ink.NAME))
-            lines += [f"  {probe.name:<44}  {probe.summary} [{probe.reference}]" for probe in found]
+    for kind, found in kinds.items():
+        lines.append(style.paint(f"{kind}: {CLASSES.get(kind, 'a capability without classes')}", Ink.NAME))
+        lines += [f"  {probe.name:<44}  {probe.summary} [{probe.reference}]" for probe in found]
     return "".join(f"{line}\n" for line in lines)

@@ -5,6 +5,6 @@ effect on the side of casemate: a token that was read, a file that changed, a co
 """
 
 from casemate.verify.catalogue import catalogue, chosen
-from casemate.verify.engine import Setting, verify
+from casemate.verify.engine import Setting, rehearse, verify
 
-__all__ = ["Setting", "catalogue", "chosen", "verify"]
+__all__ = ["Setting", "catalogue", "chosen", "rehearse", "verify"]

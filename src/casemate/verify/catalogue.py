@@ -1,6 +1,6 @@
 """The probes that there are, read from the text of their files. Nothing of them is imported or executed here.
 
-A probe is a function with the decorator `@probe(capability, reference, ...)` in a file of `probes/`; the first line of
+A probe is a function with the decorator `@probe(class, reference, ...)` in a file of `probes/`; the first line of
 its docstring says what it does. The canaries that it needs are those that its text names: `canary.port`, for instance.
 """
 
@@ -9,7 +9,6 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from casemate.model.capability import Capability
 from casemate.model.errors import UsageError
 from casemate.model.verification import Probe
 
@@ -39,11 +38,11 @@ def _probes(file: str) -> Iterator[Probe]:
 
 
 def _probe(file: str, function: ast.FunctionDef, decorator: ast.Call, others: Mapping[str, ast.FunctionDef]) -> Probe:
-    capability, reference = (ast.literal_eval(argument) for argument in decorator.args)
+    kind, reference = (ast.literal_eval(argument) for argument in decorator.args)
     said = {str(word.arg): ast.literal_eval(word.value) for word in decorator.keywords}
     summary = (ast.get_docstring(function) or "").partition("\n")[0].rstrip(".")
     uses = frozenset(_uses(function, others))
-    return Probe(file, function.name, Capability(capability), summary, reference, **said, uses=uses)
+    return Probe(file, function.name, kind, summary, reference, **said, uses=uses)
 
 
 def _uses(function: ast.FunctionDef, others: Mapping[str, ast.FunctionDef]) -> Iterator[str]:
@@ -56,7 +55,7 @@ def _uses(function: ast.FunctionDef, others: Mapping[str, ast.FunctionDef]) -> I
 
 
 def chosen(words: Iterable[str]) -> tuple[Probe, ...]:
-    """Give the probes that these words mean: a capability or a family, a file, or one by name. Raises UsageError."""
+    """Give the probes that these words mean: a class, a capability, a family, a file, or one by name."""
     words, everything = list(words), catalogue()
     if not words:
         return everything
@@ -67,4 +66,4 @@ def chosen(words: Iterable[str]) -> tuple[Probe, ...]:
 
 
 def _means(word: str, probe: Probe) -> bool:
-    return word in (probe.name, probe.file, probe.capability.value, probe.capability.family)
+    return word in (probe.name, probe.file, probe.kind, probe.capability.value, probe.capability.family)

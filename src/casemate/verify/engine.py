@@ -5,20 +5,19 @@ ended it, and the others are done in a further start.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from casemate.model.capability import Capability
-from casemate.model.sandbox import Coverage, Enforcement, Json
-from casemate.model.verification import Probe, Result, Tried, Verdict, Verification
+from casemate.model.policy import Policy
+from casemate.model.sandbox import Enforcement, Json
+from casemate.model.verification import Probe, Result, Tried, Verdict, Verification, by_class
 from casemate.verify import grants, starting
 from casemate.verify.catalogue import source
 from casemate.verify.scene import Scene
 from casemate.verify.starting import Files, Said, Target
 
 PATIENCE = 8.0  # seconds for one probe
-TOGETHER = 24  # probes in one start: their job is one argument
+TOGETHER = 48  # probes in one start
 OUR_FAULT = ("NameError", "UnboundLocalError", "TypeError", "SyntaxError")  # a probe that was not even tried
 
 
@@ -30,26 +29,38 @@ class Setting:
     progress: Callable[[int, int], None] = field(default=lambda _done, _total: None)
 
 
-def verify(probes: Sequence[Probe], setting: Setting) -> Verification:
-    """Try every probe. Raises Refused and Unenforceable where nothing can be started at all."""
-    target = setting.target
-    coverage = target.backend.coverage(target.policy)
-    results = dict[Probe, Result]()
-    with ExitStack() as stack:
-        sides = [stack.enter_context(Scene(side)) for side in ("outside", "inside")]
+def verify(probes: Sequence[Probe], setting: Setting, rehearsed: Mapping[Probe, Tried] | None = None) -> Verification:
+    """Try every probe outside, unless somebody did, and inside. Raises Refused where nothing can be started at all."""
+    target, results = setting.target, dict[Probe, Result]()
+    total = len(probes) * (2 if rehearsed is None else 1)
+    if rehearsed is None:
+        rehearsed = rehearse(probes, replace(setting, progress=lambda done, _: setting.progress(done, total)))
+    begun = total - len(probes)
+    with Scene("inside") as scene:
         for group in groups(probes):
-            setting.progress(len(results), len(probes))
-            results |= _try(group, target, sides[0], sides[1])
-        setting.progress(len(probes), len(probes))
+            setting.progress(begun + len(results), total)
+            results |= _try(group, target, scene, rehearsed)
+    setting.progress(total, total)
+    coverage = target.backend.coverage(target.policy)
     return Verification(target.backend.name, tuple(results[probe] for probe in probes), coverage)
 
 
-def groups(probes: Iterable[Probe]) -> Iterator[tuple[Probe, ...]]:
-    """Put together what may share a start: the same file, grants and limits, and nothing that wants to be alone."""
+def rehearse(probes: Sequence[Probe], setting: Setting) -> Mapping[Probe, Tried]:
+    """Do every act outside: what does not succeed there shows nothing inside."""
+    seen = dict[Probe, Tried]()
+    with Scene("outside") as scene:
+        for group in groups(probes):
+            setting.progress(len(seen), len(probes))
+            seen |= _perform(group, setting.target, scene, confined=False)
+    return seen
 
-    def key(probe: Probe) -> tuple[str, tuple[str, ...], str, list[str]]:
+
+def groups(probes: Iterable[Probe]) -> Iterator[tuple[Probe, ...]]:
+    """Put together what may share a start: the same grants and limits, and nothing that wants to be alone."""
+
+    def key(probe: Probe) -> tuple[tuple[str, ...], str, list[str]]:
         special = sorted(name for name in probe.uses if name.startswith("most_") or name == "terminal")
-        return probe.file, probe.granted, probe.name if probe.alone else "", special
+        return probe.granted, probe.name if probe.alone else "", special
 
     for _, found in groupby(sorted(probes, key=key), key):
         together = tuple(found)
@@ -57,34 +68,40 @@ def groups(probes: Iterable[Probe]) -> Iterator[tuple[Probe, ...]]:
             yield together[at : at + TOGETHER]
 
 
-def _try(group: Sequence[Probe], target: Target, without: Scene, within: Scene) -> dict[Probe, Result]:
-    """Try a group on both sides."""
-    covered = {entry.capability: entry for entry in target.backend.coverage(target.policy)}
-    results, asked = dict[Probe, Result](), list[Probe]()
+def _try(group: Sequence[Probe], target: Target, scene: Scene, rehearsed: Mapping[Probe, Tried]) -> dict[Probe, Result]:
+    """Try a group inside, but for what the policy gives and what did not succeed outside."""
+    said = {entry.name: entry for entry in by_class(target.backend.coverage(target.policy))}
+    results, works = dict[Probe, Result](), list[Probe]()
     for probe in group:
-        if reason := grants.given(probe, target.policy, within.place, covered):
+        reason = grants.given(probe, target.policy, scene.place, said[probe.kind])
+        if not reason and not rehearsed[probe].succeeded:
+            reason = f"outside, too: {rehearsed[probe].story}"
+        if reason:
             results[probe] = Result(probe, Verdict.NOT_APPLICABLE, reason)
         else:
-            asked.append(probe)
-    seen = _perform(asked, target, without, confined=False)
-    works = [probe for probe in asked if seen[probe].succeeded]
-    for probe in asked:
-        if not seen[probe].succeeded:
-            results[probe] = Result(probe, Verdict.NOT_APPLICABLE, f"outside, too: {seen[probe].story}")
-    for probe, tried in _perform(works, target, within, confined=True).items():
-        results[probe] = Result(probe, _verdict(probe, tried, covered, target.accept), tried.story)
+            works.append(probe)
+    for probe, tried in _perform(works, target, scene, confined=True).items():
+        results[probe] = Result(probe, _verdict(probe, tried, target, scene), tried.story)
     return results
 
 
-def _verdict(
-    probe: Probe, tried: Tried, covered: Mapping[Capability, Coverage], accepted: frozenset[Capability]
-) -> Verdict:
-    """Weigh what was seen inside against what the coverage table says."""
+def _verdict(probe: Probe, tried: Tried, target: Target, scene: Scene) -> Verdict:
+    """Weigh what was seen inside against what the coverage table says under the policy of this probe."""
     if not tried.succeeded:
         return Verdict.HELD
-    said = covered[probe.capability].enforcement
-    not_claimed = said is Enforcement.NOT and probe.capability in accepted
-    return Verdict.AS_SAID if not_claimed or (said is Enforcement.PARTLY and probe.partly) else Verdict.THROUGH
+    policy = _policy([probe], target, scene)
+    (said,) = (entry for entry in by_class(target.backend.coverage(policy)) if entry.name == probe.kind)
+    if said.enforcement is Enforcement.NOT:
+        known = probe.capability in target.accept or said.note.startswith(grants.GIVEN)
+    else:
+        known = said.enforcement is Enforcement.PARTLY and probe.partly
+    return Verdict.AS_SAID if known else Verdict.THROUGH
+
+
+def _policy(probes: Iterable[Probe], target: Target, scene: Scene) -> Policy:
+    """Give the policy under which these are executed."""
+    folders = [(probe, scene.own[probe.name].folder) for probe in probes]
+    return grants.policy_for(target.policy, folders, str(scene.given["program"]))
 
 
 def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined: bool) -> dict[Probe, Tried]:
@@ -98,8 +115,8 @@ def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined:
         answers = {str(line["probe"]): line for line in said.lines if "probe" in line}
         begun = [str(line["begins"]) for line in said.lines if "begins" in line]
         for probe in tuple(left):
-            answer = answers.get(probe.function)
-            if answer is None and (not begun or probe.function == begun[-1]):
+            answer = answers.get(probe.name)
+            if answer is None and (not begun or probe.name == begun[-1]):
                 answer = {"how": "ended", "error": said.ended}
             if answer is not None:
                 seen[probe] = _judge(probe, answer, scene, pushed=said.pushed, confined=confined)
@@ -109,17 +126,21 @@ def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined:
 
 def _start(probes: Sequence[Probe], target: Target, scene: Scene, *, confined: bool) -> Said:
     """Start the target once with these probes."""
-    folders = [(probe, scene.own[probe.name].folder) for probe in probes]
-    policy = grants.policy_for(target.policy, folders, str(scene.given["program"]))
+    policy = _policy(probes, target, scene)
     files = Files(scene, terminal="terminal" in probes[0].uses)
+    names = dict.fromkeys(probe.file for probe in probes)
     try:
         job: dict[str, Json] = {
             "harness": source("harness"),
-            "toolkit": source("toolkit"),
-            "file": source(probes[0].file),
+            "files": {name: source(name) for name in ("toolkit", *names)},
             "patience": PATIENCE,
             "probes": [
-                {"function": probe.function, "canary": {**grants.told(policy), **scene.canary(probe)}}
+                {
+                    "name": probe.name,
+                    "file": probe.file,
+                    "function": probe.function,
+                    "canary": {**grants.told(policy), **scene.canary(probe)},
+                }
                 for probe in probes
             ],
         }

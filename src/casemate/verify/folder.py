@@ -56,6 +56,8 @@ def fill(folder: Path, token: str, uses: frozenset[str], library: str) -> None:
         write(folder / "canary_module.py", f"TOKEN = {token!r}\n")
     if "library" in uses and library:
         shutil.copyfile(library, folder / "library.so")
+    if "readable_library" in uses and library:
+        shutil.copyfile(library, folder / "shared" / "library.so")
 
 
 def write(path: Path, text: str) -> None:

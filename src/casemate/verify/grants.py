@@ -10,7 +10,7 @@ from pathlib import Path
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.policy import MIB, Grant, Limits, Policy, WriteMode
-from casemate.model.sandbox import Coverage, Enforcement, Json
+from casemate.model.sandbox import ClassCoverage, Enforcement, Json
 from casemate.model.verification import Probe
 
 SMALL: Mapping[str, tuple[str, int]] = {  # what probes call it: the field of the limits, and how small it is made
@@ -23,6 +23,7 @@ SMALL: Mapping[str, tuple[str, int]] = {  # what probes call it: the field of th
     "most_wall": ("wall_seconds", 2),
 }
 TMP = 8 * MIB
+GIVEN = ("granted", "the policy sets no limit")  # how a coverage table begins to say that a policy gives something
 ELSEWHERE = "canary.invalid:443"  # a granted end that no probe may make more of (RFC 6761)
 
 
@@ -76,18 +77,16 @@ def told(policy: Policy) -> dict[str, Json]:
     return {name: getattr(policy.limits, limit) for name, (limit, _) in SMALL.items()} | {"most_tmp": policy.tmp_bytes}
 
 
-def given(probe: Probe, policy: Policy, place: Path, coverage: Mapping[C, Coverage]) -> str:
-    """Say that the policy gives what a probe would take; "" where it does not."""
-    held = coverage.get(probe.capability)
-    if held is None or held.enforcement is Enforcement.DESCRIBED:
+def given(probe: Probe, policy: Policy, place: Path, said: ClassCoverage) -> str:
+    """Say that the caller's policy gives what a probe would take; "" where it does not."""
+    if said.enforcement is Enforcement.DESCRIBED:
         return "no backend withholds this; it is only described"
-    if held.enforcement is Enforcement.NOT and held.note in ("granted", "the policy sets no limit"):
-        return f"granted by the policy: {held.note}"
-    reading = (C.FS_READ, C.FS_LIST, C.FS_WRITE, C.FS_DELETE, C.FS_META, C.NET_UNIX)
-    if probe.capability in reading:
+    if said.enforcement is Enforcement.NOT and said.note.startswith(GIVEN):
+        return f"the policy gives it: {said.note}"
+    if probe.capability in (C.FS_READ, C.FS_LIST, C.FS_WRITE, C.FS_DELETE, C.FS_META, C.NET_UNIX):
         for grant in policy.grants:
             if grant.capability in (C.FS_READ, C.FS_WRITE) and _is_in(place, grant.resource):
-                return f"granted by the policy: {grant.capability} {grant.resource}"
+                return f"the policy gives it: {grant.capability} {grant.resource}"
     return ""
 
 

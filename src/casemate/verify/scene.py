@@ -146,7 +146,8 @@ class Scene:
         told: dict[str, Json] = {name: value for name, value in self.given.items() if name in probe.uses}
         told |= {"folder": str(own.folder), "secret": f"{own.folder}/secret", "mark": own.mark, "name": own.name}
         told |= {"database": f"{own.folder}/database", "module": f"{own.folder}/canary_module.py"}
-        told |= {"library": f"{own.folder}/library.so", "granted": f"{own.folder}/shared/code"}
+        told |= {"library": f"{own.folder}/library.so", "readable_library": f"{own.folder}/shared/library.so"}
+        told["granted"] = f"{own.folder}/shared/code"
         if "handle" in probe.uses:
             told["handle"] = _handle(f"{own.folder}/secret")
         if own.victim is not None:

@@ -10,23 +10,24 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from casemate.model.capability import Capability
-from casemate.model.errors import Refused
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Json
 from casemate.sandbox import Backend, Streams, confine
 from casemate.verify.scene import Scene, waiting
 
-BOOT = "import sys, json; job = json.loads(sys.argv[1]); exec(job['harness'], globals()); perform(job)"
+BOOT = (  # the job is an argument where standard input is a terminal
+    "import sys, json; job = json.loads(sys.argv[1] if sys.argv[1:] else sys.stdin.read()); "
+    "exec(job['harness'], globals()); perform(job)"
+)
 BEFORE = "casemate-probe "
 LONGEST = 1 << 24  # bytes of what the target wrote that are looked at
-ARGUMENT = 120_000  # bytes: MAX_ARG_STRLEN of the kernel is 131072
 OVERTIME = 30.0  # seconds beyond what the probes may take
 INPUT, OUTPUT = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """How the target is started: `command` executes BOOT, which takes a job as one further argument."""
+    """How the target is started: `command` executes BOOT, which takes a job."""
 
     command: Command
     policy: Policy
@@ -48,7 +49,7 @@ class Files:
     """The streams of one start: files with the token in them, behind which reading and writing begins."""
 
     def __init__(self, scene: Scene, *, terminal: bool) -> None:
-        """Open them."""
+        """Open them; with `terminal` standard input is one."""
         self.files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 -- closed by close()
         for file in self.files:
             file.write(f"{scene.token}\n".encode())
@@ -59,6 +60,15 @@ class Files:
         if self.ends is not None:
             self.numbers[INPUT] = self.ends[1]
             scene.given |= {"terminal": INPUT, "terminal_path": os.ttyname(self.ends[1])}
+
+    def give(self, job: Mapping[str, Json]) -> tuple[str, ...]:
+        """Put the job where standard input begins, or give the argument that it is."""
+        text = json.dumps(job, separators=(",", ":"))
+        if self.ends is not None:
+            return (text,)
+        os.write(self.numbers[INPUT], text.encode())
+        os.lseek(self.numbers[INPUT], self.begin, os.SEEK_SET)
+        return ()
 
     def said(self, ended: str) -> Said:
         """Read what was written, and whether anything lies in the terminal that nobody typed."""
@@ -93,20 +103,12 @@ class Files:
             os.close(descriptor)
 
 
-def argument(job: Mapping[str, Json]) -> str:
-    """Write a job as an argument. Raises Refused where the kernel would not take it."""
-    text = json.dumps(job, separators=(",", ":"))
-    if len(text) > ARGUMENT:
-        raise Refused("too many probes for one start")
-    return text
-
-
 def outside(target: Target, scene: Scene, job: Mapping[str, Json], files: Files, seconds: float) -> Said:
     """Start the target unconfined, as the caller, with everything that the caller has."""
     inherited = scene.open_inherited()
     try:
         done = subprocess.run(  # noqa: S603 -- the target's own Python, with our probes
-            [*target.command.argv, argument(job)],
+            [*target.command.argv, *files.give(job)],
             executable=target.command.executable,
             stdin=files.numbers[0],
             stdout=files.numbers[1],
@@ -131,7 +133,7 @@ def inside(target: Target, scene: Scene, job: Mapping[str, Json], files: Files, 
     scene.open_inherited()
     try:
         outcome = confine(
-            replace(target.command, argv=(*target.command.argv, argument(job))),
+            replace(target.command, argv=(*target.command.argv, *files.give(job))),
             policy,
             environment={**os.environ, str(scene.given["variable"]): scene.token, **target.environment},
             backend=target.backend,

@@ -44,9 +44,11 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "fs.list.stat": (MOUNT,),
     "fs.write.content": (MOUNT, LANDLOCK),
     "fs.write.truncate": (MOUNT, TRUNCATE),
+    "fs.write.fifos": (LANDLOCK,),
     "fs.write.hardlink": (MOUNT, LANDLOCK),
     "fs.delete.names": (MOUNT, LANDLOCK),
     "fs.meta.attributes": (MOUNT,),
+    "fs.meta.leases": (SECCOMP,),
     "fs.exec.file": (MOUNT, LANDLOCK, SECCOMP),
     "fs.exec.memfd": (SECCOMP,),
     "fs.dev.make": (MOUNT, LANDLOCK, SECCOMP, USER),
@@ -64,6 +66,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "net.raw.packet": (SECCOMP, CAPABILITIES, USER),
     "net.raw.vsock": (SECCOMP,),  # in no namespace before Linux 7.0
     "net.raw.alg": (SECCOMP,),
+    "net.raw.families": (SECCOMP,),
     "net.fdpass.inherited": (DESCRIPTORS, AT_EXEC),
     "net.fdpass.sent": (SECCOMP, MOUNT),
     "net.fdpass.taken": (PID, SECCOMP, LANDLOCK),
@@ -99,6 +102,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "kernel.userfaultfd": (SECCOMP, UFFD),
     "kernel.perf": (SECCOMP,),  # mainline Linux lets everybody count what is his own, whatever the sysctl says
     "kernel.entry": (SECCOMP,),
+    "kernel.calls": (SECCOMP,),
     "kernel.cores": (CORES,),
 }
 NETWORK = (C.NET_CONNECT, C.NET_LISTEN)

@@ -8,19 +8,19 @@ import os
 from .toolkit import Canary, must, probe, read
 
 
-@probe("env.read", "privilege.md R15; CWE-526")
+@probe("env.read.own", "privilege.md R15; CWE-526")
 def variable(canary: Canary) -> object:
     """Read a variable of the caller's."""
     return os.environ[canary.variable]
 
 
-@probe("env.read", "proc_pid_environ(5); bubblewrap --clearenv: what a process began with stays there")
+@probe("env.read.own", "proc_pid_environ(5); bubblewrap --clearenv: what a process began with stays there")
 def variables_at_the_start(canary: Canary) -> object:
     """Read the variables that this process began with."""
     return read("/proc/self/environ")
 
 
-@probe("env.read", "proc_pid_environ(5): what the launcher began with, DESIGN decision 12")
+@probe("env.read.others", "proc_pid_environ(5): what the launcher began with, DESIGN decision 12")
 def variables_of_the_parent(canary: Canary) -> object:
     """Read the variables of the process that started this one, and of all above it."""
     said, pid = "", os.getpid()
@@ -32,7 +32,7 @@ def variables_of_the_parent(canary: Canary) -> object:
     return said
 
 
-@probe("env.read", "privilege.md §6: getenv of the C library has no audit event")
+@probe("env.read.own", "privilege.md §6: getenv of the C library has no audit event")
 def variable_by_libc(canary: Canary) -> object:
     """Ask the C library for a variable."""
     get = ctypes.CDLL(None).getenv
@@ -42,7 +42,7 @@ def variable_by_libc(canary: Canary) -> object:
     return value
 
 
-@probe("env.read", "proc_pid_mem(5): what was erased from a list may be left in memory")
+@probe("env.read.own", "proc_pid_mem(5): what was erased from a list may be left in memory")
 def left_in_memory(canary: Canary) -> object:
     """Look for a token in all the memory of this process."""
     begin = b"canary" + b"-"

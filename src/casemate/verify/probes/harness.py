@@ -32,18 +32,16 @@ def say(line: Answer) -> None:
         data = data[os.write(1, data) :]
 
 
-def load(job: Job) -> types.ModuleType:
-    """Make the toolkit and the file of probes modules of a package, as if they had been imported."""
+def load(files: dict[str, str]) -> None:
+    """Make the toolkit and the files of probes modules of a package, as if they had been imported."""
     package = types.ModuleType("probes")
     package.__path__ = []
     sys.modules["probes"] = package
-    module = package
-    for name in ("toolkit", "file"):
+    for name, text in files.items():
         module = types.ModuleType(f"probes.{name}")
         module.__package__ = "probes"
         sys.modules[f"probes.{name}"] = module
-        exec(compile(str(job[name]), f"probes/{name}.py", "exec"), module.__dict__)
-    return module
+        exec(compile(text, f"probes/{name}.py", "exec"), module.__dict__)
 
 
 def attempt(act: Callable[[object], object], canary: object) -> Answer:
@@ -92,12 +90,12 @@ def apart(act: Callable[[object], object], canary: object, patience: float) -> A
 
 def perform(job: Job) -> None:
     """Execute every probe of a job."""
-    module = load(job)
-    toolkit = sys.modules["probes.toolkit"]
-    probes: list[Answer] = job["probes"]  # type: ignore[assignment]  # -- read from JSON
+    load(job["files"])  # type: ignore[arg-type]  # -- read from JSON
+    probes: list[Answer] = job["probes"]  # type: ignore[assignment]  # -- likewise
     for given in probes:
-        name, things = str(given["function"]), given["canary"]
+        name, things = str(given["name"]), given["canary"]
         say({"begins": name})
-        act, canary = getattr(module, name), toolkit.Canary(**things)  # type: ignore[arg-type]  # -- likewise
+        act = getattr(sys.modules[f"probes.{given['file']}"], str(given["function"]))
+        canary = sys.modules["probes.toolkit"].Canary(**things)  # type: ignore[arg-type]  # -- likewise
         answer = apart(act, canary, float(str(job["patience"]))) if hasattr(os, "fork") else attempt(act, canary)
         say({"probe": name, **answer})

@@ -25,14 +25,14 @@ def read_by(os: object, path: str) -> object:
     return os.read(os.open(path, 0), 200)  # type: ignore[attr-defined]  # -- found on the way
 
 
-@probe("fs.read", "the walk over __subclasses__ of every Python jail; CVE-2016-10745 (jinja2)")
+@probe("fs.read.content", "the walk over __subclasses__ of every Python jail; CVE-2016-10745 (jinja2)")
 def subclasses(canary: Canary) -> object:
     """Find os among the globals of a class that anybody can reach from an empty tuple."""
     text = "[c for c in ().__class__.__base__.__subclasses__() if c.__name__ == '_wrap_close'][0].__init__.__globals__"
     return read_by(jailed(f"{text}['sys'].modules['posix']"), canary.secret)
 
 
-@probe("fs.read", "CVE-2023-37271 (RestrictedPython)")
+@probe("fs.read.content", "CVE-2023-37271 (RestrictedPython)")
 def frame_of_a_generator(canary: Canary) -> object:
     """Climb from a generator's frame to the builtins outside of the jail."""
     code = "def g():\n yield h.gi_frame.f_back.f_back\nh = g()\nframe = [x for x in h][0]\n"
@@ -45,7 +45,7 @@ def frame_of_a_generator(canary: Canary) -> object:
     return frame.f_builtins["open"](canary.secret).read()  # type: ignore[union-attr]  # -- checked
 
 
-@probe("fs.read", "CVE-2023-41039 (RestrictedPython), CVE-2025-24359 (asteval), CVE-2016-10745 (jinja2)")
+@probe("fs.read.content", "CVE-2023-41039 (RestrictedPython), CVE-2025-24359 (asteval), CVE-2016-10745 (jinja2)")
 def fields_of_a_format(canary: Canary) -> object:
     """Reach a module by the attributes and items that a format string names."""
     import string
@@ -54,7 +54,7 @@ def fields_of_a_format(canary: Canary) -> object:
     return read_by(string.Formatter().get_field(way, (string.Formatter(),), {})[0], canary.secret)
 
 
-@probe("fs.read", "CVE-2024-47532 (RestrictedPython), CVE-2026-0863 (n8n): AttributeError.obj")
+@probe("fs.read.content", "CVE-2024-47532 (RestrictedPython), CVE-2026-0863 (n8n): AttributeError.obj")
 def object_of_an_error(canary: Canary) -> object:
     """Take a hidden object out of the error that its missing attribute raised."""
     import os
@@ -70,7 +70,7 @@ def object_of_an_error(canary: Canary) -> object:
     return "no error"
 
 
-@probe("fs.read", "traceback objects; n8n CVE-2026-0863")
+@probe("fs.read.content", "traceback objects; n8n CVE-2026-0863")
 def frame_of_a_traceback(canary: Canary) -> object:
     """Take the builtins from the frames of an error that a trusted function raised."""
 
@@ -88,7 +88,7 @@ def frame_of_a_traceback(canary: Canary) -> object:
     return "no error"
 
 
-@probe("fs.read", "microsoft/agent-governance-toolkit#2631")
+@probe("fs.read.content", "microsoft/agent-governance-toolkit#2631")
 def list_of_modules(canary: Canary) -> object:
     """Take a forbidden module from the list of those that are loaded."""
     import sys
@@ -96,7 +96,7 @@ def list_of_modules(canary: Canary) -> object:
     return read_by(sys.modules["os"], canary.secret)
 
 
-@probe("fs.read", "CVE-2025-5120 (smolagents): a module inside an allowed module")
+@probe("fs.read.content", "CVE-2025-5120 (smolagents): a module inside an allowed module")
 def module_in_a_module(canary: Canary) -> object:
     """Reach os through a module that is allowed."""
     import random
@@ -104,14 +104,14 @@ def module_in_a_module(canary: Canary) -> object:
     return read_by(random._os, canary.secret)  # type: ignore[attr-defined]  # -- that is the point
 
 
-@probe("fs.read", "importlib.machinery.BuiltinImporter: no name is searched")
+@probe("fs.read.content", "importlib.machinery.BuiltinImporter: no name is searched")
 def importer_of_builtins(canary: Canary) -> object:
     """Load a module by the importer that a class of the interpreter holds."""
     text = "[c for c in ().__class__.__base__.__subclasses__() if c.__name__ == 'BuiltinImporter'][0]"
     return read_by(jailed(f"{text}.load_module('posix')"), canary.secret)
 
 
-@probe("fs.read", "gc.get_objects; privilege.md §5.3 rt.introspect")
+@probe("fs.read.content", "gc.get_objects; privilege.md §5.3 rt.introspect")
 def collector(canary: Canary) -> object:
     """Find a module among all objects that the collector knows."""
     import gc
@@ -121,13 +121,13 @@ def collector(canary: Canary) -> object:
     return read_by(found, canary.secret)
 
 
-@probe("fs.read", "PEP 672; the Unicode bypasses of filters of source text")
+@probe("fs.read.content", "PEP 672; the Unicode bypasses of filters of source text")
 def letters_that_look_otherwise(canary: Canary) -> object:
     """Write names in letters that no filter of text knows, and that the parser makes plain."""
     return eval("𝘰𝘱𝘦𝘯(path).𝘳𝘦𝘢𝘥()", {"path": canary.secret})
 
 
-@probe("fs.read", "CWE-502; CVE-2025-14931 (smolagents); pickle.__reduce__")
+@probe("fs.read.content", "CWE-502; CVE-2025-14931 (smolagents); pickle.__reduce__")
 def pickle(canary: Canary) -> object:
     """Let an unpickler call what the bytes name."""
     import pickle
@@ -139,7 +139,7 @@ def pickle(canary: Canary) -> object:
     return pickle.loads(pickle.dumps(Bad()))
 
 
-@probe("fs.read", "CWE-470; logging.config, the key `()`")
+@probe("fs.read.content", "CWE-470; logging.config, the key `()`")
 def configuration_of_logging(canary: Canary) -> object:
     """Let a configuration name what is called to make a handler."""
     import logging
@@ -151,7 +151,7 @@ def configuration_of_logging(canary: Canary) -> object:
     return handler.stream.read()  # type: ignore[attr-defined]  # -- a FileHandler
 
 
-@probe("fs.read", "PEP 554, PEP 734: audit hooks and limits of one interpreter")
+@probe("fs.read.content", "PEP 554, PEP 734: audit hooks and limits of one interpreter")
 def another_interpreter(canary: Canary) -> object:
     """Execute in a second interpreter what the first one forbids."""
     import importlib
@@ -168,7 +168,7 @@ def another_interpreter(canary: Canary) -> object:
     return os.read(reader, 200)
 
 
-@probe("fs.read", "privilege.md §6; CPython PR 115624: no event where a C library opens")
+@probe("fs.read.content", "privilege.md §6; CPython PR 115624: no event where a C library opens")
 def past_an_audit_hook(canary: Canary) -> object:
     """Read past an audit hook that refuses to open anything."""
     import readline
@@ -183,7 +183,7 @@ def past_an_audit_hook(canary: Canary) -> object:
     return readline.get_history_item(1)
 
 
-@probe("fs.read", "ctypes.pythonapi: the interpreter is asked below its own language")
+@probe("fs.read.content", "ctypes.pythonapi: the interpreter is asked below its own language")
 def interpreter_below_the_language(canary: Canary) -> object:
     """Let the interpreter execute text by its C interface."""
     import ctypes
@@ -196,7 +196,7 @@ def interpreter_below_the_language(canary: Canary) -> object:
     return os.read(reader, 200)
 
 
-@probe("fs.read", "types.FunctionType, code.replace; privilege.md §5.3 code.eval")
+@probe("fs.read.content", "types.FunctionType, code.replace; privilege.md §5.3 code.eval")
 def code_in_a_trusted_function(canary: Canary) -> object:
     """Replace the code of a function that is trusted."""
 
@@ -207,7 +207,7 @@ def code_in_a_trusted_function(canary: Canary) -> object:
     return trusted()
 
 
-@probe("fs.read", "asteval CVE-2026-55244: BaseException passes `except Exception`")
+@probe("fs.read.content", "asteval CVE-2026-55244: BaseException passes `except Exception`")
 def error_that_is_not_caught(canary: Canary) -> object:
     """Leave a jail by an error that it does not catch, with what it carries."""
 
@@ -229,7 +229,7 @@ def error_that_is_not_caught(canary: Canary) -> object:
         return out.args[0]
 
 
-@probe("proc.shell", "CVE-2025-3248 (Langflow): code in defaults and decorators runs when it is defined")
+@probe("proc.shell.sh", "CVE-2025-3248 (Langflow): code in defaults and decorators runs when it is defined")
 def code_that_runs_when_it_is_defined(canary: Canary) -> None:
     """Execute a command in the default of a parameter of a function that is never called."""
     path = f"{canary.folder}/directory/defined"
@@ -239,7 +239,7 @@ def code_that_runs_when_it_is_defined(canary: Canary) -> None:
     must(os.path.exists(path))
 
 
-@probe("net.connect", "CVE-2026-2654 (smolagents): requests to the inside of a network")
+@probe("net.connect.tcp", "CVE-2026-2654 (smolagents): requests to the inside of a network")
 def request_of_a_library(canary: Canary) -> object:
     """Let an allowed library fetch an address of the host."""
     import socket
@@ -249,7 +249,7 @@ def request_of_a_library(canary: Canary) -> object:
     return made.recv(200)
 
 
-@probe("proc.spawn", "build123d-mcp#314: an import that an allowed package makes later; privilege.md §5.3")
+@probe("proc.spawn.other", "build123d-mcp#314: an import that an allowed package makes later; privilege.md §5.3")
 def import_of_an_allowed_package(canary: Canary) -> None:
     """Let an allowed function start programs on the side: find_library runs ldconfig or a compiler."""
     import ctypes.util

@@ -41,7 +41,7 @@ def in_a_file(number: int) -> None:
     execute(mapped(READ | EXECUTE, SHARED, number))
 
 
-@probe("native.wx", "privilege.md §5.3 native.wx")
+@probe("native.wx.memory", "privilege.md §5.3 native.wx")
 def writable_and_executable(canary: Canary) -> None:
     """Map memory that is writable and executable at once."""
     at = mapped(READ | WRITE | EXECUTE, PRIVATE | ANONYMOUS)
@@ -49,7 +49,7 @@ def writable_and_executable(canary: Canary) -> None:
     execute(at)
 
 
-@probe("native.wx", "mprotect(2); PR_SET_MDWE, Linux 6.3")
+@probe("native.wx.memory", "mprotect(2); PR_SET_MDWE, Linux 6.3")
 def becomes_executable(canary: Canary) -> None:
     """Write first, then make the memory executable."""
     at = mapped(READ | WRITE, PRIVATE | ANONYMOUS)
@@ -58,7 +58,7 @@ def becomes_executable(canary: Canary) -> None:
     execute(at)
 
 
-@probe("native.wx", "pkey_mprotect(2): filters of mprotect forget it")
+@probe("native.wx.memory", "pkey_mprotect(2): filters of mprotect forget it")
 def becomes_executable_by_a_key(canary: Canary) -> None:
     """Make memory executable by the call with a protection key."""
     at = mapped(READ | WRITE, PRIVATE | ANONYMOUS)
@@ -67,20 +67,20 @@ def becomes_executable_by_a_key(canary: Canary) -> None:
     execute(at)
 
 
-@probe("native.wx", "mprotect(2): code of a library is made writable")
+@probe("native.wx.memory", "mprotect(2): code of a library is made writable")
 def code_becomes_writable(canary: Canary) -> None:
     """Make a page of the C library writable."""
     at = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value or 0
     syscall("mprotect", at & ~(PAGE - 1), PAGE, READ | WRITE | EXECUTE)
 
 
-@probe("native.wx", "memfd_create(2), MFD_EXEC; two mappings of one file pass MDWE")
+@probe("native.ext.written", "memfd_create(2), MFD_EXEC; two mappings of one file pass MDWE")
 def nameless_file_in_memory(canary: Canary) -> None:
     """Execute from a nameless file in memory."""
     in_a_file(syscall("memfd_create", b"x", 0))
 
 
-@probe("native.wx", "two mappings of one file pass MDWE")
+@probe("native.ext.written", "two mappings of one file pass MDWE")
 def file_in_its_own_tmp(canary: Canary) -> None:
     """Execute from a file that the program wrote into its temporary folder."""
     import tempfile
@@ -88,7 +88,7 @@ def file_in_its_own_tmp(canary: Canary) -> None:
     in_a_file(os.open(f"{tempfile.mkdtemp()}/code", os.O_CREAT | os.O_RDWR))
 
 
-@probe("native.wx", "shm_open(3): /dev/shm is a file system like another")
+@probe("native.ext.written", "shm_open(3): /dev/shm is a file system like another")
 def file_in_shared_memory(canary: Canary) -> None:
     """Execute from a file in /dev/shm."""
     path = f"/dev/shm/{canary.name}"
@@ -97,13 +97,13 @@ def file_in_shared_memory(canary: Canary) -> None:
     in_a_file(number)
 
 
-@probe("native.wx", "DESIGN decision 13: no writable mount may hold code", granted=("write",))
+@probe("native.ext.written", "DESIGN decision 13: no writable mount may hold code", granted=("write",))
 def file_in_a_writable_folder(canary: Canary) -> None:
     """Execute from a file in a folder that may be written to."""
     in_a_file(os.open(f"{canary.folder}/out/code", os.O_CREAT | os.O_RDWR))
 
 
-@probe("native.wx", "shmat(2), SHM_EXEC")
+@probe("native.wx.memory", "shmat(2), SHM_EXEC")
 def segment_of_system_v(canary: Canary) -> None:
     """Attach a segment of System V so that it can be executed."""
     libc = ctypes.CDLL(None)
@@ -117,7 +117,7 @@ def segment_of_system_v(canary: Canary) -> None:
         syscall("shmctl", segment, 0, None)
 
 
-@probe("native.wx", "proc_pid_mem(5): it writes through every protection of a page")
+@probe("native.wx.memory", "proc_pid_mem(5): it writes through every protection of a page")
 def through_its_own_memory_file(canary: Canary) -> None:
     """Overwrite code of the C library by /proc/self/mem, and execute it."""
     at = ctypes.cast(ctypes.CDLL(None).getpgid, ctypes.c_void_p).value or 0
@@ -126,7 +126,7 @@ def through_its_own_memory_file(canary: Canary) -> None:
     execute(at)
 
 
-@probe("native.wx", "ptrace(2), PTRACE_POKETEXT: likewise, in a child")
+@probe("native.wx.memory", "ptrace(2), PTRACE_POKETEXT: likewise, in a child")
 def by_tracing_a_child(canary: Canary) -> None:
     """Overwrite code of a child by tracing it."""
     import signal
@@ -145,7 +145,7 @@ def by_tracing_a_child(canary: Canary) -> None:
         os.waitpid(pid, 0)
 
 
-@probe("native.wx", "personality(2), READ_IMPLIES_EXEC")
+@probe("native.wx.memory", "personality(2), READ_IMPLIES_EXEC")
 def readable_is_executable(canary: Canary) -> None:
     """Write into readable memory after asking that all of it be executable."""
     syscall("personality", 0x0400000)
@@ -155,7 +155,7 @@ def readable_is_executable(canary: Canary) -> None:
 
 
 @probe(
-    "native.wx",
+    "native.wx.memory",
     "mmap(2), MAP_PRIVATE of a granted library: its pages are copied when they are written",
     granted=("code",),
 )

@@ -27,19 +27,19 @@ def copied(source: str) -> str:
     return path
 
 
-@probe("proc.spawn", "execve(2); privilege.md §5.3 proc.spawn")
+@probe("proc.spawn.other", "execve(2); privilege.md §5.3 proc.spawn")
 def execve(canary: Canary) -> None:
     """Start a program of the host in a child."""
     ended_well(child(lambda: os.execv(canary.program, [canary.program])))
 
 
-@probe("proc.spawn", "posix_spawn(3); initrunner#141")
+@probe("proc.spawn.other", "posix_spawn(3); initrunner#141")
 def posix_spawn(canary: Canary) -> None:
     """Start a program by posix_spawn."""
     ended_well(os.waitpid(os.posix_spawn(canary.program, [canary.program], {}), 0)[1])
 
 
-@probe("proc.spawn", "privilege.md §6: fork_exec raises no audit event; initrunner#141")
+@probe("proc.spawn.other", "privilege.md §6: fork_exec raises no audit event; initrunner#141")
 def past_an_audit_hook(canary: Canary) -> None:
     """Start a program past an audit hook that refuses every one."""
     import subprocess
@@ -59,20 +59,20 @@ def past_an_audit_hook(canary: Canary) -> None:
     ended_well(subprocess.run([canary.program], check=False).returncode)
 
 
-@probe("proc.shell", "CWE-78")
+@probe("proc.shell.sh", "CWE-78")
 def shell(canary: Canary) -> None:
     """Start a program through a shell."""
     ended_well(os.system(canary.program))  # pyright: ignore[reportDeprecated] -- that is the point
 
 
-@probe("proc.spawn", "execveat(2), AT_EMPTY_PATH: no path to be looked at")
+@probe("proc.spawn.itself", "execveat(2), AT_EMPTY_PATH: no path to be looked at")
 def by_a_descriptor(canary: Canary) -> None:
     """Start a program by a descriptor of it."""
     number = os.open(PYTHON, os.O_RDONLY)
     ended_well(child(lambda: os.execve(number, NOTHING, {})))
 
 
-@probe("proc.spawn", "memfd_create(2) and fexecve(3): droppers that touch no disk, MITRE ATT&CK T1620")
+@probe("fs.exec.memfd", "memfd_create(2) and fexecve(3): droppers that touch no disk, MITRE ATT&CK T1620")
 def from_memory(canary: Canary) -> None:
     """Start a program that is in no file."""
     number = syscall("memfd_create", b"x", 0)
@@ -81,7 +81,7 @@ def from_memory(canary: Canary) -> None:
     ended_well(child(lambda: os.execve(number, NOTHING, {})))
 
 
-@probe("proc.spawn", "ld.so(8): a rule on execve sees the loader only")
+@probe("proc.spawn.other", "ld.so(8): a rule on execve sees the loader only")
 def by_the_loader(canary: Canary) -> None:
     """Start a program by the dynamic loader."""
     loader = next(
@@ -90,26 +90,26 @@ def by_the_loader(canary: Canary) -> None:
     ended_well(os.waitpid(os.posix_spawn(loader, [loader, PYTHON, *NOTHING[1:]], {}), 0)[1])
 
 
-@probe("proc.spawn", "privilege.md §5.1: an interpreter that starts voids what was said of a program")
+@probe("proc.spawn.itself", "privilege.md §5.1: an interpreter that starts voids what was said of a program")
 def itself(canary: Canary) -> None:
     """Start the interpreter once more."""
     ended_well(os.waitpid(os.posix_spawn(sys.executable, NOTHING, {}), 0)[1])
 
 
-@probe("proc.spawn", "proc_pid_exe(5): its own file by another name")
+@probe("proc.spawn.itself", "proc_pid_exe(5): its own file by another name")
 def itself_through_proc(canary: Canary) -> None:
     """Start the interpreter once more by /proc/self/exe."""
     ended_well(child(lambda: os.execve("/proc/self/exe", NOTHING, {})))
 
 
-@probe("fs.exec", "privilege.md §5.3: noexec on every writable mount")
+@probe("fs.exec.file", "privilege.md §5.3: noexec on every writable mount")
 def copy_of_a_program(canary: Canary) -> None:
     """Start a copy of a program in a place of one's own."""
     path = copied(PYTHON)
     ended_well(os.waitpid(os.posix_spawn(path, NOTHING, {}), 0)[1])
 
 
-@probe("fs.exec", "execve(2): the interpreter of a script")
+@probe("fs.exec.file", "execve(2): the interpreter of a script")
 def own_script(canary: Canary) -> None:
     """Start a script of one's own that names an interpreter."""
     import tempfile
@@ -121,7 +121,7 @@ def own_script(canary: Canary) -> None:
     ended_well(os.waitpid(os.posix_spawn(path, [path], {}), 0)[1])
 
 
-@probe("fs.exec", "ld.so(8): noexec binds mmap as well", granted=("write",))
+@probe("fs.exec.file", "ld.so(8): noexec binds mmap as well", granted=("write",))
 def copy_in_a_writable_folder(canary: Canary) -> None:
     """Start a copy of a program in a folder that may be written to."""
     import shutil
@@ -132,7 +132,7 @@ def copy_in_a_writable_folder(canary: Canary) -> None:
     ended_well(os.waitpid(os.posix_spawn(path, NOTHING, {}), 0)[1])
 
 
-@probe("proc.spawn", "privilege.md §5.3: multiprocessing starts programs without an event")
+@probe("proc.spawn.itself", "privilege.md §5.3: multiprocessing starts programs without an event")
 def by_multiprocessing(canary: Canary) -> None:
     """Start the process in which multiprocessing counts what is shared."""
     from multiprocessing import resource_tracker
@@ -144,7 +144,7 @@ def by_multiprocessing(canary: Canary) -> None:
     ended_well(os.waitpid(pid, 0)[1])
 
 
-@probe("proc.spawn", "privilege.md §5.3: webbrowser starts what BROWSER names")
+@probe("proc.spawn.other", "privilege.md §5.3: webbrowser starts what BROWSER names")
 def by_a_browser(canary: Canary) -> None:
     """Let the library start a browser, which is any program."""
     import webbrowser
@@ -152,7 +152,7 @@ def by_a_browser(canary: Canary) -> None:
     must(webbrowser.GenericBrowser(canary.program).open("http://canary.invalid/"), "it was not started")
 
 
-@probe("proc.shell", "privilege.md §5.3: the pager of pydoc; a known way out of jails with help()")
+@probe("proc.shell.sh", "privilege.md §5.3: the pager of pydoc; a known way out of jails with help()")
 def by_a_pager(canary: Canary) -> None:
     """Let help() start the pager that a variable names."""
     import pydoc
@@ -163,7 +163,7 @@ def by_a_pager(canary: Canary) -> None:
     must(os.path.exists(path))
 
 
-@probe("proc.shell", "privilege.md §5.3: pty.spawn, os.forkpty")
+@probe("proc.shell.sh", "privilege.md §5.3: pty.spawn, os.forkpty")
 def on_a_terminal(canary: Canary) -> None:
     """Start a shell on a terminal of one's own."""
     pid, master = os.forkpty()
@@ -179,7 +179,7 @@ def on_a_terminal(canary: Canary) -> None:
     ended_well(os.waitpid(pid, 0)[1])
 
 
-@probe("native.ext", "privilege.md §5.3 native.ext")
+@probe("native.ext.other", "privilege.md §5.3 native.ext")
 def library_of_the_host(canary: Canary) -> None:
     """Load a shared library from a folder of the caller's."""
     import ctypes
@@ -187,7 +187,7 @@ def library_of_the_host(canary: Canary) -> None:
     ctypes.CDLL(canary.library)
 
 
-@probe("native.ext", "privilege.md §5.3: noexec on every writable mount")
+@probe("native.ext.written", "privilege.md §5.3: noexec on every writable mount")
 def library_of_its_own(canary: Canary) -> None:
     """Write a shared library and load it."""
     import ctypes
@@ -200,7 +200,15 @@ def library_of_its_own(canary: Canary) -> None:
     ctypes.CDLL(path)
 
 
-@probe("native.ext", "importlib.machinery.ExtensionFileLoader; _imp.create_dynamic")
+@probe("native.ext.readable", "privilege.md §5.3: a grant to read is none to execute", granted=("read",))
+def library_that_may_be_read(canary: Canary) -> None:
+    """Load a shared library from a folder that may only be read."""
+    import ctypes
+
+    ctypes.CDLL(canary.readable_library)
+
+
+@probe("native.ext.other", "importlib.machinery.ExtensionFileLoader; _imp.create_dynamic")
 def extension_module(canary: Canary) -> None:
     """Load an extension module from a folder of the caller's: any library that can be mapped will do."""
     from importlib.machinery import ExtensionFileLoader, ModuleSpec
@@ -212,14 +220,14 @@ def extension_module(canary: Canary) -> None:
             raise
 
 
-@probe("proc.spawn", "privilege.md §3.3 (Deno: --allow-run voids everything)", granted=("spawn",))
+@probe("proc.spawn.other", "privilege.md §3.3 (Deno: --allow-run voids everything)", granted=("spawn",))
 def beside_a_grant(canary: Canary) -> None:
     """Start another program than the one that is granted."""
     path = canary.other_program
     ended_well(os.waitpid(os.posix_spawn(path, [path], {}), 0)[1])
 
 
-@probe("proc.spawn", "memfd_create(2)", granted=("spawn", "wx"))
+@probe("fs.exec.memfd", "memfd_create(2)", granted=("spawn", "wx"))
 def from_memory_beside_a_grant(canary: Canary) -> None:
     """Start a program from memory where a program and memory that is executable are granted."""
     number = syscall("memfd_create", b"x", 0)

@@ -112,6 +112,7 @@ class Canary:
     database: str  # of sqlite, a token in it
     module: str  # a Python module with a token
     library: str  # a shared library
+    readable_library: str  # likewise, in a folder that `granted` opens with "read"
     program: str  # an executable of the host, without effects
     other_program: str
     victim: int  # a process of this probe alone, to be signalled or changed
@@ -158,7 +159,7 @@ class Canary:
 
 
 def probe(
-    capability: str,
+    kind: str,
     reference: str,
     *,
     granted: tuple[str, ...] = (),
@@ -166,7 +167,7 @@ def probe(
     partly: bool = False,
     waits: bool = False,
 ) -> Callable[[Act], Act]:
-    """Say which capability an act would use, and where it was published."""
+    """Say of which class an act is, and where it was published."""
 
     def same(act: Act) -> Act:
         return act
