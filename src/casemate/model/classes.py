@@ -69,6 +69,8 @@ CLASSES: Mapping[str, str] = {
     "native.ext.readable": "machine code from files that are granted for reading only",
     "native.ext.written": "machine code from files that it wrote itself, also by a double mapping",
     "native.wx.memory": "memory that is writable and executable, at once or in turn",
+    "native.wx.twice": "memory that is mapped twice, once to write and once to execute (memfd_create, System V)",
+    "native.wx.forced": "code that is overwritten past its protection (tracing a child)",
     "kernel.io_uring": "io_uring",
     "kernel.bpf": "programs and maps of the kernel's machine (bpf)",
     "kernel.keyctl": "the caller's keys",

@@ -5,7 +5,7 @@ ended it, and the others are done in a further start.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from casemate.model.policy import Policy
@@ -21,20 +21,28 @@ TOGETHER = 48  # probes in one start
 OUR_FAULT = ("NameError", "UnboundLocalError", "TypeError", "SyntaxError")  # a probe that was not even tried
 
 
+def silent(_done: int, _total: int) -> None:
+    """Tell nobody how far it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What a battery is tried against, and whom it tells how far it is."""
 
     target: Target
-    progress: Callable[[int, int], None] = field(default=lambda _done, _total: None)
+    progress: Callable[[int, int], None] = silent
 
 
 def verify(probes: Sequence[Probe], setting: Setting, rehearsed: Mapping[Probe, Tried] | None = None) -> Verification:
     """Try every probe outside, unless somebody did, and inside. Raises Refused where nothing can be started at all."""
     target, results = setting.target, dict[Probe, Result]()
     total = len(probes) * (2 if rehearsed is None else 1)
+
+    def rehearsing(done: int, _: int) -> None:
+        setting.progress(done, total)
+
     if rehearsed is None:
-        rehearsed = rehearse(probes, replace(setting, progress=lambda done, _: setting.progress(done, total)))
+        rehearsed = rehearse(probes, Setting(target, rehearsing))
     begun = total - len(probes)
     with Scene("inside") as scene:
         for group in groups(probes):

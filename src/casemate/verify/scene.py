@@ -30,7 +30,8 @@ KEEPER = Path(__file__).with_name("keeper.py")
 TOKEN = "CASEMATE_CANARY_TOKEN"  # noqa: S105 -- the name of a variable
 INHERITED = 200  # the first number of the descriptors that are left open; small ones are taken inside
 PROGRAMS, OTHERS = ("/usr/bin/true", "/bin/true"), ("/usr/bin/id", "/bin/ls")  # without effects
-NAME_TO_HANDLE = {"x86_64": 303, "aarch64": 264}
+CALLS = {"name_to_handle_at": (303, 264), "add_key": (248, 217), "keyctl": (250, 219)}  # x86-64, aarch64
+SESSION, KEYCTL_INVALIDATE = -3, 21
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Scene:
     _came: list[str] = field(default_factory=list[str])
     _other_end: socket.socket | None = None
     _library: str = ""
+    _key: int = 0
 
     def __enter__(self) -> Self:
         """Make what all probes share."""
@@ -70,7 +72,9 @@ class Scene:
         except BaseException:
             self.__exit__(None, None, None)
             raise
+        self._key = _add_key(self.place.name, self.token)
         self.given |= {
+            "key": self.place.name,
             "variable": TOKEN,
             "inherited": INHERITED,
             "inherited_directory": INHERITED + 1,
@@ -93,6 +97,8 @@ class Scene:
                 self._keeper.communicate(timeout=5)
             self._keeper.kill()
             self._keeper.wait()
+        if self._key:
+            _call("keyctl", KEYCTL_INVALIDATE, self._key)
         shutil.rmtree(self.place, ignore_errors=True)
 
     def _start_keeper(self) -> None:
@@ -201,17 +207,25 @@ def _a_library() -> str:
     return sizes[min(sizes)] if sizes else ""
 
 
+def _call(name: str, *arguments: object) -> int:
+    """Make a system call of Linux; -1 where it fails or has no number here."""
+    column = {"x86_64": 0, "aarch64": 1}.get(os.uname().machine)
+    if column is None:
+        return -1
+    passed = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
+    return int(ctypes.CDLL(None).syscall(ctypes.c_long(CALLS[name][column]), *passed))
+
+
+def _add_key(name: str, token: str) -> int:
+    """Put a key into the keyring of our session, which every child of ours has; 0 where there are no keys."""
+    return max(_call("add_key", b"user", name.encode(), token.encode(), len(token), SESSION), 0)
+
+
 def _handle(path: str) -> str:
     """Give the handle of a file as open_by_handle_at(2) takes it: its type and its bytes; "" where there is none."""
-    number = NAME_TO_HANDLE.get(os.uname().machine)
-    if number is None:
-        return ""
     handle = ctypes.create_string_buffer(struct.pack("Ii", 128, 0) + bytes(128), 136)
-    mount = ctypes.c_int()
-    call = ctypes.CDLL(None).syscall
-    if call(number, -100, os.fsencode(path), handle, ctypes.byref(mount), 0):
-        return ""
-    return handle.raw.hex()
+    failed = _call("name_to_handle_at", -100, os.fsencode(path), handle, ctypes.byref(ctypes.c_int()), 0)
+    return "" if failed else handle.raw.hex()
 
 
 def _is_alive(name: str) -> bool:

@@ -79,21 +79,13 @@ class Files:
             if line.startswith(BEFORE):
                 with suppress(ValueError):
                     lines.append(json.loads(line[len(BEFORE) :]))
-        return Said(tuple(lines), ended, self.ends is not None and self._pushed(*self.ends))
+        return Said(tuple(lines), ended, self.ends is not None and waiting(self.ends[1]) > 0)
 
     def errors(self) -> str:
         """Give the last line of standard error, for whoever has to find out why nothing was said."""
         os.lseek(self.numbers[2], self.begin, os.SEEK_SET)
         text = os.read(self.numbers[2], 1 << 16).decode("utf-8", errors="replace")
         return (text.strip().splitlines() or [""])[-1]
-
-    @staticmethod
-    def _pushed(master: int, slave: int) -> bool:
-        os.set_blocking(master, False)
-        shown = b""
-        with suppress(OSError):
-            shown = os.read(master, 4096)
-        return waiting(slave) > 0 or b"casemate" in shown
 
     def close(self) -> None:
         """Close them."""

@@ -96,6 +96,8 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "native.ext.readable": (MOUNT,),  # Landlock asks at execve, not at mmap
     "native.ext.written": (MOUNT,),
     "native.wx.memory": (SECCOMP, MDWE),
+    "native.wx.twice": (SECCOMP,),
+    "native.wx.forced": (SECCOMP,),
     "kernel.io_uring": (SECCOMP, URING),
     "kernel.bpf": (SECCOMP, BPF),
     "kernel.keyctl": (SECCOMP, KEYRING),
@@ -126,6 +128,7 @@ WHEN_GRANTED: Mapping[str, tuple[tuple[C, ...], tuple[str, ...], str]] = {  # a 
 }
 GIVEN: Mapping[str, C] = {  # a grant gives all of the class
     "native.wx.memory": C.NATIVE_WX,
+    "native.wx.twice": C.NATIVE_WX,
     "fs.exec.memfd": C.NATIVE_WX,
     "proc.spawn.itself": C.PROC_SPAWN,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from .toolkit import Canary, must, probe, raw, syscall
+from .toolkit import Canary, Missed, must, probe, raw, syscall
 
 
 @probe("fs.dev.terminal", "CVE-2017-5226 (bubblewrap), CVE-2016-2779 (runuser): TIOCSTI", alone=True)
@@ -13,6 +13,7 @@ def keys_into_the_terminal(canary: Canary) -> None:
     """Push keys into the terminal of the caller, where its shell reads them."""
     for key in b"casemate\n":
         fcntl.ioctl(canary.terminal, 0x5412, bytes([key]))
+    raise Missed("whether they arrive is seen from outside")
 
 
 @probe(
@@ -23,6 +24,7 @@ def keys_with_a_long_request(canary: Canary) -> None:
     ioctl = {"x86_64": 16, "aarch64": 29}[os.uname().machine]
     for key in b"casemate\n":
         raw(ioctl, canary.terminal, 0x100005412, bytes([key]))
+    raise Missed("whether they arrive is seen from outside")
 
 
 @probe("fs.dev.terminal", "proc_pid_fd(5): the terminal by its path", alone=True)
@@ -33,11 +35,17 @@ def write_to_the_terminal(canary: Canary) -> None:
 
 
 @probe(
-    "fs.dev.control", "tty_ioctl(4), TIOCSETD: line disciplines load modules; CVE-2017-2636, CVE-2023-6546", alone=True
+    "kernel.calls", "tty_ioctl(4), TIOCSETD: line disciplines load modules; CVE-2017-2636, CVE-2023-6546", alone=True
 )
 def line_discipline(canary: Canary) -> None:
     """Set the line discipline of a terminal, to what it is."""
     fcntl.ioctl(canary.terminal, 0x5423, bytes(4))
+
+
+@probe("fs.dev.control", "random(4), RNDGETENTCNT; ioctl(2) on a device that everybody may open")
+def word_with_a_driver(canary: Canary) -> None:
+    """Speak to the driver of a device that is there inside, too."""
+    fcntl.ioctl(os.open("/dev/urandom", os.O_RDONLY), 0x80045200, bytes(4))
 
 
 @probe("fs.dev.make", "mknod(2): the memory of the machine")

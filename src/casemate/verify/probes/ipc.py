@@ -42,7 +42,7 @@ def memory_by_multiprocessing(canary: Canary) -> object:
     return os.pread(number, 64, 0)
 
 
-@probe("ipc.shm.sysv", "shmget(2): memory that outlives its maker and that no limit of a process counts")
+@probe("kernel.calls", "shmget(2): memory that outlives its maker and that no limit of a process counts")
 def segment_that_is_left(canary: Canary) -> None:
     """Make a System V segment, which stays until somebody removes it."""
     made = syscall("shmget", 0, 4096, 0o1600)
@@ -72,7 +72,7 @@ def semaphore_of_system_v(canary: Canary) -> None:
     syscall("semctl", canary.semaphore, 0, 16, 7)
 
 
-@probe("ipc.mq.sysv", "msgget(2): messages in the memory of the kernel, the building stones of heap exploits")
+@probe("kernel.calls", "msgget(2): messages in the memory of the kernel, the building stones of heap exploits")
 def queue_that_is_left(canary: Canary) -> None:
     """Make a System V queue."""
     made = syscall("msgget", 0, 0o1600)

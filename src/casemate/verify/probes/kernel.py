@@ -40,27 +40,36 @@ def filter_on_a_pair(canary: Canary) -> None:
     socket.socketpair()[0].setsockopt(1, 26, struct.pack("HxxxxxxQ", 1, ctypes.addressof(code)))
 
 
-@probe("kernel.keyctl", "CVE-2016-0728; keyctl(2)")
-def keyring(canary: Canary) -> None:
-    """Ask for the keyring of the session."""
-    syscall("keyctl", 0, -3, 0)
+@probe("kernel.keyctl", "CVE-2016-0728; keyctl(2), session-keyring(7): what a parent holds, its children hold")
+def keyring(canary: Canary) -> object:
+    """Read a key of the caller's out of the keyring of the session."""
+    number = syscall("keyctl", 10, -3, b"user", canary.key.encode(), 0)
+    buffer = ctypes.create_string_buffer(100)
+    syscall("keyctl", 11, number, buffer, 99)
+    return buffer.value
 
 
-@probe("kernel.keyctl", "CVE-2015-1333, CVE-2017-15951; add_key(2): the caller's keys")
+@probe("kernel.calls", "CVE-2015-1333, CVE-2017-15951; add_key(2): the caller's keys")
 def key(canary: Canary) -> None:
     """Add a key."""
     syscall("add_key", b"user", b"casemate-canary", b"x", 1, -1)
 
 
-@probe("kernel.keyctl", "request_key(2): the kernel starts a program of the host")
+@probe("kernel.calls", "request_key(2): the kernel starts a program of the host")
 def request_for_a_key(canary: Canary) -> None:
     """Request a key, for which the kernel may start a program of the host."""
     reach("request_key", b"user", b"casemate-canary-none", None, 0)
 
 
 @probe("kernel.userfaultfd", "userfaultfd(2): the pause that exploits of races need")
-def faults_in_user_space(canary: Canary) -> None:
-    """Take page faults into one's own hands."""
+def faults_of_the_kernel(canary: Canary) -> None:
+    """Take page faults into one's own hands, those of the kernel as well."""
+    syscall("userfaultfd", 0)
+
+
+@probe("kernel.calls", "userfaultfd(2), UFFD_USER_MODE_ONLY, Linux 5.11")
+def faults_of_ones_own(canary: Canary) -> None:
+    """Take page faults of one's own into one's own hands."""
     syscall("userfaultfd", 1)
 
 

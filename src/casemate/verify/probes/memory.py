@@ -74,13 +74,13 @@ def code_becomes_writable(canary: Canary) -> None:
     syscall("mprotect", at & ~(PAGE - 1), PAGE, READ | WRITE | EXECUTE)
 
 
-@probe("native.ext.written", "memfd_create(2), MFD_EXEC; two mappings of one file pass MDWE")
+@probe("native.wx.twice", "memfd_create(2), MFD_EXEC: two mappings of one file")
 def nameless_file_in_memory(canary: Canary) -> None:
     """Execute from a nameless file in memory."""
     in_a_file(syscall("memfd_create", b"x", 0))
 
 
-@probe("native.ext.written", "two mappings of one file pass MDWE")
+@probe("native.ext.written", "prctl(2), PR_SET_MDWE: it does not know two mappings of one file")
 def file_in_its_own_tmp(canary: Canary) -> None:
     """Execute from a file that the program wrote into its temporary folder."""
     import tempfile
@@ -103,7 +103,7 @@ def file_in_a_writable_folder(canary: Canary) -> None:
     in_a_file(os.open(f"{canary.folder}/out/code", os.O_CREAT | os.O_RDWR))
 
 
-@probe("native.wx.memory", "shmat(2), SHM_EXEC")
+@probe("native.wx.twice", "shmat(2), SHM_EXEC")
 def segment_of_system_v(canary: Canary) -> None:
     """Attach a segment of System V so that it can be executed."""
     libc = ctypes.CDLL(None)
@@ -126,7 +126,7 @@ def through_its_own_memory_file(canary: Canary) -> None:
     execute(at)
 
 
-@probe("native.wx.memory", "ptrace(2), PTRACE_POKETEXT: likewise, in a child")
+@probe("native.wx.forced", "ptrace(2), PTRACE_POKETEXT: likewise, in a child")
 def by_tracing_a_child(canary: Canary) -> None:
     """Overwrite code of a child by tracing it."""
     import signal

@@ -6,7 +6,9 @@ import errno
 import os
 import socket
 
-from .toolkit import Canary, Missed, probe, syscall
+from .toolkit import Canary, Missed, or_as_root_of_a_namespace, probe, syscall
+
+NET = 0x40000000  # CLONE_NEWNET
 
 
 def heard(made: socket.socket) -> bytes:
@@ -172,19 +174,19 @@ def family(number: int, kind: int, protocol: int = 0) -> None:
 @probe("net.raw.packet", "CVE-2017-7308, CVE-2020-14386")
 def packets(canary: Canary) -> None:
     """Make an AF_PACKET socket."""
-    family(17, 3, 768)
+    or_as_root_of_a_namespace(lambda: family(17, 3, 768), NET)
 
 
 @probe("net.raw.packet", "raw(7)")
 def raw_ip(canary: Canary) -> None:
     """Make a raw IP socket."""
-    family(2, 3, 1)
+    or_as_root_of_a_namespace(lambda: family(2, 3, 1), NET)
 
 
 @probe("net.raw.packet", "icmp(7): ping sockets; CVE-2015-3636")
 def ping(canary: Canary) -> None:
     """Make a ping socket, by which data leaves without TCP or UDP."""
-    family(2, 2, 1)
+    or_as_root_of_a_namespace(lambda: family(2, 2, 1), NET)
 
 
 @probe("net.raw.netlink", "rtnetlink(7): the first step of most exploits that begin in a user namespace")
@@ -286,7 +288,7 @@ def ppp(canary: Canary) -> None:
 @probe("net.raw.families", "AF_XDP: rings shared with the kernel past the stack")
 def xdp(canary: Canary) -> None:
     """Make an AF_XDP socket."""
-    family(44, 3)
+    or_as_root_of_a_namespace(lambda: family(44, 3), NET)
 
 
 @probe("net.raw.netlink", "privilege.md R10", granted=("connect",))

@@ -5,16 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
-from .toolkit import Canary, must, probe, reach, read, syscall
+from .toolkit import Canary, must, or_as_root_of_a_namespace, probe, reach, read, syscall, unshare
 
 USER, MOUNT, NET, PID, IPC, UTS, CGROUP, TIME = (
     0x10000000, 0x20000, 0x40000000, 0x20000000, 0x8000000, 0x4000000, 0x2000000, 0x80,
 )  # fmt: skip
-
-
-def unshare(flags: int) -> None:
-    """Enter new namespaces; who is not root makes a user namespace first, as exploits do."""
-    syscall("unshare", flags | (0 if os.geteuid() == 0 else USER))
 
 
 @probe("proc.priv.ids", "setresuid(2); privilege.md §6: no audit event")
@@ -33,7 +28,7 @@ def join_a_group(canary: Canary) -> None:
 def hold_a_capability(canary: Canary) -> None:
     """Put CAP_SYS_ADMIN in force."""
     header, bits = (0x20080522).to_bytes(4, "little") + bytes(4), (1 << 21).to_bytes(4, "little")
-    syscall("capset", header, bits + bits + bytes(4) + bytes(12))
+    or_as_root_of_a_namespace(lambda: syscall("capset", header, bits + bits + bytes(4) + bytes(12)))
 
 
 @probe("proc.priv.capabilities", "capabilities(7), ambient set: what survives execve")
@@ -43,7 +38,7 @@ def ambient_capability(canary: Canary) -> None:
 
     libc = ctypes.CDLL(None, use_errno=True)
     header, bit = (0x20080522).to_bytes(4, "little") + bytes(4), (1 << 21).to_bytes(4, "little")
-    syscall("capset", header, bit * 3 + bytes(12))
+    or_as_root_of_a_namespace(lambda: syscall("capset", header, bit * 3 + bytes(12)))
     if libc.prctl(47, 2, 21, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
 
@@ -108,7 +103,8 @@ def other_namespaces(canary: Canary) -> None:
 @probe("proc.priv.setns", "setns(2): nsenter into what a process of the caller's has")
 def join_namespaces(canary: Canary) -> None:
     """Join the namespaces of a process of the caller's by /proc."""
-    syscall("setns", os.open(f"/proc/{canary.process}/ns/net", os.O_RDONLY), 0)
+    kind = "net" if os.geteuid() == 0 else "user"
+    syscall("setns", os.open(f"/proc/{canary.process}/ns/{kind}", os.O_RDONLY), 0)
 
 
 @probe("proc.priv.setns", "setns(2) with a pidfd, Linux 5.8")
@@ -136,7 +132,7 @@ def mount_here(canary: Canary) -> None:
     import tempfile
 
     place = os.fsencode(tempfile.mkdtemp())
-    syscall("mount", b"none", place, b"tmpfs", 0, None)
+    or_as_root_of_a_namespace(lambda: syscall("mount", b"none", place, b"tmpfs", 0, None), MOUNT)
     syscall("umount2", place, 2)
 
 
@@ -168,7 +164,7 @@ def new_mount_interface(canary: Canary) -> None:
 def copy_of_a_mount(canary: Canary) -> None:
     """Take a copy of the tree of mounts."""
     in_a_namespace()
-    syscall("open_tree", -100, b"/", 1)
+    syscall("open_tree", -100, b"/", 0x8001)
 
 
 @probe("proc.priv.mount", "CVE-2023-0386, CVE-2021-3493 (overlayfs)")
@@ -197,7 +193,8 @@ def out_of_a_root(canary: Canary) -> object:
     """Leave a chroot by a second one, and read a file of the host."""
     import tempfile
 
-    os.chroot(tempfile.mkdtemp())
+    place = tempfile.mkdtemp()
+    or_as_root_of_a_namespace(lambda: os.chroot(place))
     for _ in range(40):
         os.chdir("..")
     os.chroot(".")
@@ -254,7 +251,8 @@ def name_of_the_host(canary: Canary) -> None:
     """Set the name of the host, to what it is."""
     import socket
 
-    socket.sethostname(socket.gethostname())
+    name = socket.gethostname()
+    or_as_root_of_a_namespace(lambda: socket.sethostname(name), UTS)
 
 
 @probe("proc.priv.host", "adjtimex(2), clock_settime(2); privilege.md §6: no audit event")

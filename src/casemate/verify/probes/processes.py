@@ -97,7 +97,7 @@ def memory_of_another_process_swapped_out(canary: Canary) -> None:
 
 @probe("proc.fork", "privilege.md §5.1: forks are counted, not withheld", partly=True)
 def fork(canary: Canary) -> None:
-    """Fork."""
+    """Make a child process."""
     pid = os.fork()
     if pid == 0:
         os._exit(0)

@@ -81,7 +81,7 @@ def from_memory(canary: Canary) -> None:
     ended_well(child(lambda: os.execve(number, NOTHING, {})))
 
 
-@probe("proc.spawn.other", "ld.so(8): a rule on execve sees the loader only")
+@probe("proc.spawn.itself", "ld.so(8): a rule on execve sees the loader only")
 def by_the_loader(canary: Canary) -> None:
     """Start a program by the dynamic loader."""
     loader = next(

@@ -110,7 +110,7 @@ def release_memory_of_another_process(canary: Canary) -> None:
     reach("process_mrelease", syscall("pidfd_open", canary.victim, 0), 0)
 
 
-@probe("proc.trace.ptrace", "ptrace(2), PTRACE_TRACEME: seccomp was bypassed by a tracer before Linux 4.8")
+@probe("kernel.calls", "ptrace(2), PTRACE_TRACEME: seccomp was bypassed by a tracer before Linux 4.8")
 def trace_a_child(canary: Canary) -> None:
     """Let a child be traced, by which its system calls could be changed."""
     must(child(lambda: syscall("ptrace", 0, 0, 0, 0)) == 0, "the child was not traced")
