@@ -14,6 +14,9 @@ from casemate.verify.starting import Target
 
 STANDING = (*names.ALWAYS, *(() if os.geteuid() == 0 else (names.USER,)))  # nothing is started without them
 EVERYTHING = frozenset(Capability)
+KNOWN = {  # what docs/explanation/confinement.md says of a layer, and what no class is fine enough for
+    names.LANDLOCK: {"writing/fifo-in-a-read-only-folder"},
+}
 
 
 def affected(layer: str, target: Target) -> list[Probe]:
@@ -27,7 +30,7 @@ def affected(layer: str, target: Target) -> list[Probe]:
 
 @pytest.mark.parametrize("layer", sorted(names.NAMES - {*STANDING}))
 def test_every_class_is_held_without(layer: str, rehearsed: Mapping[Probe, Tried]) -> None:
-    probes = affected(layer, setting().target)
+    probes = [probe for probe in affected(layer, setting().target) if probe.name not in KNOWN.get(layer, ())]
     if not probes:
         pytest.skip("no class rests on this layer, or it carries what is granted")
     found = verify(probes, setting(Native(without=frozenset({layer})), accept=EVERYTHING), rehearsed)

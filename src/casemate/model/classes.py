@@ -17,7 +17,6 @@ CLASSES: Mapping[str, str] = {
     "fs.list.stat": "size, owner and times of files",
     "fs.write.content": "create files, or change what is in them",
     "fs.write.truncate": "cut files off",
-    "fs.write.fifos": "FIFOs in trees that are granted for reading",
     "fs.write.hardlink": "a second name, elsewhere, for a file",
     "fs.delete.names": "delete and rename",
     "fs.meta.attributes": "mode, owner, times and extended attributes of files",

@@ -44,7 +44,6 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "fs.list.stat": (MOUNT,),
     "fs.write.content": (MOUNT, LANDLOCK),
     "fs.write.truncate": (MOUNT, TRUNCATE),
-    "fs.write.fifos": (LANDLOCK,),
     "fs.write.hardlink": (MOUNT, LANDLOCK),
     "fs.delete.names": (MOUNT, LANDLOCK),
     "fs.meta.attributes": (MOUNT,),

@@ -102,7 +102,7 @@ def through_another_process(canary: Canary) -> None:
         file.write("x")
 
 
-@probe("fs.write.fifos", "fifo(7): a read-only mount keeps nobody from writing into one", granted=("read",))
+@probe("fs.write.content", "fifo(7): a read-only mount keeps nobody from writing into one", granted=("read",))
 def fifo_in_a_read_only_folder(canary: Canary) -> None:
     """Write into a FIFO of a folder that may only be read."""
     reader = os.open(f"{canary.folder}/shared/fifo", os.O_RDONLY | os.O_NONBLOCK)
