@@ -129,9 +129,9 @@ def verify_page() -> str:
     probes = catalogue()
     kinds = dict.fromkeys(probe.kind for probe in probes)
     head = (
-        f"# The attack battery\nThe {len(probes)} acts of `casemate verify`, by class; made from `src/casemate/verify/probes/` "
-        "by `docs/generate.py`.\n`privilege.md` is the reference on which this project was built. Where a probe has grants, "
-        "they are on canaries.\n"
+        f"# The attack battery\nThe {len(probes)} acts of `casemate verify`, by class; made from "
+        "`src/casemate/verify/probes/` by `docs/generate.py`.\n`privilege.md` is the reference on which this project was "
+        "built. Where a probe has grants, they are on canaries.\n"
     )
     return head + "".join(
         f"\n## {kind}\n{CLASSES.get(kind, 'A capability without classes').capitalize()}.\n\n"
@@ -145,7 +145,12 @@ def verify_page() -> str:
     )
 
 
-PAGES: dict[str, Callable[[], str]] = {"verify.md": verify_page, "cli.md": cli_page, "rules.md": rules_page, "python.md": api_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "verify.md": verify_page,
+    "cli.md": cli_page,
+    "rules.md": rules_page,
+    "python.md": api_page,
+}
 
 
 def stale() -> list[str]:
