@@ -99,7 +99,7 @@ class Verification:
             return Exit.FINDINGS
         judged = {result.probe.capability for result in self.results if result.verdict is not Verdict.NOT_APPLICABLE}
         left = {capability_of(name) if name in CLASSES else Capability(name) for name in self.unjudged()} - judged
-        return Exit.INCOMPLETE if left or not self.results else Exit.CLEAN
+        return Exit.INCOMPLETE if left or not judged else Exit.CLEAN
 
 
 def by_class(coverage: Iterable[Coverage]) -> Iterator[ClassCoverage]:
