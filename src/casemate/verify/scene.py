@@ -66,6 +66,8 @@ class Scene:
         self.token = f"canary-{secrets.token_hex(16)}"
         self.place = _folder()
         folders.write(self.place / "kept", f"{self.token}\n")
+        self.temporary.mkdir()
+        self.temporary.chmod(0o777)
         self._library = _a_library()
         try:
             self._start_keeper()
@@ -100,6 +102,11 @@ class Scene:
         if self._key:
             _call("keyctl", KEYCTL_INVALIDATE, self._key)
         shutil.rmtree(self.place, ignore_errors=True)
+
+    @property
+    def temporary(self) -> Path:
+        """Give the folder for what probes leave behind outside."""
+        return self.place / "tmp"
 
     def _start_keeper(self) -> None:
         # its arguments hold the token: whoever sees a process of the caller's sees them

@@ -105,7 +105,7 @@ def outside(target: Target, scene: Scene, job: Mapping[str, Json], files: Files,
             stdin=files.numbers[0],
             stdout=files.numbers[1],
             stderr=files.numbers[2],
-            env={**os.environ, str(scene.given["variable"]): scene.token},
+            env={**os.environ, str(scene.given["variable"]): scene.token, "TMPDIR": str(scene.temporary)},
             pass_fds=inherited,
             cwd=target.command.directory if os.path.isdir(target.command.directory) else "/",  # noqa: PTH112 -- a string
             start_new_session=True,

@@ -23,10 +23,10 @@ class Victim:
 
     @staticmethod
     def _start() -> "subprocess.Popen[bytes]":
-        sleep = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
+        sleep = [sys.executable, "-I", "-S", "-c", "input()"]  # it ends with us, whatever ends us
         return subprocess.Popen(  # noqa: S603 -- our own
             sleep,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -62,3 +62,5 @@ class Victim:
         """End it."""
         self._process.kill()
         self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()

@@ -55,6 +55,7 @@ def past_an_audit_hook(canary: Canary) -> None:
         return
 
     quiet = types.SimpleNamespace(**{**vars(sys), "audit": say_nothing})
+    subprocess.__dict__["_USE_POSIX_SPAWN"] = False  # which has an event, and which Python 3.13 prefers
     subprocess.__dict__["sys"] = quiet  # the event is raised in Python, and below it is none
     ended_well(subprocess.run([canary.program], check=False).returncode)
 
