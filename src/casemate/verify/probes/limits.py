@@ -164,17 +164,6 @@ def number_of_files(canary: Canary) -> None:
         shutil.rmtree(folder)
 
 
-@probe("res.memory", "mlock(2): pages that are never swapped out")
-def locked_memory(canary: Canary) -> None:
-    """Lock pages in memory."""
-    import ctypes
-
-    buffer = ctypes.create_string_buffer(4096)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mlock(buffer, ctypes.c_size_t(4096)) != 0:
-        raise OSError(ctypes.get_errno(), "mlock")
-
-
 @probe("res.cpu", "setpriority(2), RLIMIT_NICE: before everybody else")
 def before_everybody_else(canary: Canary) -> None:
     """Take a higher priority than the caller has."""
