@@ -17,9 +17,11 @@ from textwrap import dedent
 import casemate
 from casemate.cli import VERBS
 from casemate.cli import main as main_of_casemate
+from casemate.model.classes import CLASSES
 from casemate.model.rule import Rule
 from casemate.readers.code import Code
 from casemate.rules import about_code
+from casemate.verify import catalogue
 
 WIDTH = 110  # characters of a line of code
 REFERENCE = Path(__file__).parent / "reference"
@@ -122,7 +124,33 @@ def api_page() -> str:
     return f"{head}\n## Functions\n{''.join(map(public, functions))}\n## Types\n{''.join(map(public, nouns))}"
 
 
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "rules.md": rules_page, "python.md": api_page}
+def verify_page() -> str:
+    """Give the page of the attack battery: every probe with its class and its reference."""
+    probes = catalogue()
+    kinds = dict.fromkeys(probe.kind for probe in probes)
+    head = (
+        f"# The attack battery\nThe {len(probes)} acts of `casemate verify`, by class; made from "
+        "`src/casemate/verify/probes/` by `docs/generate.py`.\n`privilege.md` is the reference on which this project "
+        "was built. Where a probe has grants, they are on canaries.\n"
+    )
+    return head + "".join(
+        f"\n## {kind}\n{CLASSES.get(kind, 'A capability without classes').capitalize()}.\n\n"
+        "| probe | act | granted | reference |\n|---|---|---|---|\n"
+        + "".join(
+            f"| {probe.name} | {probe.summary} | {', '.join(probe.granted)} | {probe.reference} |\n"
+            for probe in probes
+            if probe.kind == kind
+        )
+        for kind in sorted(kinds)
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "verify.md": verify_page,
+    "cli.md": cli_page,
+    "rules.md": rules_page,
+    "python.md": api_page,
+}
 
 
 def stale() -> list[str]:

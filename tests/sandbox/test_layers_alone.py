@@ -26,7 +26,10 @@ def run(act: str, *, without: str, granted: Policy = EMPTY) -> str:
     return done.out + done.err
 
 
-ONLY_BY_THE_FILTER = {Capability.KERNEL, Capability.FS_EXEC, Capability.NET_RAW, Capability.PROC_SPAWN}
+ONLY_BY_THE_FILTER = {
+    *(Capability.KERNEL, Capability.FS_EXEC, Capability.FS_META, Capability.NATIVE_WX),
+    *(Capability.NET_RAW, Capability.PROC_SPAWN),
+}
 WITHOUT_SECCOMP = {
     "proc.priv: namespace": "syscall(272, 97, 0x10000000)",
     "proc.priv: mount": "syscall(165, 40, b'none', b'/tmp', b'tmpfs', 0, 0)",

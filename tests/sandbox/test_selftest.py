@@ -33,6 +33,11 @@ UNTRIED = {  # classes that have no act, and why
     "proc.fork.left": "what outlives a run is seen when it is over",
     "env.read.own": "the environment is laid out by casemate itself",
     "kernel.entry": "the answer would be a kill",
+    "kernel.calls": "the same list as for io_uring, bpf and the others",
+    "net.raw.families": "the same rule as for netlink and vsock",
+    "native.wx.twice": "the same rule as for fs.exec.memfd and ipc.shm.sysv",
+    "native.wx.forced": "the same rule as for proc.trace.ptrace",
+    "fs.meta.leases": "a success would make others wait",
 }
 OPEN = {  # layers that are away though the plan says that they are there, and the class that is found open
     "fs.dev.control": (names.SECCOMP, names.IOCTL),

@@ -20,6 +20,7 @@ VERBS = {
     "rules": "List the rules.",
     "policy": "Work out what a program must be allowed, show a policy, accept one.",
     "run": "Start a program confined to what its policy grants.",
+    "verify": "Attack the sandbox: do the same forbidden acts outside and inside, and say which were withheld.",
     "backends": "Say what can confine a program on this host, and which capabilities it withholds.",
 }
 STARTS_A_TARGET = "run"

@@ -36,8 +36,9 @@ def wants_colours(stream: TextIO | None) -> bool:
 class Progress:
     """One line on standard error that says how far it is; nothing at all where that is no terminal."""
 
-    def __init__(self) -> None:
-        """Begin to count."""
+    def __init__(self, verb: str = "audit") -> None:
+        """Begin to count the work of a verb."""
+        self._verb = verb
         self._shown = sys.stderr is not None and sys.stderr.isatty()  # pyright: ignore[reportUnnecessaryComparison] -- None where it is closed
         self._next = time.monotonic() + QUIET_SECONDS
         self._dirty = False
@@ -47,7 +48,7 @@ class Progress:
         now = time.monotonic()
         if self._shown and now >= self._next:
             self._next, self._dirty = now + BETWEEN_SECONDS, True
-            print(f"\r\x1b[Kaudit: {100 * done // max(total, 1)} %", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{self._verb}: {100 * done // max(total, 1)} %", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Leave nothing behind."""

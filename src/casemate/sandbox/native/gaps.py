@@ -22,7 +22,6 @@ from casemate.sandbox.native.names import (
     ENVIRONMENT,
     LIMITS,
     LOOP,
-    MOUNT,
     OF_CPU,
     OF_MEMORY,
     OF_PROCESSES,
@@ -41,7 +40,7 @@ WITHHELD: Mapping[C, tuple[str, ...]] = {  # what is a budget or has no finer pa
     C.RES_MEMORY: (*OF_MEMORY, LIMITS),
     C.RES_FDS: (LIMITS,),
     C.RES_PROCS: (*OF_PROCESSES, LIMITS),
-    C.RES_DISK: (MOUNT, LIMITS),
+    C.RES_DISK: (LIMITS,),  # the largest file; how many there may be is a matter of the mount alone
     C.RES_OUTPUT: (LOOP,),
 }
 PARTLY: Mapping[C, str] = {

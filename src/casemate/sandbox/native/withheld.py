@@ -47,6 +47,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "fs.write.hardlink": (MOUNT, LANDLOCK),
     "fs.delete.names": (MOUNT, LANDLOCK),
     "fs.meta.attributes": (MOUNT,),
+    "fs.meta.leases": (SECCOMP,),
     "fs.exec.file": (MOUNT, LANDLOCK, SECCOMP),
     "fs.exec.memfd": (SECCOMP,),
     "fs.dev.make": (MOUNT, LANDLOCK, SECCOMP, USER),
@@ -64,6 +65,7 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "net.raw.packet": (SECCOMP, CAPABILITIES, USER),
     "net.raw.vsock": (SECCOMP,),  # in no namespace before Linux 7.0
     "net.raw.alg": (SECCOMP,),
+    "net.raw.families": (SECCOMP,),
     "net.fdpass.inherited": (DESCRIPTORS, AT_EXEC),
     "net.fdpass.sent": (SECCOMP, MOUNT),
     "net.fdpass.taken": (PID, SECCOMP, LANDLOCK),
@@ -93,12 +95,15 @@ WITHHELD: Mapping[str, tuple[str, ...]] = {
     "native.ext.readable": (MOUNT,),  # Landlock asks at execve, not at mmap
     "native.ext.written": (MOUNT,),
     "native.wx.memory": (SECCOMP, MDWE),
+    "native.wx.twice": (SECCOMP,),
+    "native.wx.forced": (SECCOMP,),
     "kernel.io_uring": (SECCOMP, URING),
     "kernel.bpf": (SECCOMP, BPF),
     "kernel.keyctl": (SECCOMP, KEYRING),
     "kernel.userfaultfd": (SECCOMP, UFFD),
     "kernel.perf": (SECCOMP,),  # mainline Linux lets everybody count what is his own, whatever the sysctl says
     "kernel.entry": (SECCOMP,),
+    "kernel.calls": (SECCOMP,),
     "kernel.cores": (CORES,),
 }
 NETWORK = (C.NET_CONNECT, C.NET_LISTEN)
@@ -122,6 +127,7 @@ WHEN_GRANTED: Mapping[str, tuple[tuple[C, ...], tuple[str, ...], str]] = {  # a 
 }
 GIVEN: Mapping[str, C] = {  # a grant gives all of the class
     "native.wx.memory": C.NATIVE_WX,
+    "native.wx.twice": C.NATIVE_WX,
     "fs.exec.memfd": C.NATIVE_WX,
     "proc.spawn.itself": C.PROC_SPAWN,
 }

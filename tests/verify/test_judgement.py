@@ -1,0 +1,147 @@
+"""The battery sees what gets through: against a backend that withholds nothing, and against one that lies about it."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.verify.against import setting
+
+from casemate.model.capability import Capability
+from casemate.model.classes import classes_of
+from casemate.model.exits import Exit
+from casemate.model.policy import Grant, Policy
+from casemate.model.sandbox import ClassCoverage, Command, Coverage, Enforcement, Gap, Layer, Outcome, Plan
+from casemate.model.verification import Probe, Tried, Verdict, Verification
+from casemate.sandbox import RunInput
+from casemate.verify import catalogue, chosen, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A backend that starts the target as it is, and claims what it is told to claim."""
+
+    claims: Enforcement = Enforcement.ENFORCED
+    name: str = "open"
+
+    def layers(self) -> tuple[Layer, ...]:
+        return ()
+
+    def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
+        del policy
+        return tuple(self._said(capability) for capability in Capability if capability.enforceable)
+
+    def _said(self, capability: Capability) -> Coverage:
+        layers = () if self.claims is Enforcement.NOT else ("nothing",)
+        parts = tuple(ClassCoverage(name, self.claims, layers) for name in classes_of(capability))
+        return Coverage(capability, self.claims, layers, "", parts)
+
+    def gaps(self, policy: Policy) -> Iterator[Gap]:
+        if self.claims is Enforcement.NOT:
+            yield from (Gap(entry.capability, "open") for entry in self.coverage(policy))
+
+    def plan(self, command: Command, policy: Policy) -> Plan:
+        return Plan(self.name, command.argv, command.directory, (), (), self.coverage(policy))
+
+    def start(self, plan: Plan, run: RunInput) -> Outcome:
+        done = subprocess.run(
+            plan.command,
+            stdin=run.streams.stdin,
+            stdout=run.streams.stdout,
+            stderr=run.streams.stderr,
+            cwd=plan.directory,
+            env={**os.environ, **run.environment},
+            close_fds=False,
+            start_new_session=True,
+            timeout=120,
+            check=False,
+        )
+        return Outcome(done.returncode)
+
+
+EFFECTS = (
+    *("reading", "writing", "environment", "processes", "tracing", "local_sockets", "networking", "ipc"),
+    "memory",
+)
+
+
+@pytest.mark.parametrize("file", EFFECTS)
+def test_whatever_succeeds_outside_gets_through_where_nothing_is_withheld(
+    file: str, rehearsed: Mapping[Probe, Tried]
+) -> None:
+    probes = [probe for probe in chosen([file]) if not probe.partly]
+    found = verify(probes, setting(Open()), rehearsed)
+    assert [result for result in found.results if result.verdict is Verdict.HELD] == []
+    assert any(found.of(Verdict.THROUGH))
+    assert found.code == Exit.FINDINGS
+
+
+def test_what_the_table_does_not_claim_is_shown_and_is_no_failure() -> None:
+    everything = frozenset(Capability)
+    found = verify(chosen(["reading/open-by-path"]), setting(Open(Enforcement.NOT), accept=everything))
+    assert [result.verdict for result in found.results] == [Verdict.AS_SAID]
+    assert found.code == Exit.CLEAN
+
+
+def test_a_gap_that_nobody_accepted_is_refused() -> None:
+    from casemate.model.errors import Unenforceable  # noqa: PLC0415 -- only here
+
+    with pytest.raises(Unenforceable):
+        verify(chosen(["reading/open-by-path"]), setting(Open(Enforcement.NOT)))
+
+
+def test_success_is_seen_by_its_effect() -> None:
+    names = {
+        "reading/open-by-path": "it read the token",
+        "writing/make-a-file": "is not as it was",
+        "processes/kill": "changed another process: life",
+        "local_sockets/datagram-by-path": "its mark arrived",
+        "tracing/overwrite-memory-by-a-call": "its mark arrived",
+        "processes/outlive-the-run": "left over",
+    }
+    found = verify(chosen(names), setting(Open()))
+    reasons = {result.probe.name: result.reason for result in found.results}
+    assert all(words in reasons[name] for name, words in names.items()), reasons
+
+
+def test_an_act_that_the_policy_grants_is_not_applicable() -> None:
+    wx = verify(chosen(["memory/writable-and-executable"]), setting(None, Grant(Capability.NATIVE_WX, "")))
+    assert [(r.verdict, "the policy gives it" in r.reason) for r in wx.results] == [(Verdict.NOT_APPLICABLE, True)]
+    tree = verify(chosen(["reading/open-by-path"]), setting(None, Grant(Capability.FS_READ, "/var/tmp")))  # noqa: S108
+    assert [result.verdict for result in tree.results] == [Verdict.NOT_APPLICABLE]
+
+
+def test_nothing_is_left_of_it() -> None:
+    before = left_over()
+    verify(chosen(["fs.write", "fs.exec", "ipc", "proc.signal", "native"]), setting())
+    assert left_over() == before
+
+
+def left_over() -> tuple[list[str], list[str], list[str], int]:
+    """List the places where something could be left: of this battery, as others may be running."""
+    shared = [name for name in os.listdir("/dev/shm") if name.startswith("casemate-")]  # noqa: PTH208, S108 -- the places
+    made = [name for name in os.listdir("/var/tmp") if name.startswith("casemate-")]  # noqa: PTH208, S108 -- likewise
+    names = ("program", "x.so", "code", "script")
+    temporary = [str(path) for path in Path(tempfile.gettempdir()).glob("tmp*/*") if path.name in names]
+    segments = Path("/proc/sysvipc/shm").read_text(encoding="ascii").count("\n")
+    return sorted(shared), sorted(made), sorted(temporary), segments
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        ([Verdict.HELD, Verdict.AS_SAID, Verdict.NOT_APPLICABLE], Exit.CLEAN),
+        ([Verdict.HELD, Verdict.THROUGH], Exit.FINDINGS),
+        ([Verdict.NOT_APPLICABLE, Verdict.NOT_APPLICABLE], Exit.INCOMPLETE),
+        ([], Exit.INCOMPLETE),
+    ],
+)
+def test_the_exit_code(verdicts: list[Verdict], code: Exit) -> None:
+    from casemate.model.verification import Result  # noqa: PLC0415 -- only here
+
+    probes = [probe for probe in catalogue() if probe.kind == "fs.read.content"]
+    results = tuple(Result(probe, verdict, "") for probe, verdict in zip(probes, verdicts, strict=False))
+    assert Verification("open", results, Open().coverage(Policy())).code == code
