@@ -1,6 +1,7 @@
 """What all tests share: runtimes that must be there, and the command under test."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,13 @@ def require(name: str, *, there: bool) -> None:
         if REQUIRE_ALL:
             pytest.fail(f"{name} is required here and missing")
         pytest.skip(f"{name} is missing")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals() -> None:
+    """Begin as from a terminal: a shell that starts something in the background ignores these two for all below it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
