@@ -4,6 +4,7 @@ Without `socket`, which alone takes as long to load as everything else of the st
 """
 
 import os
+from errno import EMFILE
 
 from casemate.model.small import suppress
 from casemate.sandbox.native import kernel as k
@@ -43,8 +44,13 @@ def hand(channel: int, word: str, descriptor: int) -> None:
 def receive(channel: int) -> tuple[str, int]:
     """Wait for a word, and give it with the descriptor that came along, or -1; "" where the other end is gone.
 
-    Raises OSError where there is no room for the descriptor.
+    Raises OSError where there is no room for what came along: the limit of descriptors is reached.
     """
-    word, ancillary = k.receive(channel, LONGEST, len(ONE_DESCRIPTOR) + 4, MSG_CMSG_CLOEXEC)
+    word, ancillary, whole = k.receive(channel, LONGEST, len(ONE_DESCRIPTOR) + 4, MSG_CMSG_CLOEXEC)
     came = ancillary.startswith(ONE_DESCRIPTOR)
-    return word.decode(), int.from_bytes(ancillary[len(ONE_DESCRIPTOR) :], "little") if came else -1
+    descriptor = int.from_bytes(ancillary[len(ONE_DESCRIPTOR) :], "little") if came else -1
+    if not whole:
+        if came:
+            os.close(descriptor)
+        raise OSError(EMFILE, os.strerror(EMFILE))
+    return word.decode(), descriptor

@@ -187,18 +187,17 @@ def send(fd: int, data: bytes, ancillary: bytes) -> None:
     call("sendmsg", number("sendmsg"), fd, head, 0)
 
 
-def receive(fd: int, most: int, ancillary: int, flags: int) -> tuple[bytes, bytes]:
-    """Wait for bytes, and give them with what came beside them; `ancillary` is the room for that; man 2 recvmsg.
+def receive(fd: int, most: int, ancillary: int, flags: int) -> tuple[bytes, bytes, bool]:
+    """Wait for bytes, and give them with what came beside them, and whether that is all of it; man 2 recvmsg.
 
-    Raises OSError where not all of it could be had: the limit of descriptors is reached.
+    `ancillary` is the room for what comes beside them.
     """
     data, beside = (_Result * -(-most // 8))(), (_Result * -(-ancillary // 8))()
     vector = words(8, _ctypes.addressof(data), most)
     head = (_Result * 7)(0, 0, address_of(vector), 1, _ctypes.addressof(beside), ancillary, 0)
     length = call("recvmsg", number("recvmsg"), fd, head, flags)
-    if bytes(head)[48] & MSG_CTRUNC:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-    return bytes(data)[:length], bytes(beside)[: int.from_bytes(bytes(head)[40:48], "little")]
+    beside_length, got = int.from_bytes(bytes(head)[40:48], "little"), bytes(head)[48]
+    return bytes(data)[:length], bytes(beside)[:beside_length], not got & MSG_CTRUNC
 
 
 def fork_into(group: int) -> int:
