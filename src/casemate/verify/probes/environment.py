@@ -55,7 +55,7 @@ def left_in_memory(canary: Canary) -> object:
             for at in range(first, last, 1 << 20):
                 try:
                     memory.seek(at)
-                    data = memory.read(min(1 << 20, last - at))
+                    data = memory.read(min((1 << 20) + 39, last - at))  # a token may lie across two pieces
                 except (OSError, OverflowError, ValueError):
                     break
                 found = data.find(begin)

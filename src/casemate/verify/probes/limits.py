@@ -92,11 +92,13 @@ def descriptors(canary: Canary) -> None:
 
 @probe("res.fds", "setrlimit(2): a limit that its bearer may raise is none")
 def raise_a_limit(canary: Canary) -> None:
-    """Raise the limit of descriptors."""
+    """Raise the limit of descriptors over what is allowed: back to what it was, after lowering it."""
     import resource
 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard + 1, hard + 1))
+    # not higher than it was: there may lie fs.nr_open, which binds root, too
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard - 1, hard - 1))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     must(canary.most_fds)
 
 

@@ -80,7 +80,7 @@ def nameless_file_in_memory(canary: Canary) -> None:
     in_a_file(syscall("memfd_create", b"x", 0))
 
 
-@probe("native.ext.written", "prctl(2), PR_SET_MDWE: it does not know two mappings of one file")
+@probe("native.ext.written", "PR_SET_MDWE(2const): it does not know two mappings of one file")
 def file_in_its_own_tmp(canary: Canary) -> None:
     """Execute from a file that the program wrote into its temporary folder."""
     import tempfile

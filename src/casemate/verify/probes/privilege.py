@@ -203,7 +203,7 @@ def out_of_a_root(canary: Canary) -> object:
 
 @probe("proc.priv.mount", "CVE-2022-0492 (release_agent); Felix Wilhelm's escape of 2019")
 def hierarchy_of_cgroups(canary: Canary) -> None:
-    """Mount the cgroups of the host, whose release agent is a program that the host starts."""
+    """Mount the cgroups of the host, where whoever may write lifts his own limits."""
     in_a_namespace()
     syscall("mount", b"none", os.fsencode(f"{canary.folder}/directory"), b"cgroup2", 0, None)
 

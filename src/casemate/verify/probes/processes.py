@@ -92,7 +92,7 @@ def memory_of_another_process_swapped_out(canary: Canary) -> None:
 
     handle = syscall("pidfd_open", canary.process, 0)
     vector = ctypes.create_string_buffer(struct.pack("QQ", canary.address & ~4095, 4096))
-    syscall("process_madvise", handle, vector, 1, 20, 0)
+    syscall("process_madvise", handle, vector, 1, 21, 0)  # MADV_PAGEOUT
 
 
 @probe("proc.fork", "privilege.md §5.1: forks are counted, not withheld", partly=True)

@@ -27,7 +27,17 @@ def copied(source: str) -> str:
     return path
 
 
-@probe("proc.spawn.other", "execve(2); privilege.md §5.3 proc.spawn")
+def in_memory(source: str) -> int:
+    """Copy a program into a file that has no name, and give its descriptor."""
+    number = syscall("memfd_create", b"x", 0)
+    with open(source, "rb") as file:
+        left = file.read()
+    while left:
+        left = left[os.write(number, left) :]
+    return number
+
+
+@probe("proc.spawn.other", "execve(2)")
 def execve(canary: Canary) -> None:
     """Start a program of the host in a child."""
     ended_well(child(lambda: os.execv(canary.program, [canary.program])))
@@ -76,9 +86,7 @@ def by_a_descriptor(canary: Canary) -> None:
 @probe("fs.exec.memfd", "memfd_create(2) and fexecve(3): droppers that touch no disk, MITRE ATT&CK T1620")
 def from_memory(canary: Canary) -> None:
     """Start a program that is in no file."""
-    number = syscall("memfd_create", b"x", 0)
-    with open(PYTHON, "rb") as file:
-        os.write(number, file.read())
+    number = in_memory(PYTHON)
     ended_well(child(lambda: os.execve(number, NOTHING, {})))
 
 
@@ -231,7 +239,5 @@ def beside_a_grant(canary: Canary) -> None:
 @probe("fs.exec.memfd", "memfd_create(2)", granted=("spawn", "wx"))
 def from_memory_beside_a_grant(canary: Canary) -> None:
     """Start a program from memory where a program and memory that is executable are granted."""
-    number = syscall("memfd_create", b"x", 0)
-    with open(PYTHON, "rb") as file:
-        os.write(number, file.read())
+    number = in_memory(PYTHON)
     ended_well(child(lambda: os.execve(number, NOTHING, {})))
