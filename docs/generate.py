@@ -130,8 +130,9 @@ def verify_page() -> str:
     kinds = dict.fromkeys(probe.kind for probe in probes)
     head = (
         f"# The attack battery\nThe {len(probes)} acts of `casemate verify`, by class; made from "
-        "`src/casemate/verify/probes/` by `docs/generate.py`.\n`privilege.md` is the reference on which this project "
-        "was built. Where a probe has grants, they are on canaries.\n"
+        "`src/casemate/verify/probes/` by `docs/generate.py`.\nA reference is a manual page (`mount(2)`), a weakness "
+        "or a vulnerability by its number, a technique of MITRE ATT&CK, a\ndocument of the kernel or of Python, or an "
+        "issue of a public project (`owner/name#1`). Where a probe has grants, they are\non canaries.\n"
     )
     return head + "".join(
         f"\n## {kind}\n{CLASSES.get(kind, 'A capability without classes').capitalize()}.\n\n"

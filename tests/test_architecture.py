@@ -1,4 +1,4 @@
-"""The architecture of DESIGN holds, and each contract is proven by a change that breaks it."""
+"""The architecture holds, and each contract is proven by a change that breaks it."""
 
 import shutil
 import subprocess

@@ -1,6 +1,6 @@
 """Reading is allowed by default in most sandboxes for agents: anthropic-experimental/sandbox-runtime issues 2 and 10.
 
-Landlock alone leaves stat, readlink and chdir open (reference/privilege.md §0, finding 1).
+Landlock alone leaves stat, readlink and chdir open (landlock(7), and measured for readlink).
 """
 
 import os

@@ -154,7 +154,7 @@ def direct(act: str, tree: Path, *deny: str) -> str:
     ids=["above", "parent", "itself", "exchange", "link", "read"],
 )
 def test_a_denied_path_cannot_be_moved_away_in_a_direct_tree(tmp_path: Path, act: str) -> None:
-    """One run moves it to a name that is not denied, the next one reads it: sandlock#179's kin, DESIGN decision 13."""
+    """One run moves it to a name that is not denied, the next one reads it: related to multikernel/sandlock#179."""
     tree = tmp_path / "tree"
     (tree / "a" / "sub").mkdir(parents=True)
     (tree / "a" / "sub" / "key").write_text("the secret")

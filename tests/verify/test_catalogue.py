@@ -14,9 +14,14 @@ from casemate.verify import catalogue, chosen
 from casemate.verify.catalogue import FOLDER, source
 from casemate.verify.grants import policy_for
 
-REFERENCE = re.compile(
-    r"CVE-\d{4}-\d{4,}|CWE-\d+|PEP \d+|RFC \d+|T1\d{3}|\w+\(\d\)|privilege\.md|DESIGN|#\d+|\w+\.\w+|\(.+\)|:"
+REFERENCE = re.compile(  # each begins with a source that anybody can look up
+    r"CVE-\d{4}-\d{4,}\b|CWE-\d+\b|PEP \d+\b|RFC \d+\b|MITRE ATT&CK T1\d{3}(\.\d{3})?\b"
+    r"|[\w-]+(\.\w+)?\((\d|2const)\)"  # a manual page: mount(2), ld.so(8), PR_SET_MDWE(2const)
+    r"|[\w.-]+/[\w.-]+(#\d+| [0-9a-f]{10,40})\b"  # an issue or a commit of a public project
+    r"|linux ([0-9a-f]{12,40}\b|[\w/.-]+/Kconfig)|Documentation/[\w/.-]+\.rst\b"  # of the kernel
+    r"|(docs\.python\.org|docs\.deno\.com|sqlite\.org)/[\w/.-]+"
 )
+OURS = re.compile(r"(?<!/)\b[\w-]+\.md\b|\b(DESIGN|STYLE|decision)\b|\bR\d+\b|(?<!RFC \d{4} )§")
 
 
 def test_there_are_enough_and_each_is_one_of_its_kind() -> None:
@@ -31,8 +36,26 @@ def test_a_probe_says_what_it_is(probe: Probe) -> None:
     assert probe.kind in CLASSES or not classes_of(probe.capability) or probe.kind == Capability.PROC_FORK
     assert 4 < len(probe.summary) < 130
     assert probe.summary[0].isupper()
-    assert REFERENCE.search(probe.reference), probe.reference
-    assert "'s kin" not in probe.reference
+    assert REFERENCE.match(probe.reference), probe.reference
+    assert not OURS.search(probe.reference), probe.reference
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        *("privilege.md §5.3 fs.read", "DESIGN decision 13: a quota", "a well known trick", "uinput: keys"),
+        *("gc.get_objects", "mount", "the 0.0.0.0 day of 2024", "CVE-2024", "see mount(2)", "sandlock#179", ""),
+    ],
+)
+def test_what_nobody_can_look_up_is_no_reference(reference: str) -> None:
+    assert not REFERENCE.match(reference) or OURS.search(reference)
+
+
+@pytest.mark.parametrize(
+    "reference", ["kill(2); privilege.md R10", "CWE-59; R6", "CWE-770: decision 13", "mount(2) §3.1"]
+)
+def test_a_note_of_ours_beside_a_source_is_found(reference: str) -> None:
+    assert OURS.search(reference)
 
 
 def test_every_class_of_acts_has_a_probe() -> None:
@@ -42,16 +65,32 @@ def test_every_class_of_acts_has_a_probe() -> None:
     assert {str(capability) for capability in without} - tried == set()
 
 
-def test_every_bypass_of_the_reference_has_a_probe() -> None:
-    """What broke the others, privilege.md §3: those that a program inside can try."""
+def test_every_published_bypass_has_a_probe() -> None:
+    """What broke other sandboxes and permission models: what of it a program inside can try."""
     said = " ".join(probe.reference for probe in catalogue())
     for name in (
-        *("CVE-2026-25725", "CVE-2026-26268", "CVE-2026-50549", "sandlock#112", "sandlock#179", "sandlock#236"),
-        *("landrun#43", "CVE-2025-61260", "CVE-2025-55130", "CVE-2026-21636", "CVE-2026-21711", "CVE-2025-48888"),
-        *("CVE-2025-61786", "CVE-2025-66479", "CVE-2023-37271", "CVE-2023-41039", "CVE-2024-47532", "CVE-2025-5120"),
-        *("CVE-2026-2654", "CVE-2025-14931", "CVE-2026-0863", "CVE-2025-24359", "CVE-2026-55244", "CVE-2025-3248"),
-        *("build123d-mcp#314", "toolkit#2631", "initrunner#141", "PEP 768", "oracle/graalpython 87e4a5db2e"),
-        *("§0.1", "R5", "R6", "R7", "R8", "R9", "R10", "R15"),
+        *(
+            "CVE-2026-25725",
+            "CVE-2026-26268",
+            "CVE-2026-39861",
+            "CVE-2026-50549",
+            "CVE-2026-55244",
+            "CVE-2025-61260",
+            "CVE-2025-66479",
+            "Zouuup/landrun#43",
+        ),
+        *(
+            "multikernel/sandlock#112",
+            "multikernel/sandlock#179",
+            "multikernel/sandlock#236",
+            "multikernel/sandlock#246",
+        ),
+        *("CVE-2025-55130", "CVE-2025-55132", "CVE-2026-21636", "CVE-2026-21711", "CVE-2026-21715"),
+        *("CVE-2025-48888", "CVE-2025-61786", "oracle/graalpython 87e4a5db2e"),
+        *("CVE-2023-37271", "CVE-2023-41039", "CVE-2024-47532", "CVE-2025-24359", "CVE-2026-0863"),
+        *("CVE-2025-5120", "CVE-2025-14931", "CVE-2026-2654", "CVE-2025-3248"),
+        *("pzfreo/build123d-mcp#314", "microsoft/agent-governance-toolkit#2631", "vladkesler/initrunner#141"),
+        *("python/cpython#115322", "PEP 768", "CVE-2019-5736", "CVE-2024-21626", "CVE-2025-31133", "CVE-2025-52881"),
     ):
         assert name in said, name
 

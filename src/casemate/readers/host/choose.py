@@ -1,6 +1,6 @@
 """Which Python runs the target: the one that was named, else the caller's environment, never casemate's own.
 
-casemate stands apart from what it runs (decision 1 of the design): with a shared environment, a package of the target
+casemate stands apart from what it runs: with a shared environment, a package of the target
 could change what confines it.
 """
 # ruff: noqa: PTH100, PTH112, PTH113, PTH118, PTH120 -- a path stays the string that was written: pathlib drops what `//` and `./` mean

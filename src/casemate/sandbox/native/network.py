@@ -1,6 +1,6 @@
 """What a run has of the network, outside: names, connections out, connections in. Without grants it has nothing.
 
-A run without network grants, the commonest kind, does not even load the modules (DESIGN decision 11).
+A run without network grants, the commonest kind, does not even load the modules.
 """
 # ruff: noqa: PIE790 -- the methods of a protocol
 

@@ -27,7 +27,7 @@ def keys_with_a_long_request(canary: Canary) -> None:
     raise Missed("whether they arrive is seen from outside")
 
 
-@probe("fs.dev.terminal", "proc_pid_fd(5): the terminal by its path", alone=True)
+@probe("fs.dev.terminal", "pts(4): the terminal by its path", alone=True)
 def write_to_the_terminal(canary: Canary) -> None:
     """Open the terminal of the caller by its path, and write to it."""
     os.write(canary.terminal, b"")
@@ -35,7 +35,7 @@ def write_to_the_terminal(canary: Canary) -> None:
 
 
 @probe(
-    "kernel.calls", "tty_ioctl(4), TIOCSETD: line disciplines load modules; CVE-2017-2636, CVE-2023-6546", alone=True
+    "kernel.calls", "ioctl_tty(2), TIOCSETD: line disciplines load modules; CVE-2017-2636, CVE-2023-6546", alone=True
 )
 def line_discipline(canary: Canary) -> None:
     """Set the line discipline of a terminal, to what it is."""
@@ -48,7 +48,7 @@ def word_with_a_driver(canary: Canary) -> None:
     fcntl.ioctl(os.open("/dev/urandom", os.O_RDONLY), 0x80045200, bytes(4))
 
 
-@probe("fs.dev.make", "mknod(2): the memory of the machine")
+@probe("fs.dev.make", "mknod(2), mem(4): the memory of the machine")
 def character_device(canary: Canary) -> None:
     """Make a device of the memory of the machine in a place of one's own."""
     import tempfile
@@ -56,7 +56,7 @@ def character_device(canary: Canary) -> None:
     os.mknod(f"{tempfile.mkdtemp()}/memory", 0o20600, os.makedev(1, 1))
 
 
-@probe("fs.dev.make", "mknod(2): the disk of the host in a privileged container")
+@probe("fs.dev.make", "mknod(2); MITRE ATT&CK T1611: the disk of the host in a privileged container")
 def block_device(canary: Canary) -> None:
     """Make a device of a disk in a place of one's own."""
     import tempfile
@@ -96,7 +96,7 @@ def file_system_of_its_own(canary: Canary) -> None:
     os.open("/dev/fuse", os.O_RDWR)
 
 
-@probe("fs.dev.open", "CVE-2017-12188, CVE-2021-22543, CVE-2021-29657 (KVM)")
+@probe("fs.dev.open", "CVE-2019-6974, CVE-2021-22543 (KVM)")
 def virtual_machine(canary: Canary) -> None:
     """Open the device of virtual machines."""
     os.open("/dev/kvm", os.O_RDWR)
@@ -108,7 +108,7 @@ def network_card(canary: Canary) -> None:
     os.open("/dev/net/tun", os.O_RDWR)
 
 
-@probe("fs.dev.open", "uinput: keys as if somebody had typed them")
+@probe("fs.dev.open", "Documentation/input/uinput.rst: keys as if somebody had typed them")
 def keyboard(canary: Canary) -> None:
     """Open the device by which one is a keyboard."""
     os.open("/dev/uinput", os.O_WRONLY)
@@ -120,7 +120,9 @@ def loop_device(canary: Canary) -> None:
     os.open("/dev/loop-control", os.O_RDWR)
 
 
-@probe("kernel.calls", "ioctl_list(2): requests that a filter does not know", granted=("read",))
+@probe(
+    "kernel.calls", "Documentation/filesystems/fiemap.rst: a request that most filters do not know", granted=("read",)
+)
 def request_that_nobody_needs(canary: Canary) -> None:
     """Ask a file system for the map of a file (FS_IOC_FIEMAP)."""
     number = os.open(f"{canary.folder}/shared/file", os.O_RDONLY)

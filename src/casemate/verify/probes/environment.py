@@ -8,19 +8,19 @@ import os
 from .toolkit import Canary, must, probe, read
 
 
-@probe("env.read.own", "privilege.md R15; CWE-526")
+@probe("env.read.own", "CWE-526; environ(7)")
 def variable(canary: Canary) -> object:
     """Read a variable of the caller's."""
     return os.environ[canary.variable]
 
 
-@probe("env.read.own", "proc_pid_environ(5); bubblewrap --clearenv: what a process began with stays there")
+@probe("env.read.own", "proc_pid_environ(5): what a process began with stays there")
 def variables_at_the_start(canary: Canary) -> object:
     """Read the variables that this process began with."""
     return read("/proc/self/environ")
 
 
-@probe("env.read.others", "proc_pid_environ(5): what the launcher began with, DESIGN decision 12")
+@probe("env.read.others", "proc_pid_environ(5); multikernel/sandlock#246: what the launcher began with")
 def variables_of_the_parent(canary: Canary) -> object:
     """Read the variables of the process that started this one, and of all above it."""
     said, pid = "", os.getpid()
@@ -32,7 +32,7 @@ def variables_of_the_parent(canary: Canary) -> object:
     return said
 
 
-@probe("env.read.own", "privilege.md §6: getenv of the C library has no audit event")
+@probe("env.read.own", "getenv(3): no audit event of PEP 578")
 def variable_by_libc(canary: Canary) -> object:
     """Ask the C library for a variable."""
     get = ctypes.CDLL(None).getenv

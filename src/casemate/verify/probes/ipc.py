@@ -8,7 +8,7 @@ import os
 from .toolkit import Canary, must, number, probe, raw, read, syscall
 
 
-@probe("ipc.shm.sysv", "shmat(2); privilege.md §0.1: SysV passes Landlock")
+@probe("ipc.shm.sysv", "shmat(2), sysvipc(7): a number, no path that rules on files could know")
 def segment_by_number(canary: Canary) -> object:
     """Attach a System V segment of the caller's."""
     return ctypes.string_at(raw(number("shmat"), canary.shm, None, 0o10000), 64)
@@ -21,7 +21,7 @@ def segment_by_key(canary: Canary) -> object:
     return ctypes.string_at(raw(number("shmat"), found, None, 0o10000), 64)
 
 
-@probe("ipc.shm.sysv", "proc(5), /proc/sysvipc")
+@probe("ipc.shm.sysv", "sysvipc(7), /proc/sysvipc")
 def list_of_segments(canary: Canary) -> None:
     """Find a System V segment of the caller's in the list of them."""
     must(str(canary.shm) in read("/proc/sysvipc/shm").split())
@@ -33,7 +33,7 @@ def memory_by_name(canary: Canary) -> object:
     return read(f"/dev/shm/{canary.shm_name}")
 
 
-@probe("ipc.shm.posix", "multiprocessing.shared_memory; privilege.md §6: shm_open has no audit event")
+@probe("ipc.shm.posix", "shm_open(3), as multiprocessing.shared_memory calls it: no audit event of PEP 578")
 def memory_by_multiprocessing(canary: Canary) -> object:
     """Open shared memory by the module below multiprocessing."""
     import importlib
@@ -72,7 +72,7 @@ def semaphore_of_system_v(canary: Canary) -> None:
     syscall("semctl", canary.semaphore, 0, 16, 7)
 
 
-@probe("kernel.calls", "msgget(2): messages in the memory of the kernel, the building stones of heap exploits")
+@probe("kernel.calls", "msgget(2): messages in the memory of the kernel, with which CVE-2021-22555 was exploited")
 def queue_that_is_left(canary: Canary) -> None:
     """Make a System V queue."""
     made = syscall("msgget", 0, 0o1600)

@@ -25,7 +25,10 @@ def read_by(os: object, path: str) -> object:
     return os.read(os.open(path, 0), 200)  # type: ignore[attr-defined]  # -- found on the way
 
 
-@probe("fs.read.content", "the walk over __subclasses__ of every Python jail; CVE-2016-10745 (jinja2)")
+@probe(
+    "fs.read.content",
+    "CWE-95; docs.python.org/3/reference/datamodel.html: __subclasses__, the way out of every Python jail",
+)
 def subclasses(canary: Canary) -> object:
     """Find os among the globals of a class that anybody can reach from an empty tuple."""
     text = "[c for c in ().__class__.__base__.__subclasses__() if c.__name__ == '_wrap_close'][0].__init__.__globals__"
@@ -70,7 +73,7 @@ def object_of_an_error(canary: Canary) -> object:
     return "no error"
 
 
-@probe("fs.read.content", "traceback objects; n8n CVE-2026-0863")
+@probe("fs.read.content", "CVE-2026-0863 (n8n): what an error carries, here its frames")
 def frame_of_a_traceback(canary: Canary) -> object:
     """Take the builtins from the frames of an error that a trusted function raised."""
 
@@ -104,14 +107,14 @@ def module_in_a_module(canary: Canary) -> object:
     return read_by(random._os, canary.secret)  # type: ignore[attr-defined]  # -- that is the point
 
 
-@probe("fs.read.content", "importlib.machinery.BuiltinImporter: no name is searched")
+@probe("fs.read.content", "docs.python.org/3/library/importlib.html: BuiltinImporter, no name is searched")
 def importer_of_builtins(canary: Canary) -> object:
     """Load a module by the importer that a class of the interpreter holds."""
     text = "[c for c in ().__class__.__base__.__subclasses__() if c.__name__ == 'BuiltinImporter'][0]"
     return read_by(jailed(f"{text}.load_module('posix')"), canary.secret)
 
 
-@probe("fs.read.content", "gc.get_objects; privilege.md §5.3 rt.introspect")
+@probe("fs.read.content", "docs.python.org/3/library/gc.html: get_objects")
 def collector(canary: Canary) -> object:
     """Find a module among all objects that the collector knows."""
     import gc
@@ -121,13 +124,13 @@ def collector(canary: Canary) -> object:
     return read_by(found, canary.secret)
 
 
-@probe("fs.read.content", "PEP 672; the Unicode bypasses of filters of source text")
+@probe("fs.read.content", "PEP 672, PEP 3131: names are normalised after a filter of source text has looked")
 def letters_that_look_otherwise(canary: Canary) -> object:
     """Write names in letters that no filter of text knows, and that the parser makes plain."""
     return eval("𝘰𝘱𝘦𝘯(path).𝘳𝘦𝘢𝘥()", {"path": canary.secret})
 
 
-@probe("fs.read.content", "CWE-502; CVE-2025-14931 (smolagents); pickle.__reduce__")
+@probe("fs.read.content", "CWE-502; CVE-2025-14931 (smolagents)")
 def pickle(canary: Canary) -> object:
     """Let an unpickler call what the bytes name."""
     import pickle
@@ -139,7 +142,7 @@ def pickle(canary: Canary) -> object:
     return pickle.loads(pickle.dumps(Bad()))
 
 
-@probe("fs.read.content", "CWE-470; logging.config, the key `()`")
+@probe("fs.read.content", "CWE-470; docs.python.org/3/library/logging.config.html: the key `()`")
 def configuration_of_logging(canary: Canary) -> object:
     """Let a configuration name what is called to make a handler."""
     import logging
@@ -168,7 +171,7 @@ def another_interpreter(canary: Canary) -> object:
     return os.read(reader, 200)
 
 
-@probe("fs.read.content", "privilege.md §6; CPython PR 115624: no event where a C library opens")
+@probe("fs.read.content", "python/cpython#115322: no event where a C library opens")
 def past_an_audit_hook(canary: Canary) -> object:
     """Read past an audit hook that refuses to open anything."""
     import readline
@@ -183,7 +186,9 @@ def past_an_audit_hook(canary: Canary) -> object:
     return readline.get_history_item(1)
 
 
-@probe("fs.read.content", "ctypes.pythonapi: the interpreter is asked below its own language")
+@probe(
+    "fs.read.content", "docs.python.org/3/library/ctypes.html: pythonapi, the interpreter asked below its own language"
+)
 def interpreter_below_the_language(canary: Canary) -> object:
     """Let the interpreter execute text by its C interface."""
     import ctypes
@@ -196,7 +201,7 @@ def interpreter_below_the_language(canary: Canary) -> object:
     return os.read(reader, 200)
 
 
-@probe("fs.read.content", "types.FunctionType, code.replace; privilege.md §5.3 code.eval")
+@probe("fs.read.content", "docs.python.org/3/reference/datamodel.html: __code__ can be assigned")
 def code_in_a_trusted_function(canary: Canary) -> object:
     """Replace the code of a function that is trusted."""
 
@@ -207,7 +212,7 @@ def code_in_a_trusted_function(canary: Canary) -> object:
     return trusted()
 
 
-@probe("fs.read.content", "asteval CVE-2026-55244: BaseException passes `except Exception`")
+@probe("fs.read.content", "CVE-2026-55244 (asteval); PEP 352: BaseException passes `except Exception`")
 def error_that_is_not_caught(canary: Canary) -> object:
     """Leave a jail by an error that it does not catch, with what it carries."""
 
@@ -249,7 +254,7 @@ def request_of_a_library(canary: Canary) -> object:
     return made.recv(200)
 
 
-@probe("proc.spawn.other", "build123d-mcp#314: an import that an allowed package makes later; privilege.md §5.3")
+@probe("proc.spawn.other", "pzfreo/build123d-mcp#314: an import that an allowed package makes later")
 def import_of_an_allowed_package(canary: Canary) -> None:
     """Let an allowed function start programs on the side: find_library runs ldconfig or a compiler."""
     import ctypes.util

@@ -40,7 +40,7 @@ def filter_on_a_pair(canary: Canary) -> None:
     socket.socketpair()[0].setsockopt(1, 26, struct.pack("HxxxxxxQ", 1, ctypes.addressof(code)))
 
 
-@probe("kernel.keyctl", "CVE-2016-0728; keyctl(2), session-keyring(7): what a parent holds, its children hold")
+@probe("kernel.keyctl", "keyctl(2), session-keyring(7): what a parent holds, its children hold; CVE-2016-0728")
 def keyring(canary: Canary) -> object:
     """Read a key of the caller's out of the keyring of the session."""
     number = syscall("keyctl", 10, -3, b"user", canary.key.encode(), 0)
@@ -49,7 +49,7 @@ def keyring(canary: Canary) -> object:
     return buffer.value
 
 
-@probe("kernel.calls", "CVE-2015-1333, CVE-2017-15951; add_key(2): the caller's keys")
+@probe("kernel.calls", "add_key(2): the caller's keys; CVE-2015-1333, CVE-2017-15274")
 def key(canary: Canary) -> None:
     """Add a key."""
     syscall("add_key", b"user", b"casemate-canary", b"x", 1, -1)
@@ -101,7 +101,7 @@ def vmsplice(canary: Canary) -> None:
     syscall("vmsplice", writer, vector, 1, 0)
 
 
-@probe("kernel.calls", "modify_ldt(2); CVE-2015-5157")
+@probe("kernel.calls", "modify_ldt(2); CVE-2014-9090, CVE-2017-17053")
 def segment_descriptors(canary: Canary) -> None:
     """Read and write segment descriptors."""
     entry = (ctypes.c_uint32 * 4)(0, 0, 0, 0x28)

@@ -153,7 +153,7 @@ def size_of_many_files(canary: Canary) -> None:
         shutil.rmtree(folder)
 
 
-@probe("res.disk", "privilege.md §3.1; names eat memory that quotas of bytes do not see")
+@probe("res.disk", "CWE-770; tmpfs(5), nr_inodes: names eat memory that quotas of bytes do not see")
 def number_of_files(canary: Canary) -> None:
     """Make more files than the temporary folder has room for names."""
     folder = tempfile.mkdtemp()

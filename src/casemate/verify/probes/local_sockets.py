@@ -15,7 +15,7 @@ def heard(made: socket.socket) -> bytes:
     return made.recv(200)
 
 
-@probe("net.unix.path", "landrun#43 (systemd-run); privilege.md §0.1: pathname sockets pass Landlock before ABI 9")
+@probe("net.unix.path", "Zouuup/landrun#43 (systemd-run): pathname sockets pass Landlock before ABI 9")
 def by_path(canary: Canary) -> object:
     """Connect to a socket of the host by its path."""
     made = socket.socket(socket.AF_UNIX)
@@ -43,7 +43,7 @@ def half_of_a_pair(canary: Canary) -> None:
     socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(canary.mark.encode(), canary.datagram)
 
 
-@probe("net.unix.path", "unix(7)")
+@probe("net.unix.path", "unix(7): a half of a pair can be connected to somebody else")
 def half_of_a_pair_connected_elsewhere(canary: Canary) -> None:
     """Connect one half of a pair to a socket of the host."""
     half = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0]
@@ -79,7 +79,9 @@ def by_an_own_link(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.unix.path", "multiprocessing.connection: pickles over AF_UNIX")
+@probe(
+    "net.unix.path", "docs.python.org/3/library/multiprocessing.html: multiprocessing.connection, pickles over AF_UNIX"
+)
 def by_multiprocessing(canary: Canary) -> object:
     """Connect by the way that multiprocessing has of its own."""
     from multiprocessing.connection import Client
@@ -97,7 +99,7 @@ def by_the_call_itself(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.unix.abstract", "CVE-2026-21711 (Node: local servers were not counted)")
+@probe("net.unix.abstract", "CVE-2026-21711 (Node: local servers were not counted as network)")
 def be_reached_by_an_abstract_name(canary: Canary) -> object:
     """Listen on an abstract name and take a connection from outside."""
     made = socket.socket(socket.AF_UNIX)
@@ -107,7 +109,7 @@ def be_reached_by_an_abstract_name(canary: Canary) -> object:
     return heard(made.accept()[0])
 
 
-@probe("net.unix.path", "privilege.md R8", granted=("unix",))
+@probe("net.unix.path", "unix(7): each socket has a name of its own, and so a grant of its own", granted=("unix",))
 def another_path_beside_a_grant(canary: Canary) -> object:
     """Connect to another socket than the one that is granted."""
     made = socket.socket(socket.AF_UNIX)
@@ -115,7 +117,7 @@ def another_path_beside_a_grant(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.unix.abstract", "CVE-2020-15257; privilege.md R8", granted=("unix",))
+@probe("net.unix.abstract", "CVE-2020-15257 (containerd-shim): abstract names know no file system", granted=("unix",))
 def abstract_name_beside_a_grant(canary: Canary) -> object:
     """Connect by an abstract name where a path is granted."""
     made = socket.socket(socket.AF_UNIX)
@@ -123,7 +125,7 @@ def abstract_name_beside_a_grant(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.unix.path", "unix(7)", granted=("unix",))
+@probe("net.unix.path", "unix(7): a pair of datagram sockets can be pointed at anybody", granted=("unix",))
 def datagram_beside_a_grant(canary: Canary) -> None:
     """Send a datagram to another socket than the one that is granted."""
     socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(canary.mark.encode(), canary.datagram)
@@ -142,7 +144,7 @@ def bind_a_path(canary: Canary) -> None:
     made.bind(f"{canary.folder}/s")
 
 
-@probe("net.fdpass.sent", "unix(7), SCM_RIGHTS; privilege.md §5.1 net.fdpass")
+@probe("net.fdpass.sent", "unix(7), SCM_RIGHTS")
 def be_handed_a_file(canary: Canary) -> object:
     """Let somebody outside hand in a descriptor of a file that is not granted."""
     made = socket.socket(socket.AF_UNIX)
@@ -153,20 +155,20 @@ def be_handed_a_file(canary: Canary) -> object:
     return os.pread(numbers[0], 200, 0)
 
 
-@probe("net.fdpass.inherited", "privilege.md R9; CVE-2024-21626 (runc: a folder was left open)")
+@probe("net.fdpass.inherited", "CVE-2024-21626 (runc: a folder was left open)")
 def folder_that_was_left_open(canary: Canary) -> object:
     """Open a file below a descriptor that the caller left open."""
     number = os.open(canary.secret.lstrip("/"), os.O_RDONLY, dir_fd=canary.inherited_directory)
     return os.read(number, 200)
 
 
-@probe("net.fdpass.inherited", "privilege.md R9, §6: pread has no audit event")
+@probe("net.fdpass.inherited", "CWE-403; pread(2): no audit event of PEP 578")
 def file_that_was_left_open(canary: Canary) -> object:
     """Read a file that the caller left open."""
     return os.pread(canary.inherited, 200, 0)
 
 
-@probe("net.fdpass.inherited", "privilege.md §5.3: socket(fileno=) and inherited sockets")
+@probe("net.fdpass.inherited", "CWE-403: a descriptor of a socket is enough to speak on it")
 def connection_that_was_left_open(canary: Canary) -> object:
     """Take over a connection that the caller left open."""
     return os.read(canary.inherited_socket, 200)
@@ -191,7 +193,7 @@ def beginning_of_standard_output(canary: Canary) -> object:
     return os.pread(os.open("/proc/self/fd/1", os.O_RDONLY), 200, 0)
 
 
-@probe("net.fdpass.taken", "pidfd_getfd(2), Linux 5.6; privilege.md R10")
+@probe("net.fdpass.taken", "pidfd_getfd(2), Linux 5.6")
 def descriptor_of_another_process(canary: Canary) -> object:
     """Take a descriptor out of a process of the caller's."""
     taken = syscall("pidfd_getfd", syscall("pidfd_open", canary.process, 0), canary.opened, 0)

@@ -41,7 +41,7 @@ def in_a_file(number: int) -> None:
     execute(mapped(READ | EXECUTE, SHARED, number))
 
 
-@probe("native.wx.memory", "privilege.md §5.3 native.wx")
+@probe("native.wx.memory", "mmap(2), PROT_WRITE and PROT_EXEC at once")
 def writable_and_executable(canary: Canary) -> None:
     """Map memory that is writable and executable at once."""
     at = mapped(READ | WRITE | EXECUTE, PRIVATE | ANONYMOUS)
@@ -49,7 +49,7 @@ def writable_and_executable(canary: Canary) -> None:
     execute(at)
 
 
-@probe("native.wx.memory", "mprotect(2); PR_SET_MDWE, Linux 6.3")
+@probe("native.wx.memory", "mprotect(2); PR_SET_MDWE(2const), Linux 6.3")
 def becomes_executable(canary: Canary) -> None:
     """Write first, then make the memory executable."""
     at = mapped(READ | WRITE, PRIVATE | ANONYMOUS)
@@ -97,7 +97,7 @@ def file_in_shared_memory(canary: Canary) -> None:
     in_a_file(number)
 
 
-@probe("native.ext.written", "DESIGN decision 13: no writable mount may hold code", granted=("write",))
+@probe("native.ext.written", "mount(8), noexec; mmap(2), EPERM: no writable mount may hold code", granted=("write",))
 def file_in_a_writable_folder(canary: Canary) -> None:
     """Execute from a file in a folder that may be written to."""
     in_a_file(os.open(f"{canary.folder}/out/code", os.O_CREAT | os.O_RDWR))
@@ -126,7 +126,7 @@ def through_its_own_memory_file(canary: Canary) -> None:
     execute(at)
 
 
-@probe("native.wx.forced", "ptrace(2), PTRACE_POKETEXT: likewise, in a child")
+@probe("native.wx.forced", "ptrace(2), PTRACE_POKETEXT: it writes through every protection of a page")
 def by_tracing_a_child(canary: Canary) -> None:
     """Overwrite code of a child by tracing it."""
     import signal

@@ -17,25 +17,25 @@ def heard(made: socket.socket) -> bytes:
     return made.recv(200)
 
 
-@probe("net.connect.tcp", "privilege.md §5.3 net.*")
+@probe("net.connect.tcp", "CVE-2025-66479 (sandbox-runtime: an empty list of hosts allowed everything)")
 def loopback(canary: Canary) -> object:
     """Connect to a service of the host on 127.0.0.1."""
     return heard(socket.create_connection(("127.0.0.1", canary.port), 2))
 
 
-@probe("net.connect.tcp", "privilege.md §5.3 net.*; filters that know IPv4 only")
+@probe("net.connect.tcp", "ipv6(7): filters that know IPv4 only")
 def loopback_of_ipv6(canary: Canary) -> object:
     """Connect to a service of the host on ::1."""
     return heard(socket.create_connection(("::1", canary.port6), 2))
 
 
-@probe("net.connect.tcp", "RFC 4291 §2.5.5.2; sandbox-runtime: v4-in-v6 addresses")
+@probe("net.connect.tcp", "RFC 4291 §2.5.5.2; ipv6(7): IPv4 by a socket of IPv6")
 def loopback_as_a_mapped_address(canary: Canary) -> object:
     """Connect to 127.0.0.1 written as an IPv6 address."""
     return heard(socket.create_connection(("::ffff:127.0.0.1", canary.port), 2))
 
 
-@probe("net.connect.tcp", "the 0.0.0.0 day of 2024: an address that no list names")
+@probe("net.connect.tcp", "RFC 1122 §3.2.1.3, ip(7): 0.0.0.0 is this host, and no list names it")
 def address_of_nothing(canary: Canary) -> object:
     """Connect to 0.0.0.0, which the kernel takes for this host."""
     return heard(socket.create_connection(("0.0.0.0", canary.port), 2))
@@ -49,7 +49,7 @@ def fast_open(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.connect.tcp", "RFC 8684; the TCP rules of Landlock do not bind MPTCP (Linux 6.14)")
+@probe("net.connect.tcp", "RFC 8684; linux 854277e2cc8c: the TCP rules of Landlock do not bind MPTCP")
 def multipath(canary: Canary) -> object:
     """Connect by MPTCP."""
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
@@ -57,7 +57,7 @@ def multipath(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.connect.tcp", "privilege.md §5.3: the C library, no event of Python")
+@probe("net.connect.tcp", "connect(2) by the C library: no audit event of PEP 578")
 def by_libc(canary: Canary) -> object:
     """Connect by calls of the C library."""
     import ctypes
@@ -71,19 +71,19 @@ def by_libc(canary: Canary) -> object:
     return os.read(number, 200)
 
 
-@probe("net.connect.tcp", "privilege.md R7", granted=("connect",))
+@probe("net.connect.tcp", "CWE-918: a grant of one host is none of this host's own services", granted=("connect",))
 def loopback_beside_a_grant(canary: Canary) -> object:
     """Connect to the host's loopback where another host is granted."""
     return heard(socket.create_connection(("127.0.0.1", canary.port), 2))
 
 
-@probe("net.connect.tcp", "CVE-2025-66479 (an empty list allowed everything)", granted=("connect",))
+@probe("net.connect.tcp", "CWE-918; ipv6(7): a list of one family of addresses", granted=("connect",))
 def ipv6_beside_a_grant(canary: Canary) -> object:
     """Connect to ::1 where another host is granted."""
     return heard(socket.create_connection(("::1", canary.port6), 2))
 
 
-@probe("net.udp.send", "privilege.md §0.1: UDP passes Landlock")
+@probe("net.udp.send", "udp(7); landlock(7): its rules on networks know TCP only")
 def datagram(canary: Canary) -> object:
     """Send a datagram to a service of the host, and be answered."""
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -91,7 +91,7 @@ def datagram(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.udp.send", "privilege.md §5.3 net.*")
+@probe("net.udp.send", "udp(7), ipv6(7)")
 def datagram_of_ipv6(canary: Canary) -> object:
     """Send a datagram to ::1."""
     made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
@@ -108,7 +108,7 @@ def connected_datagram(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.udp.send", "privilege.md R7: UDP is denied unless granted", granted=("connect",))
+@probe("net.udp.send", "udp(7); landlock(7): a rule on TCP says nothing of UDP", granted=("connect",))
 def datagram_beside_a_grant(canary: Canary) -> object:
     """Send a datagram to the host where a TCP connection to another one is granted."""
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -116,7 +116,7 @@ def datagram_beside_a_grant(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.dns.query", "MITRE ATT&CK T1071.004: what is asked is what is stolen")
+@probe("net.dns.query", "MITRE ATT&CK T1048.003, T1071.004: what is asked is what is stolen")
 def question_to_a_resolver(canary: Canary) -> object:
     """Ask a resolver of one's own choice for a name that carries data."""
     name = b"".join(bytes([len(part)]) + part for part in (canary.name.encode(), b"example", b"com"))
@@ -136,7 +136,7 @@ def question_beside_a_grant(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.listen.tcp", "CVE-2026-21711 (Node: servers were not counted)")
+@probe("net.listen.tcp", "listen(2), accept(2)")
 def be_reached(canary: Canary) -> object:
     """Listen on a port of the host and take a connection from outside."""
     made = socket.socket()
@@ -147,7 +147,7 @@ def be_reached(canary: Canary) -> object:
     return heard(made.accept()[0])
 
 
-@probe("net.listen.tcp", "privilege.md §5.3 net.*")
+@probe("net.listen.tcp", "bind(2), udp(7)")
 def be_reached_by_datagrams(canary: Canary) -> object:
     """Bind a port of the host and take a datagram from outside."""
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -155,7 +155,7 @@ def be_reached_by_datagrams(canary: Canary) -> object:
     return heard(made)
 
 
-@probe("net.listen.tcp", "listen(2): a socket that was never bound gets a port", granted=("connect",))
+@probe("net.listen.tcp", "ip(7), INADDR_ANY: every address of the host at once", granted=("connect",))
 def be_reached_beside_a_grant(canary: Canary) -> object:
     """Listen where connecting to another host is granted."""
     made = socket.socket()
@@ -219,7 +219,7 @@ def netlink_devices(canary: Canary) -> None:
     family(16, 2, 15)
 
 
-@probe("net.raw.netlink", "audit(7): NETLINK_AUDIT")
+@probe("net.raw.netlink", "netlink(7), NETLINK_AUDIT")
 def netlink_audit(canary: Canary) -> None:
     """Make a netlink socket to the audit of the kernel."""
     family(16, 3, 9)
@@ -231,13 +231,13 @@ def netlink_generic(canary: Canary) -> None:
     family(16, 3, 16)
 
 
-@probe("net.raw.vsock", "CVE-2021-26708; privilege.md R10")
+@probe("net.raw.vsock", "vsock(7); CVE-2021-26708")
 def vsock(canary: Canary) -> None:
     """Make a socket to the machine beneath a virtual machine."""
     family(40, 1)
 
 
-@probe("net.raw.alg", "CVE-2019-8912; privilege.md R10")
+@probe("net.raw.alg", "Documentation/crypto/userspace-if.rst; CVE-2019-8912 (AF_ALG)")
 def crypto(canary: Canary) -> None:
     """Make a socket to the ciphers of the kernel."""
     family(38, 5)
@@ -267,31 +267,33 @@ def tipc(canary: Canary) -> None:
     family(30, 5)
 
 
-@probe("net.raw.families", "CVE-2019-8956, CVE-2021-3772 (SCTP)")
+@probe("net.raw.families", "CVE-2019-8956, CVE-2021-23133 (SCTP)")
 def sctp(canary: Canary) -> None:
     """Make a socket of SCTP."""
     family(2, 1, 132)
 
 
-@probe("net.raw.families", "CVE-2020-12351, CVE-2021-3573 (Bluetooth)")
+@probe("net.raw.families", "CVE-2021-3573 (Bluetooth, HCI)")
 def bluetooth(canary: Canary) -> None:
     """Make a Bluetooth socket."""
     family(31, 3, 1)
 
 
-@probe("net.raw.families", "CVE-2014-4943 (PPPoL2TP)")
+@probe("net.raw.families", "CVE-2014-4943 (PPPoL2TP, of the same family)")
 def ppp(canary: Canary) -> None:
     """Make a socket of PPP over something."""
     family(24, 1)
 
 
-@probe("net.raw.families", "AF_XDP: rings shared with the kernel past the stack")
+@probe("net.raw.families", "Documentation/networking/af_xdp.rst: rings shared with the kernel past the stack")
 def xdp(canary: Canary) -> None:
     """Make an AF_XDP socket."""
     or_as_root_of_a_namespace(lambda: family(44, 3), NET)
 
 
-@probe("net.raw.netlink", "privilege.md R10", granted=("connect",))
+@probe(
+    "net.raw.netlink", "netlink(7): a grant of connections is none of the kernel's own network", granted=("connect",)
+)
 def family_beside_a_grant(canary: Canary) -> None:
     """Make a netlink socket where connections are granted."""
     family(16, 3, 0)

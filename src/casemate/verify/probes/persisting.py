@@ -19,43 +19,49 @@ def leave(canary: Canary, name: str) -> str:
     return "written where it may be private"
 
 
-@probe("fs.persist.names", "CVE-2026-26268", granted=("write",))
+@probe("fs.persist.names", "githooks(5); CVE-2026-26268 (Cursor)", granted=("write",))
 def hook_of_git(canary: Canary) -> object:
     """Leave a hook that the next commit runs."""
     return leave(canary, ".git/hooks/pre-commit")
 
 
-@probe("fs.persist.names", "CVE-2026-26268 family: core.hooksPath, core.fsmonitor", granted=("write",))
+@probe(
+    "fs.persist.names", "git-config(1), core.hooksPath and core.fsmonitor; CVE-2026-26268 (Cursor)", granted=("write",)
+)
 def settings_of_git(canary: Canary) -> object:
     """Leave settings by which git starts a program."""
     return leave(canary, ".git/config")
 
 
-@probe("fs.persist.names", "git-config(1) of a submodule; CVE-2025-48384", granted=("write",))
+@probe("fs.persist.names", "CVE-2025-48384 (git: a hook of a submodule); githooks(5)", granted=("write",))
 def hook_of_a_submodule(canary: Canary) -> object:
     """Leave a hook of a submodule, below .git/modules."""
     return leave(canary, ".git/modules/one/hooks/post-checkout")
 
 
-@probe("fs.persist.names", "site (Python library): a .pth file is executed at every start", granted=("write",))
+@probe(
+    "fs.persist.names",
+    "docs.python.org/3/library/site.html: a .pth file is executed at every start; MITRE ATT&CK T1546.018",
+    granted=("write",),
+)
 def path_file(canary: Canary) -> object:
     """Leave a .pth file."""
     return leave(canary, "x.pth")
 
 
-@probe("fs.persist.names", "site (Python library): sitecustomize", granted=("write",))
+@probe("fs.persist.names", "docs.python.org/3/library/site.html: sitecustomize", granted=("write",))
 def site_customisation(canary: Canary) -> object:
     """Leave a sitecustomize.py."""
     return leave(canary, "sitecustomize.py")
 
 
-@probe("fs.persist.names", "site (Python library): usercustomize as a package", granted=("write",))
+@probe("fs.persist.names", "docs.python.org/3/library/site.html: usercustomize, here a package", granted=("write",))
 def user_customisation_as_a_package(canary: Canary) -> object:
     """Leave a usercustomize that is a folder."""
     return leave(canary, "usercustomize/__init__.py")
 
 
-@probe("fs.persist.names", "PEP 3147: bytecode that is older than nobody checks", granted=("write",))
+@probe("fs.persist.names", "PEP 552: bytecode that is not checked against its source", granted=("write",))
 def bytecode(canary: Canary) -> object:
     """Leave bytecode for a module of the caller's."""
     return leave(canary, "__pycache__/old.cpython-311.pyc")
@@ -79,13 +85,13 @@ def key_of_ssh(canary: Canary) -> object:
     return leave(canary, ".ssh/authorized_keys")
 
 
-@probe("fs.persist.names", "CVE-2025-53773 (settings that approve every tool)", granted=("write",))
+@probe("fs.persist.names", "CVE-2025-53773 (Copilot: settings that approve every tool)", granted=("write",))
 def settings_of_an_editor(canary: Canary) -> object:
     """Leave settings of an editor that starts tasks."""
     return leave(canary, ".vscode/settings.json")
 
 
-@probe("fs.persist.names", "CVE-2025-54135 (a server that did not exist is started)", granted=("write",))
+@probe("fs.persist.names", "CVE-2025-54135 (Cursor: a server that did not exist is started)", granted=("write",))
 def server_of_tools(canary: Canary) -> object:
     """Leave a description of a tool server that is started unasked."""
     return leave(canary, ".mcp.json")
@@ -93,7 +99,7 @@ def server_of_tools(canary: Canary) -> object:
 
 @probe(
     "fs.persist.names",
-    "CVE-2025-61260 (a project's own configuration ran commands); privilege.md R6",
+    "CVE-2025-61260 (Codex: a project's own configuration ran commands)",
     granted=("write",),
 )
 def policy_of_the_next_run(canary: Canary) -> object:
@@ -119,7 +125,7 @@ def hook_in_other_letters(canary: Canary) -> object:
     return leave(canary, ".GIT/Hooks/pre-commit")
 
 
-@probe("fs.persist.names", "privilege.md R6: the folder is renamed when it is full", granted=("write",))
+@probe("fs.persist.names", "rename(2): the folder is renamed when it is full", granted=("write",))
 def hooks_moved_into_place(canary: Canary) -> object:
     """Fill a folder with a harmless name, and rename it to the one that counts."""
     leave(canary, "harmless/hooks/pre-commit")
@@ -127,7 +133,7 @@ def hooks_moved_into_place(canary: Canary) -> object:
     return "moved"
 
 
-@probe("fs.persist.names", "privilege.md R6: the name is a link to what may be written", granted=("write",))
+@probe("fs.persist.names", "CWE-59: the name is a link to what may be written", granted=("write",))
 def hooks_through_a_link(canary: Canary) -> object:
     """Let the name that counts be a link to a folder with a harmless one."""
     leave(canary, "harmless/pre-commit")
@@ -136,7 +142,7 @@ def hooks_through_a_link(canary: Canary) -> object:
     return "linked"
 
 
-@probe("fs.persist.names", "privilege.md R6: two names of one file", granted=("write",))
+@probe("fs.persist.names", "CWE-62: two names of one file", granted=("write",))
 def hook_as_a_second_name(canary: Canary) -> object:
     """Let the name that counts be a second name of a harmless file."""
     leave(canary, "harmless")
@@ -145,7 +151,7 @@ def hook_as_a_second_name(canary: Canary) -> object:
     return "linked"
 
 
-@probe("fs.persist.names", "CVE-2021-4034 and every other program with a set-id bit", granted=("write",))
+@probe("fs.persist.names", "MITRE ATT&CK T1548.001; chmod(2)", granted=("write",))
 def set_id_file(canary: Canary) -> object:
     """Leave a file with a set-id bit."""
     os.umask(0)
@@ -162,14 +168,14 @@ def link_for_the_next_reader(canary: Canary) -> object:
     return "made"
 
 
-@probe("fs.persist.names", "CWE-73: a pipe where a file is expected makes its reader wait", granted=("write",))
+@probe("fs.persist.names", "fifo(7): a pipe where a file is expected makes its reader wait", granted=("write",))
 def pipe_for_the_next_reader(canary: Canary) -> object:
     """Leave a FIFO in the place of a result."""
     os.mkfifo(f"{canary.folder}/out/report.txt")
     return "made"
 
 
-@probe("res.disk", "DESIGN decision 13: the quota of a write grant", granted=("write",))
+@probe("res.disk", "CWE-770: a folder that may be written to is a disk that may be filled", granted=("write",))
 def more_than_the_quota_of_a_folder(canary: Canary) -> None:
     """Write more into a granted folder than its quota."""
     with open(f"{canary.folder}/out/big", "wb") as file:

@@ -12,13 +12,13 @@ USER, MOUNT, NET, PID, IPC, UTS, CGROUP, TIME = (
 )  # fmt: skip
 
 
-@probe("proc.priv.ids", "setresuid(2); privilege.md §6: no audit event")
+@probe("proc.priv.ids", "setresuid(2): no audit event of PEP 578")
 def become_root(canary: Canary) -> None:
     """Become user 0."""
     os.setresuid(0, 0, 0)
 
 
-@probe("proc.priv.ids", "setgroups(2); CVE-2014-8989")
+@probe("proc.priv.ids", "setgroups(2), user_namespaces(7)")
 def join_a_group(canary: Canary) -> None:
     """Join the group of root."""
     os.setgroups([0])
@@ -58,7 +58,7 @@ def user_namespace_by_clone(canary: Canary) -> None:
     os.waitpid(pid, 0)
 
 
-@probe("proc.priv.namespaces", "clone3(2): its flags lie behind a pointer, where no filter sees them (sandbox-runtime)")
+@probe("proc.priv.namespaces", "clone3(2): its flags lie behind a pointer, where no filter of seccomp(2) sees them")
 def user_namespace_by_clone3(canary: Canary) -> None:
     """Start a child in a user namespace by the call whose flags no filter can read."""
     import struct
@@ -119,7 +119,7 @@ def in_a_namespace() -> None:
     syscall("mount", b"none", b"/", None, 0x44000, None)
 
 
-@probe("proc.priv.mount", "mount(2); privilege.md R10")
+@probe("proc.priv.mount", "mount(2)")
 def mount(canary: Canary) -> None:
     """Mount a file system."""
     in_a_namespace()
@@ -201,7 +201,7 @@ def out_of_a_root(canary: Canary) -> object:
     return read(canary.secret)
 
 
-@probe("proc.priv.mount", "CVE-2022-0492 (release_agent); Felix Wilhelm's escape of 2019")
+@probe("proc.priv.mount", "cgroups(7); CVE-2022-0492 (the release agent of version 1)")
 def hierarchy_of_cgroups(canary: Canary) -> None:
     """Mount the cgroups of the host, where whoever may write lifts his own limits."""
     in_a_namespace()
@@ -216,7 +216,7 @@ def own_cgroup(canary: Canary) -> None:
     os.rmdir(place)
 
 
-@probe("proc.priv.root", "core(5); CVE-2022-0492's other half: a program that the host starts for a crash")
+@probe("proc.priv.root", "core(5); CVE-2025-31133 (runc): a program that the host starts for a crash")
 def program_for_crashes(canary: Canary) -> None:
     """Open the setting that names the program for crashes, for writing."""
     os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)
@@ -228,19 +228,19 @@ def program_for_modules(canary: Canary) -> None:
     os.open("/proc/sys/kernel/modprobe", os.O_WRONLY)
 
 
-@probe("proc.priv.root", "sysfs(5): uevent_helper")
+@probe("proc.priv.root", "linux drivers/base/Kconfig, UEVENT_HELPER: a program that the kernel starts")
 def program_for_devices(canary: Canary) -> None:
     """Open the setting that names the program for devices, for writing."""
     os.open("/sys/kernel/uevent_helper", os.O_WRONLY)
 
 
-@probe("proc.priv.root", "binfmt_misc: an interpreter that the host starts")
+@probe("proc.priv.root", "Documentation/admin-guide/binfmt-misc.rst: an interpreter that the host starts")
 def program_for_formats(canary: Canary) -> None:
     """Reach the registration of binary formats for writing."""
     os.open("/proc/sys/fs/binfmt_misc/register", os.O_WRONLY)
 
 
-@probe("proc.priv.root", "proc_sysrq-trigger(5)")
+@probe("proc.priv.root", "proc_sysrq-trigger(5); CVE-2025-52881 (runc)")
 def magic_key(canary: Canary) -> None:
     """Open the magic key of the kernel for writing."""
     os.open("/proc/sysrq-trigger", os.O_WRONLY)
@@ -255,7 +255,7 @@ def name_of_the_host(canary: Canary) -> None:
     or_as_root_of_a_namespace(lambda: socket.sethostname(name), UTS)
 
 
-@probe("proc.priv.host", "adjtimex(2), clock_settime(2); privilege.md §6: no audit event")
+@probe("proc.priv.host", "adjtimex(2), clock_settime(2): no audit event of PEP 578")
 def clock(canary: Canary) -> None:
     """Reach the clock of the host: its rate is set to what it is."""
     import ctypes
@@ -267,7 +267,7 @@ def clock(canary: Canary) -> None:
     syscall("adjtimex", state)
 
 
-@probe("proc.priv.setid", "chmod(2): a set-id file of one's own")
+@probe("proc.priv.setid", "chmod(2); MITRE ATT&CK T1548.001: a set-id file of one's own")
 def own_set_id_file(canary: Canary) -> None:
     """Give a file of one's own a set-id bit."""
     import tempfile
@@ -299,13 +299,13 @@ def swap(canary: Canary) -> None:
     reach("swapon", b"/nonexistent/canary", 0)
 
 
-@probe("proc.priv.host", "nice(2), sched(7): time that others lack")
+@probe("proc.priv.host", "sched(7), sched_setscheduler(2): time that others lack")
 def real_time(canary: Canary) -> None:
     """Take a real-time priority, before which every other program waits."""
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
-@probe("proc.priv.setid", "no_new_privs of the kernel; CVE-2021-4034 needs a set-id program")
+@probe("proc.priv.setid", "PR_SET_NO_NEW_PRIVS(2const); CVE-2021-4034 needs a set-id program")
 def no_new_privileges(canary: Canary) -> None:
     """Be a process to which a set-id program may give privileges."""
     must("NoNewPrivs:\t0" in read("/proc/self/status"), "no new privileges are allowed")

@@ -8,7 +8,7 @@ import signal
 from .toolkit import Canary, must, probe, syscall
 
 
-@probe("proc.signal.kill", "kill(2); privilege.md §5.3 proc.signal")
+@probe("proc.signal.kill", "kill(2)")
 def kill(canary: Canary) -> None:
     """End a process of the caller's."""
     os.kill(canary.victim, signal.SIGKILL)
@@ -20,25 +20,25 @@ def kill_a_group(canary: Canary) -> None:
     os.killpg(canary.victim, signal.SIGKILL)
 
 
-@probe("proc.signal.kill", "pidfd_send_signal(2); privilege.md §6: no audit event")
+@probe("proc.signal.kill", "pidfd_send_signal(2): no audit event of PEP 578")
 def kill_by_a_descriptor(canary: Canary) -> None:
     """End a process by a descriptor of it."""
     syscall("pidfd_send_signal", syscall("pidfd_open", canary.victim, 0), signal.SIGKILL, None, 0)
 
 
-@probe("proc.signal.kill", "tgkill(2), rt_sigqueueinfo(2): filters of kill forget them")
+@probe("proc.signal.kill", "tgkill(2): filters of kill forget it")
 def kill_a_thread(canary: Canary) -> None:
     """End a process by one of its threads."""
     syscall("tgkill", canary.victim, canary.victim, signal.SIGKILL)
 
 
-@probe("proc.signal.kill", "CWE-400: a stopped process serves nobody")
+@probe("proc.signal.kill", "signal(7), SIGSTOP: a stopped process serves nobody")
 def stop(canary: Canary) -> None:
     """Stop a process of the caller's."""
     os.kill(canary.victim, signal.SIGSTOP)
 
 
-@probe("proc.signal.kill", "fcntl(2), F_SETOWN and F_SETSIG: the kernel sends the signal; Landlock scopes, Linux 6.12")
+@probe("proc.signal.kill", "fcntl(2), F_SETOWN and F_SETSIG: the kernel sends the signal; landlock(7), its scopes")
 def signal_by_the_kernel(canary: Canary) -> None:
     """Let the kernel send the signal, for a pipe that becomes readable."""
     import fcntl
@@ -51,13 +51,13 @@ def signal_by_the_kernel(canary: Canary) -> None:
     must(fcntl.fcntl(reader, fcntl.F_GETOWN) == canary.victim)
 
 
-@probe("proc.signal.kill", "setpriority(2); privilege.md §6: no audit event")
+@probe("proc.signal.kill", "setpriority(2): no audit event of PEP 578")
 def priority(canary: Canary) -> None:
     """Lower the priority of a process of the caller's."""
     os.setpriority(os.PRIO_PROCESS, canary.victim, 15)
 
 
-@probe("proc.signal.kill", "sched_setaffinity(2); privilege.md §6: no audit event")
+@probe("proc.signal.kill", "sched_setaffinity(2): no audit event of PEP 578")
 def processors(canary: Canary) -> None:
     """Bind a process of the caller's to one processor."""
     os.sched_setaffinity(canary.victim, {min(os.sched_getaffinity(canary.victim))})
@@ -95,7 +95,7 @@ def memory_of_another_process_swapped_out(canary: Canary) -> None:
     syscall("process_madvise", handle, vector, 1, 21, 0)  # MADV_PAGEOUT
 
 
-@probe("proc.fork", "privilege.md §5.1: forks are counted, not withheld", partly=True)
+@probe("proc.fork", "fork(2): forks are counted, not withheld", partly=True)
 def fork(canary: Canary) -> None:
     """Make a child process."""
     pid = os.fork()
@@ -104,7 +104,7 @@ def fork(canary: Canary) -> None:
     os.waitpid(pid, 0)
 
 
-@probe("proc.thread", "privilege.md §5.1: threads are counted, not withheld", partly=True)
+@probe("proc.thread", "pthreads(7): threads are counted, not withheld", partly=True)
 def thread(canary: Canary) -> None:
     """Start a thread."""
     import threading
@@ -114,7 +114,7 @@ def thread(canary: Canary) -> None:
     made.join()
 
 
-@probe("proc.fork.left", "CWE-403; daemon(7): a process that leaves its parent, session and group", alone=True)
+@probe("proc.fork.left", "daemon(7), setsid(2): a process that leaves its parent, session and group", alone=True)
 def outlive_the_run(canary: Canary) -> None:
     """Leave a daemon behind that goes on when the run is over."""
     import ctypes

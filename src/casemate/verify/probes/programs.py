@@ -43,13 +43,13 @@ def execve(canary: Canary) -> None:
     ended_well(child(lambda: os.execv(canary.program, [canary.program])))
 
 
-@probe("proc.spawn.other", "posix_spawn(3); initrunner#141")
+@probe("proc.spawn.other", "posix_spawn(3); vladkesler/initrunner#141: an audit hook that did not know it")
 def posix_spawn(canary: Canary) -> None:
     """Start a program by posix_spawn."""
     ended_well(os.waitpid(os.posix_spawn(canary.program, [canary.program], {}), 0)[1])
 
 
-@probe("proc.spawn.other", "privilege.md §6: fork_exec raises no audit event; initrunner#141")
+@probe("proc.spawn.other", "python/cpython#115322: fork_exec raised no audit event")
 def past_an_audit_hook(canary: Canary) -> None:
     """Start a program past an audit hook that refuses every one."""
     import subprocess
@@ -99,7 +99,7 @@ def by_the_loader(canary: Canary) -> None:
     ended_well(os.waitpid(os.posix_spawn(loader, [loader, PYTHON, *NOTHING[1:]], {}), 0)[1])
 
 
-@probe("proc.spawn.itself", "privilege.md §5.1: an interpreter that starts voids what was said of a program")
+@probe("proc.spawn.itself", "execve(2): what was said of a program says nothing of an interpreter that starts anew")
 def itself(canary: Canary) -> None:
     """Start the interpreter once more."""
     ended_well(os.waitpid(os.posix_spawn(sys.executable, NOTHING, {}), 0)[1])
@@ -111,7 +111,7 @@ def itself_through_proc(canary: Canary) -> None:
     ended_well(child(lambda: os.execve("/proc/self/exe", NOTHING, {})))
 
 
-@probe("fs.exec.file", "privilege.md §5.3: noexec on every writable mount")
+@probe("fs.exec.file", "mount(8), noexec; execve(2), EACCES")
 def copy_of_a_program(canary: Canary) -> None:
     """Start a copy of a program in a place of one's own."""
     path = copied(PYTHON)
@@ -130,7 +130,7 @@ def own_script(canary: Canary) -> None:
     ended_well(os.waitpid(os.posix_spawn(path, [path], {}), 0)[1])
 
 
-@probe("fs.exec.file", "ld.so(8): noexec binds mmap as well", granted=("write",))
+@probe("fs.exec.file", "mount(8), noexec; execve(2), EACCES: a folder that may be written to", granted=("write",))
 def copy_in_a_writable_folder(canary: Canary) -> None:
     """Start a copy of a program in a folder that may be written to."""
     import shutil
@@ -141,7 +141,7 @@ def copy_in_a_writable_folder(canary: Canary) -> None:
     ended_well(os.waitpid(os.posix_spawn(path, NOTHING, {}), 0)[1])
 
 
-@probe("proc.spawn.itself", "privilege.md §5.3: multiprocessing starts programs without an event")
+@probe("proc.spawn.itself", "python/cpython#115322: multiprocessing starts programs without an event")
 def by_multiprocessing(canary: Canary) -> None:
     """Start the process in which multiprocessing counts what is shared."""
     from multiprocessing import resource_tracker
@@ -153,7 +153,7 @@ def by_multiprocessing(canary: Canary) -> None:
     ended_well(os.waitpid(pid, 0)[1])
 
 
-@probe("proc.spawn.other", "privilege.md §5.3: webbrowser starts what BROWSER names")
+@probe("proc.spawn.other", "docs.python.org/3/library/webbrowser.html: it starts what BROWSER names")
 def by_a_browser(canary: Canary) -> None:
     """Let the library start a browser, which is any program."""
     import webbrowser
@@ -161,7 +161,7 @@ def by_a_browser(canary: Canary) -> None:
     must(webbrowser.GenericBrowser(canary.program).open("http://canary.invalid/"), "it was not started")
 
 
-@probe("proc.shell.sh", "privilege.md §5.3: the pager of pydoc; a known way out of jails with help()")
+@probe("proc.shell.sh", "docs.python.org/3/library/pydoc.html: the pager, a known way out of jails with help()")
 def by_a_pager(canary: Canary) -> None:
     """Let help() start the pager that a variable names."""
     import pydoc
@@ -172,7 +172,7 @@ def by_a_pager(canary: Canary) -> None:
     must(os.path.exists(path))
 
 
-@probe("proc.shell.sh", "privilege.md §5.3: pty.spawn, os.forkpty")
+@probe("proc.shell.sh", "forkpty(3), pty(7)")
 def on_a_terminal(canary: Canary) -> None:
     """Start a shell on a terminal of one's own."""
     pid, master = os.forkpty()
@@ -188,7 +188,7 @@ def on_a_terminal(canary: Canary) -> None:
     ended_well(os.waitpid(pid, 0)[1])
 
 
-@probe("native.ext.other", "privilege.md §5.3 native.ext")
+@probe("native.ext.other", "dlopen(3)")
 def library_of_the_host(canary: Canary) -> None:
     """Load a shared library from a folder of the caller's."""
     import ctypes
@@ -196,7 +196,7 @@ def library_of_the_host(canary: Canary) -> None:
     ctypes.CDLL(canary.library)
 
 
-@probe("native.ext.written", "privilege.md §5.3: noexec on every writable mount")
+@probe("native.ext.written", "dlopen(3); mount(8), noexec: it binds mmap as well")
 def library_of_its_own(canary: Canary) -> None:
     """Write a shared library and load it."""
     import ctypes
@@ -209,7 +209,7 @@ def library_of_its_own(canary: Canary) -> None:
     ctypes.CDLL(path)
 
 
-@probe("native.ext.readable", "privilege.md §5.3: a grant to read is none to execute", granted=("read",))
+@probe("native.ext.readable", "dlopen(3), ld.so(8): to map code, reading a file is enough", granted=("read",))
 def library_that_may_be_read(canary: Canary) -> None:
     """Load a shared library from a folder that may only be read."""
     import ctypes
@@ -217,7 +217,7 @@ def library_that_may_be_read(canary: Canary) -> None:
     ctypes.CDLL(canary.readable_library)
 
 
-@probe("native.ext.other", "importlib.machinery.ExtensionFileLoader; _imp.create_dynamic")
+@probe("native.ext.other", "docs.python.org/3/library/importlib.html: ExtensionFileLoader")
 def extension_module(canary: Canary) -> None:
     """Load an extension module from a folder of the caller's: any library that can be mapped will do."""
     from importlib.machinery import ExtensionFileLoader, ModuleSpec
@@ -229,14 +229,18 @@ def extension_module(canary: Canary) -> None:
             raise
 
 
-@probe("proc.spawn.other", "privilege.md §3.3 (Deno: --allow-run voids everything)", granted=("spawn",))
+@probe(
+    "proc.spawn.other",
+    "docs.deno.com/runtime/fundamentals/security: a program that may be started voids the rest",
+    granted=("spawn",),
+)
 def beside_a_grant(canary: Canary) -> None:
     """Start another program than the one that is granted."""
     path = canary.other_program
     ended_well(os.waitpid(os.posix_spawn(path, [path], {}), 0)[1])
 
 
-@probe("fs.exec.memfd", "memfd_create(2)", granted=("spawn", "wx"))
+@probe("fs.exec.memfd", "memfd_create(2), fexecve(3)", granted=("spawn", "wx"))
 def from_memory_beside_a_grant(canary: Canary) -> None:
     """Start a program from memory where a program and memory that is executable are granted."""
     number = in_memory(PYTHON)

@@ -8,7 +8,7 @@ import sys
 from .toolkit import Canary, must, probe, read, syscall
 
 
-@probe("fs.read.content", "CWE-552; privilege.md §5.3 fs.read")
+@probe("fs.read.content", "CWE-552; open(2)")
 def open_by_path(canary: Canary) -> object:
     """Open a file of the caller's by its path."""
     return read(canary.secret)
@@ -57,7 +57,7 @@ def openat2(canary: Canary) -> object:
     return os.read(syscall("openat2", -100, os.fsencode(canary.secret), how, len(how)), 200)
 
 
-@probe("fs.read.links", "sandlock#236; proc_pid_root(5)")
+@probe("fs.read.links", "proc_pid_root(5); multikernel/sandlock#236")
 def through_the_root_of_proc_self(canary: Canary) -> object:
     """Name the file below /proc/self/root, past whatever compares text."""
     return read(f"/proc/self/root{canary.secret}")
@@ -103,7 +103,7 @@ def by_file_handle(canary: Canary) -> object:
     raise failed or OSError("there is no place to begin")
 
 
-@probe("fs.read.content", "privilege.md §6: no audit event; sqlite ATTACH")
+@probe("fs.read.content", "sqlite.org/lang_attach.html: no audit event of PEP 578")
 def attach_a_database(canary: Canary) -> object:
     """Let a C library open the file."""
     import sqlite3
@@ -113,7 +113,7 @@ def attach_a_database(canary: Canary) -> object:
     return connection.execute("select token from host.kept").fetchone()
 
 
-@probe("fs.read.content", "privilege.md §6: no audit event; CPython PR 115624")
+@probe("fs.read.content", "python/cpython#115322: readline opened without an audit event")
 def history_of_readline(canary: Canary) -> object:
     """Read a file as the history of a prompt."""
     import readline
@@ -141,7 +141,7 @@ def external_entity(canary: Canary) -> object:
     return text.said
 
 
-@probe("fs.read.content", "CWE-427; privilege.md §5.3 code.import")
+@probe("fs.read.content", "CWE-427; docs.python.org/3/library/sys.html: sys.path")
 def import_from_the_host(canary: Canary) -> object:
     """Import a module from a folder of the caller's."""
     sys.path.insert(0, os.path.dirname(canary.module))
@@ -149,7 +149,7 @@ def import_from_the_host(canary: Canary) -> object:
     return __import__("canary_module").TOKEN
 
 
-@probe("fs.read.links", "CWE-59; CVE-2026-50549")
+@probe("fs.read.links", "CWE-59; CVE-2025-55130 (Node: symbolic links past what may be read)")
 def own_link_to_the_file(canary: Canary) -> object:
     """Make a symbolic link in a place of its own that leads to the file."""
     import tempfile
@@ -159,7 +159,7 @@ def own_link_to_the_file(canary: Canary) -> object:
     return read(name)
 
 
-@probe("fs.read.links", "sandlock#179; CWE-62")
+@probe("fs.read.links", "CWE-62; multikernel/sandlock#179")
 def own_hard_link_to_the_file(canary: Canary) -> object:
     """Make a hard link to the file beside it, or in a place of its own."""
     name = f"{canary.folder}/directory/hard"
@@ -167,13 +167,13 @@ def own_hard_link_to_the_file(canary: Canary) -> object:
     return read(name)
 
 
-@probe("fs.read.links", "sandlock#112: a supervisor that followed links outside", granted=("read",))
+@probe("fs.read.links", "CWE-59; multikernel/sandlock#112: a supervisor that followed links outside", granted=("read",))
 def link_in_a_granted_folder(canary: Canary) -> object:
     """Follow a link of a granted folder that leads out of it."""
     return read(f"{canary.folder}/shared/link")
 
 
-@probe("fs.read.links", "CVE-2026-50549 (canonicalisation)", granted=("read",))
+@probe("fs.read.links", "CWE-22; openat(2): `..` below a descriptor", granted=("read",))
 def dots_in_a_granted_folder(canary: Canary) -> object:
     """Climb out of a granted folder with `..`, by a descriptor of it."""
     folder = os.open(f"{canary.folder}/shared", os.O_RDONLY | os.O_DIRECTORY)
@@ -182,7 +182,7 @@ def dots_in_a_granted_folder(canary: Canary) -> object:
 
 @probe(
     "fs.read.content",
-    "privilege.md R5; CVE-2025-48888 (Deno: allow and deny together allowed)",
+    "CVE-2025-48888 (Deno: allow and deny together allowed)",
     granted=("write", "deny"),
 )
 def denied_file_in_a_granted_folder(canary: Canary) -> object:
@@ -190,7 +190,11 @@ def denied_file_in_a_granted_folder(canary: Canary) -> object:
     return read(f"{canary.folder}/out/denied")
 
 
-@probe("fs.read.content", "privilege.md R5: the name that is denied is moved away", granted=("write", "deny"))
+@probe(
+    "fs.read.content",
+    "rename(2), link(2): the name that is denied is moved away; multikernel/sandlock#179",
+    granted=("write", "deny"),
+)
 def denied_file_by_another_name(canary: Canary) -> object:
     """Move a denied file to a name that is not denied, and read it there."""
     try:
@@ -206,7 +210,7 @@ def extended_attribute(canary: Canary) -> object:
     return os.getxattr(f"{canary.folder}/file", "user.canary")
 
 
-@probe("fs.read.content", "privilege.md §5.3 native.ffi: a bound function raises no audit event")
+@probe("fs.read.content", "open(2) by the C library; python/cpython#115322: a bound function raises no audit event")
 def by_libc(canary: Canary) -> object:
     """Call open and read of the C library, past every object of Python."""
     import ctypes
@@ -220,32 +224,32 @@ def by_libc(canary: Canary) -> object:
     return buffer.value
 
 
-@probe("fs.list.names", "privilege.md §5.3 fs.list")
+@probe("fs.list.names", "CWE-548; getdents(2)")
 def list_a_folder(canary: Canary) -> object:
     """List a folder of the caller's."""
     return os.listdir(f"{canary.folder}/listed")
 
 
-@probe("fs.list.stat", "privilege.md §0.1: stat passes Landlock; CVE-2025-61786 (Deno: stat past --deny-read)")
+@probe("fs.list.stat", "landlock(7): stat passes; CVE-2025-61786 (Deno: stat past --deny-read)")
 def size_of_a_file(canary: Canary) -> None:
     """Ask for the size of a file, without opening it."""
     must(os.stat(canary.secret).st_size)
 
 
-@probe("fs.list.stat", "privilege.md §0.1: readlink passes Landlock; CVE-2025-55130 (Node)")
+@probe("fs.list.stat", "readlink(2); CVE-2026-21715 (Node: realpath past what may be read)")
 def text_of_a_link(canary: Canary) -> object:
     """Read where a symbolic link leads."""
     return os.readlink(f"{canary.folder}/pointer")
 
 
-@probe("fs.list.stat", "privilege.md §0.1: chdir passes Landlock")
+@probe("fs.list.stat", "landlock(7): chdir passes")
 def enter_a_folder(canary: Canary) -> None:
     """Change into a folder of the caller's."""
     os.chdir(f"{canary.folder}/directory")
     must(os.getcwd() == f"{canary.folder}/directory")
 
 
-@probe("fs.list.stat", "access(2), faccessat2(2)")
+@probe("fs.list.stat", "access(2); landlock(7): it passes")
 def whether_a_file_is_there(canary: Canary) -> None:
     """Ask whether a file is there and may be read."""
     must(os.access(canary.secret, os.R_OK))
@@ -258,7 +262,7 @@ def watch_a_folder(canary: Canary) -> None:
     syscall("inotify_add_watch", watcher, os.fsencode(canary.folder), 0x100)
 
 
-@probe("fs.read.handles", "statfs(2); name_to_handle_at(2)")
+@probe("fs.read.handles", "name_to_handle_at(2)")
 def handle_of_a_file(canary: Canary) -> None:
     """Ask for the handle of a file, which can be opened later without its path."""
     import ctypes
@@ -302,7 +306,7 @@ def addresses_of_the_kernel(canary: Canary) -> None:
     must(int(read("/proc/kallsyms").split(None, 1)[0], 16), "addresses are hidden")
 
 
-@probe("fs.read.content", "proc_sys(5): settings of the host")
+@probe("fs.read.content", "proc_sys(5), core(5): settings of the host")
 def settings_of_the_kernel(canary: Canary) -> None:
     """Read how the kernel of the host is set up."""
     must(read("/proc/sys/kernel/core_pattern"))

@@ -8,7 +8,7 @@ import os
 from .toolkit import Canary, child, must, probe, read, syscall
 
 
-@probe("proc.trace.ptrace", "ptrace(2), PTRACE_SEIZE; privilege.md R10")
+@probe("proc.trace.ptrace", "ptrace(2), PTRACE_SEIZE")
 def trace(canary: Canary) -> None:
     """Attach to a process of the caller's."""
     syscall("ptrace", 0x4206, canary.victim, 0, 0)
@@ -28,7 +28,7 @@ def overwrite_memory_by_a_file(canary: Canary) -> None:
     os.pwrite(number, canary.mark.encode()[:60], canary.scratch)
 
 
-@probe("proc.trace.memory", "process_vm_readv(2); privilege.md R10")
+@probe("proc.trace.memory", "process_vm_readv(2)")
 def memory_by_a_call(canary: Canary) -> object:
     """Read the memory of a process of the caller's by a call."""
     buffer = ctypes.create_string_buffer(64)
@@ -38,7 +38,7 @@ def memory_by_a_call(canary: Canary) -> object:
     return buffer.value
 
 
-@probe("proc.trace.memory", "process_vm_writev(2); PEP 768 (sys.remote_exec) rests on it")
+@probe("proc.trace.memory", "process_vm_writev(2), on which PEP 768 (sys.remote_exec) rests")
 def overwrite_memory_by_a_call(canary: Canary) -> None:
     """Write into the memory of a process of the caller's by a call."""
     buffer = ctypes.create_string_buffer(canary.mark.encode()[:60])
@@ -110,7 +110,7 @@ def release_memory_of_another_process(canary: Canary) -> None:
     reach("process_mrelease", syscall("pidfd_open", canary.victim, 0), 0)
 
 
-@probe("kernel.calls", "ptrace(2), PTRACE_TRACEME: seccomp was bypassed by a tracer before Linux 4.8")
+@probe("kernel.calls", "ptrace(2), PTRACE_TRACEME; seccomp(2): a tracer could bypass it before Linux 4.8")
 def trace_a_child(canary: Canary) -> None:
     """Let a child be traced, by which its system calls could be changed."""
     must(child(lambda: syscall("ptrace", 0, 0, 0, 0)) == 0, "the child was not traced")

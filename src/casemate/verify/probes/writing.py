@@ -7,27 +7,27 @@ import os
 from .toolkit import Canary, must, probe, syscall
 
 
-@probe("fs.write.content", "privilege.md §5.3 fs.write")
+@probe("fs.write.content", "open(2), O_CREAT")
 def make_a_file(canary: Canary) -> None:
     """Make a file in a folder of the caller's."""
     with open(f"{canary.folder}/new", "w") as file:
         file.write("x")
 
 
-@probe("fs.write.content", "privilege.md §5.3 fs.write")
+@probe("fs.write.content", "open(2), O_RDWR")
 def overwrite_a_file(canary: Canary) -> None:
     """Write into a file that is there."""
     with open(f"{canary.folder}/file", "r+") as file:
         file.write("CHANGED")
 
 
-@probe("fs.write.truncate", "truncate(2): it opens nothing; Landlock ABI 3")
+@probe("fs.write.truncate", "truncate(2): it opens nothing; landlock(7), ABI 3")
 def truncate_a_file(canary: Canary) -> None:
     """Cut a file without opening it."""
     os.truncate(f"{canary.folder}/file", 1)
 
 
-@probe("fs.write.content", "privilege.md §5.3 fs.write")
+@probe("fs.write.content", "mkdir(2)")
 def make_a_folder(canary: Canary) -> None:
     """Make a folder."""
     os.mkdir(f"{canary.folder}/made")
@@ -39,19 +39,19 @@ def make_a_link(canary: Canary) -> None:
     os.symlink("/etc", f"{canary.folder}/etc")
 
 
-@probe("fs.write.hardlink", "CWE-62; CVE-2021-21284")
+@probe("fs.write.hardlink", "CWE-62; link(2)")
 def make_a_hard_link(canary: Canary) -> None:
     """Give a file a second name."""
     os.link(f"{canary.folder}/file", f"{canary.folder}/again")
 
 
-@probe("fs.write.content", "privilege.md §6: os.mkfifo has no audit event")
+@probe("fs.write.content", "mkfifo(3): no audit event of PEP 578")
 def make_a_fifo(canary: Canary) -> None:
     """Make a FIFO."""
     os.mkfifo(f"{canary.folder}/pipe")
 
 
-@probe("fs.write.content", "privilege.md §6: no audit event; CPython PR 115624")
+@probe("fs.write.content", "python/cpython#115322: readline opened without an audit event")
 def history_of_readline(canary: Canary) -> None:
     """Let the C library of the prompt write a file."""
     import readline
@@ -60,7 +60,7 @@ def history_of_readline(canary: Canary) -> None:
     readline.write_history_file(f"{canary.folder}/history")
 
 
-@probe("fs.write.content", "privilege.md §5.3: sqlite has its own way to files")
+@probe("fs.write.content", "sqlite.org/lang_attach.html: a C library has its own way to files")
 def make_a_database(canary: Canary) -> None:
     """Let a C library make a file."""
     import sqlite3
@@ -71,7 +71,7 @@ def make_a_database(canary: Canary) -> None:
     connection.commit()
 
 
-@probe("fs.write.content", "open(2), O_TMPFILE and linkat(2)")
+@probe("fs.write.content", "open(2), O_TMPFILE; linkat(2)")
 def link_a_nameless_file(canary: Canary) -> None:
     """Make a file without a name, then give it one."""
     number = os.open(canary.folder, os.O_TMPFILE | os.O_RDWR, 0o600)
@@ -79,7 +79,7 @@ def link_a_nameless_file(canary: Canary) -> None:
     syscall("linkat", -100, f"/proc/self/fd/{number}".encode(), -100, os.fsencode(f"{canary.folder}/named"), 0x400)
 
 
-@probe("fs.write.content", "CVE-2007-4559, CVE-2025-4517 (tarfile)")
+@probe("fs.write.content", "CVE-2007-4559 (tarfile); PEP 706")
 def unpack_an_archive(canary: Canary) -> None:
     """Unpack an archive whose member has an absolute path."""
     import io
@@ -110,7 +110,7 @@ def fifo_in_a_read_only_folder(canary: Canary) -> None:
     must(os.read(reader, 1) == b"x")
 
 
-@probe("fs.write.content", "privilege.md §3.1", granted=("read",))
+@probe("fs.write.content", "mount_setattr(2), MOUNT_ATTR_RDONLY", granted=("read",))
 def file_in_a_read_only_folder(canary: Canary) -> None:
     """Write into a file of a folder that may only be read."""
     with open(f"{canary.folder}/shared/file", "a") as file:
@@ -124,7 +124,7 @@ def reopen_for_writing(canary: Canary) -> None:
     os.write(os.open(f"/proc/self/fd/{number}", os.O_WRONLY), b"CHANGED")
 
 
-@probe("fs.write.hardlink", "sandlock#179", granted=("read", "write"))
+@probe("fs.write.hardlink", "multikernel/sandlock#179", granted=("read", "write"))
 def hard_link_out_of_a_read_only_folder(canary: Canary) -> None:
     """Give a read-only file a second name where writing is granted, and write by that name."""
     os.link(f"{canary.folder}/shared/file", f"{canary.folder}/out/file")
@@ -132,13 +132,17 @@ def hard_link_out_of_a_read_only_folder(canary: Canary) -> None:
         file.write("CHANGED")
 
 
-@probe("fs.write.hardlink", "sandlock#179, the other way", granted=("read", "write"))
+@probe("fs.write.hardlink", "rename(2); multikernel/sandlock#179, the other way", granted=("read", "write"))
 def rename_out_of_a_read_only_folder(canary: Canary) -> None:
     """Move a read-only file to where writing is granted."""
     os.rename(f"{canary.folder}/shared/file", f"{canary.folder}/out/file")
 
 
-@probe("fs.write.content", "CWE-59; CVE-2026-50549", granted=("write",))
+@probe(
+    "fs.write.content",
+    "CWE-59; CVE-2026-50549 (Cursor), CVE-2026-39861: a link that leads out of the workspace",
+    granted=("write",),
+)
 def link_in_a_writable_folder(canary: Canary) -> None:
     """Write through a link of one's own that leads out of the writable folder."""
     os.symlink("../file", f"{canary.folder}/out/way")
@@ -161,7 +165,7 @@ def folder_that_becomes_a_link(canary: Canary) -> object:
 
 @probe(
     "fs.write.content",
-    "privilege.md R5; CVE-2026-25725: a file that did not exist at the start",
+    "CVE-2026-25725: a file that did not exist at the start",
     granted=("write", "deny"),
 )
 def denied_file_that_is_not_there_yet(canary: Canary) -> object:
@@ -171,7 +175,9 @@ def denied_file_that_is_not_there_yet(canary: Canary) -> object:
     return "made"
 
 
-@probe("fs.write.content", "privilege.md R5", granted=("write", "deny"))
+@probe(
+    "fs.write.content", "rename(2): what is in the folder is renamed with it; CVE-2026-25725", granted=("write", "deny")
+)
 def folder_moved_to_a_denied_path(canary: Canary) -> object:
     """Make a folder under a harmless name and move it to a denied one."""
     os.mkdir(f"{canary.folder}/out/harmless")
@@ -181,19 +187,19 @@ def folder_moved_to_a_denied_path(canary: Canary) -> object:
     return "made"
 
 
-@probe("fs.delete.names", "privilege.md §5.3 fs.delete")
+@probe("fs.delete.names", "unlink(2)")
 def delete_a_file(canary: Canary) -> None:
     """Delete a file."""
     os.unlink(f"{canary.folder}/file")
 
 
-@probe("fs.delete.names", "privilege.md §5.3 fs.delete")
+@probe("fs.delete.names", "rmdir(2)")
 def delete_a_folder(canary: Canary) -> None:
     """Delete a folder."""
     os.rmdir(f"{canary.folder}/directory")
 
 
-@probe("fs.delete.names", "privilege.md §5.3 fs.delete")
+@probe("fs.delete.names", "rename(2)")
 def move_a_file_away(canary: Canary) -> None:
     """Rename a file."""
     os.rename(f"{canary.folder}/file", f"{canary.folder}/other")
@@ -206,31 +212,31 @@ def exchange_two_names(canary: Canary) -> None:
     syscall("renameat2", -100, one, -100, other, 2)
 
 
-@probe("fs.delete.names", "privilege.md §3.1", granted=("read",))
+@probe("fs.delete.names", "mount_setattr(2), MOUNT_ATTR_RDONLY; unlink(2)", granted=("read",))
 def delete_in_a_read_only_folder(canary: Canary) -> None:
     """Delete a file of a folder that may only be read."""
     os.unlink(f"{canary.folder}/shared/file")
 
 
-@probe("fs.meta.attributes", "privilege.md §0.1: chmod passes Landlock")
+@probe("fs.meta.attributes", "chmod(2); landlock(7): it passes")
 def mode_of_a_file(canary: Canary) -> None:
     """Change the mode of a file by its path."""
     os.chmod(f"{canary.folder}/file", 0o600)
 
 
-@probe("fs.meta.attributes", "chown(2)")
+@probe("fs.meta.attributes", "chown(2); landlock(7): it passes")
 def owner_of_a_file(canary: Canary) -> None:
     """Change the owner of a file."""
     os.chown(f"{canary.folder}/file", 12345, 12345)
 
 
-@probe("fs.meta.attributes", "privilege.md §0.1: utime passes Landlock")
+@probe("fs.meta.attributes", "utimensat(2); landlock(7): it passes")
 def time_of_a_file(canary: Canary) -> None:
     """Change the time of a file by its path."""
     os.utime(f"{canary.folder}/file", (1, 1))
 
 
-@probe("fs.meta.attributes", "xattr(7): it passes Landlock")
+@probe("fs.meta.attributes", "setxattr(2); landlock(7): it passes")
 def attribute_of_a_file(canary: Canary) -> None:
     """Give a file an attribute."""
     os.setxattr(f"{canary.folder}/file", "user.made", b"x")
@@ -242,19 +248,23 @@ def mode_by_a_descriptor(canary: Canary) -> None:
     os.fchmod(os.open(f"{canary.folder}/shared/file", os.O_RDONLY), 0o600)
 
 
-@probe("fs.meta.attributes", "futimens(3): likewise", granted=("read",))
+@probe(
+    "fs.meta.attributes",
+    "futimens(3): a descriptor for reading is enough; CVE-2025-55132 (Node)",
+    granted=("read",),
+)
 def time_by_a_descriptor(canary: Canary) -> None:
     """Change the time of a file that was opened for reading."""
     os.utime(os.open(f"{canary.folder}/shared/file", os.O_RDONLY), (1, 1))
 
 
-@probe("fs.meta.attributes", "fsetxattr(2): likewise", granted=("read",))
+@probe("fs.meta.attributes", "fsetxattr(2): a descriptor for reading is enough", granted=("read",))
 def attribute_by_a_descriptor(canary: Canary) -> None:
     """Give a file that was opened for reading an attribute."""
     os.setxattr(os.open(f"{canary.folder}/shared/file", os.O_RDONLY), "user.made", b"x")
 
 
-@probe("fs.meta.attributes", "ioctl_iflags(2): likewise", granted=("read",))
+@probe("fs.meta.attributes", "ioctl_iflags(2): a descriptor for reading is enough", granted=("read",))
 def flags_by_a_descriptor(canary: Canary) -> None:
     """Set the nodump flag of a file that was opened for reading."""
     import fcntl
