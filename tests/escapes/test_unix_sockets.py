@@ -5,6 +5,8 @@ landrun#43 (escape through systemd's socket), CVE-2026-21636 and CVE-2026-21711 
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +129,75 @@ def test_a_pathname_socket_known_by_the_name_of_a_link(docker_sock: Path, tmp_pa
         (tmp_path / "linked.sock").chmod(0o777)
         granted = policy(Grant(Capability.FS_READ, str(tmp_path)), base=PRIVATE_SOCKETS)
         only_outside(CONNECT.format(str(tmp_path / "linked.sock")), granted)
+
+
+def test_a_socket_bound_by_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's table says `s.sock`, and nobody remembers of which directory."""
+    monkeypatch.chdir(tmp_path)
+    with listening("s.sock"):
+        (tmp_path / "s.sock").chmod(0o777)
+        granted = policy(Grant(Capability.FS_READ, str(tmp_path)), base=PRIVATE_SOCKETS)
+        only_outside(CONNECT.format(str(tmp_path / "s.sock")), granted)
+
+
+@pytest.mark.parametrize("capability", [Capability.FS_READ, Capability.FS_WRITE])
+def test_a_socket_that_was_renamed(tmp_path: Path, capability: Capability) -> None:
+    (tmp_path / "deep").mkdir()
+    path = tmp_path / "deep" / "s.sock"
+    with listening(f"{tmp_path}/new.sock"):
+        (tmp_path / "new.sock").chmod(0o777)
+        (tmp_path / "new.sock").rename(path)
+        only_outside(CONNECT.format(str(path)), policy(Grant(capability, str(tmp_path)), base=PRIVATE_SOCKETS))
+
+
+ELSEWHERE = """
+import ctypes, os, socket, sys
+NEW_USER, NEW_NET = 0x10000000, 0x40000000
+if ctypes.CDLL(None).unshare(NEW_NET | (NEW_USER if os.geteuid() else 0)):
+    sys.exit("no net namespace here")
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen()
+os.chmod(sys.argv[1], 0o777)
+print("listens", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_socket_of_a_daemon_in_a_net_namespace_of_its_own(tmp_path: Path) -> None:
+    """Rootless Docker's docker.sock is one: /proc/net/unix of the host does not know it, and connect(2) does."""
+    path = str(tmp_path / "docker.sock")
+    argv = [sys.executable, "-I", "-S", "-c", ELSEWHERE, path]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        if daemon.stdout.readline() != "listens\n":
+            pytest.skip("no net namespace can be made here")
+        granted = policy(Grant(Capability.FS_READ, str(tmp_path)), base=PRIVATE_SOCKETS)
+        only_outside(CONNECT.format(path), granted)
+        daemon.communicate()
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET])
+def test_what_an_ended_program_left_can_still_be_replaced(tmp_path: Path, kind: socket.SocketKind) -> None:
+    path = str(tmp_path / "stale.sock")
+    with socket.socket(socket.AF_UNIX, kind) as stale:
+        stale.bind(path)
+    act = f"import socket; os.unlink({path!r}); socket.socket(socket.AF_UNIX).bind({path!r})"
+    granted = policy(Grant(Capability.FS_WRITE, str(tmp_path)), base=PRIVATE_SOCKETS)
+    assert confined(probe(act), granted).out == "done\n"
+
+
+def test_that_a_socket_is_in_use_is_seen_without_disturbing_it(tmp_path: Path) -> None:
+    granted = policy(Grant(Capability.FS_READ, str(tmp_path)), base=PRIVATE_SOCKETS)
+    for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_UNIX, kind) as server:
+            server.bind(f"{tmp_path}/{kind}")
+            if kind != socket.SOCK_DGRAM:
+                server.listen()
+            server.setblocking(False)
+            assert confined(probe("pass"), granted).out == "done\n"
+            with pytest.raises(BlockingIOError):
+                server.recv(1) if kind == socket.SOCK_DGRAM else server.accept()
 
 
 def test_a_datagram_of_a_pair_where_only_private_ones_are_granted(tmp_path: Path) -> None:

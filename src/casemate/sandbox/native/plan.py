@@ -308,10 +308,10 @@ def _sockets(root: Gathered, policy: Policy) -> Iterator[Step]:
     granted = [grant.resource for grant in policy.of(Capability.NET_UNIX)]
     if not granted:
         return
-    from casemate.sandbox.native.sockets import bound  # noqa: PLC0415 -- only where there are local sockets
+    from casemate.sandbox.native.sockets import bound, lying  # noqa: PLC0415 -- only where there are local sockets
 
     kept = {os.path.realpath(path) for path in granted}
     trees = {*root.binds, *root.writes}
-    for path in bound():
+    for path in sorted({*bound(), *lying(trees, tuple(world.kernel_mounts()))}):
         if within(path, trees) and not within(path, kept):
             yield Hide(path, directory=False, fleeting=True)
