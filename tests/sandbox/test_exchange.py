@@ -20,7 +20,7 @@ from casemate.model.errors import Refused
 from casemate.model.policy import Policy
 from casemate.model.secret import Injection, Secret
 from casemate.policy.placeholder import placed
-from casemate.sandbox.native.exchange import THRESHOLD, Exchange
+from casemate.sandbox.native.exchange import MOST, THRESHOLD, Exchange, Guesses
 
 Casemate = Callable[..., subprocess.CompletedProcess[str]]
 SECRET = "Tok3n-fOr_tests.aB1"  # noqa: S105 -- of a test
@@ -73,6 +73,53 @@ def test_a_short_beginning_at_the_end_waits_for_a_moment_only() -> None:
     assert exchange.moment() == b"a"
     assert exchange.held == 0
     assert exchange(b"bc!") == b"bc!"
+
+
+def never() -> None:
+    raise AssertionError("nobody guesses here")
+
+
+@given(st.lists(st.sampled_from([VALUE, b"-", b"abz", b"\n"])), st.lists(st.integers(0)))
+def test_inwards_at_most_the_first_letters_of_a_secret_pass_however_it_is_cut(parts: list[bytes], at: list[int]) -> None:
+    whole, guesses = b"".join(parts), Guesses(never)
+    exchange = Exchange({VALUE: PLACE}, guesses)
+    out = b"".join([exchange(piece) for piece in cut(whole, at)]) + exchange.finish()
+    assert len(out) == len(whole)
+    for found in re.finditer(VALUE, whole):
+        letters = out[found.start() : found.end()]
+        assert letters[THRESHOLD - 1 :] == PLACE[THRESHOLD - 1 :]
+    assert out.replace(PLACE, VALUE) == whole or len(cut(whole, at)) > 1
+
+
+@pytest.mark.parametrize("letters", range(1, THRESHOLD))
+def test_inwards_a_short_guess_is_never_answered_by_waiting(letters: int) -> None:
+    exchange = Exchange({VALUE: PLACE}, Guesses(never))
+    for guess in (VALUE[:letters], b"x" * letters):
+        assert exchange(b"\n" + guess) == b"\n" + guess
+        assert exchange.held == 0
+
+
+def test_guesses_are_counted_until_they_are_enough_and_a_text_is_none() -> None:
+    said = list[str]()
+    guesses = Guesses(lambda: said.append("enough"))
+    for _ in range(3 * MOST):  # the secret itself, cut in two, on connections of its own
+        exchange = Exchange({VALUE: PLACE}, guesses)
+        assert exchange(VALUE[:6]) + exchange(VALUE[6:]) == PLACE
+    for number in range(MOST):  # guesses that stay open, on connections of their own
+        assert (said, guesses.over) == ([], False), number
+        assert Exchange({VALUE: PLACE}, guesses)(VALUE[: THRESHOLD + number]) == b""
+    assert (said, guesses.over) == (["enough"], True)
+    Exchange({VALUE: PLACE}, guesses)(VALUE[:THRESHOLD])
+    assert said == ["enough"]
+
+
+def test_guesses_that_are_taken_back_are_counted_too() -> None:
+    said = list[str]()
+    exchange = Exchange({VALUE: PLACE}, Guesses(lambda: said.append("enough")))
+    for _ in range(MOST):
+        assert not said
+        assert exchange(VALUE[:5]) + exchange(b"\n") == VALUE[:5] + b"\n"
+    assert said == ["enough"]
 
 
 def test_of_two_texts_at_one_place_the_longer_is_meant() -> None:
@@ -212,6 +259,69 @@ def test_a_server_that_sends_it_in_drops_gives_little_away(
     assert done.returncode == 0, done.stderr
     assert slow.got == [f"token={SECRET}\n".encode()]
     assert SECRET[THRESHOLD:] not in done.stdout
+
+
+GUESSER = """
+import os, socket, string, time
+known, port = "Tok3n", %d  # what it knows already
+def connect():
+    return socket.create_connection(("127.0.0.1", port), 10)
+def waits(s, guess):
+    s.sendall(b"\\n" + guess)
+    s.settimeout(0.1)
+    try:
+        while not (answer := s.recv(100)).endswith(guess):
+            if not answer:
+                raise ConnectionResetError
+        return False
+    except TimeoutError:
+        return True
+kinds = {c: k for k in (string.ascii_lowercase, string.ascii_uppercase, string.digits) for c in k}
+try:
+    s = connect()
+    for like in os.environ["TOKEN"][len(known):-1]:
+        for letter in kinds.get(like, like):
+            if waits(s, (known + letter).encode()):
+                known += letter
+                s = connect()
+                break
+except OSError as error:
+    print("cut off:", error)
+print("knows", known)
+"""
+
+
+def test_a_program_that_lets_its_host_repeat_guesses_is_cut_off(casemate: Casemate, tmp_path: Path) -> None:
+    """That the beginning of a secret is held back shows that it is one: without a limit 20 letters take 4 seconds."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def repeat(connection: socket.socket) -> None:
+        with connection:
+            try:
+                while words := connection.recv(4096):
+                    connection.sendall(words)
+            except OSError:
+                return  # cut off
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=repeat, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    to = f"127.0.0.1:{listening.getsockname()[1]}"
+    file = policy(tmp_path, f'secret = {{ TOKEN = {{ from = "env:REAL", to = "{to}" }} }}', to)
+    record = tmp_path / "run.jsonl"
+    code = GUESSER % listening.getsockname()[1]
+    done = casemate("run", "--policy", file, "--record", record, "-c", code, env=os.environ | {"REAL": SECRET})
+    listening.close()
+    assert done.returncode == 0, done.stderr
+    assert "cut off" in done.stdout
+    assert len(done.stdout.rpartition("knows ")[2].strip()) <= len("Tok3n") + MOST
+    assert "somebody may guess it" in record.read_text(encoding="utf-8")
 
 
 def test_a_dry_run_shows_names_and_no_value(casemate: Casemate, tmp_path: Path) -> None:

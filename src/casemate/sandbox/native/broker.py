@@ -23,7 +23,7 @@ from casemate.sandbox.native.relay import Meter
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
-    from casemate.sandbox.native.exchange import Exchange
+    from casemate.sandbox.native.exchange import Exchange, Guesses
 
 CONNECTIONS = 200  # at a time, for each granted HOST:PORT; two descriptors each
 DIAL_SECONDS = 10.0  # for one address
@@ -76,6 +76,8 @@ class Broker:
         self._loop, self._denied, self._injections = loop, denied, injections
         self._lookups = Lookups(loop)
         self._live: set[Dial | Pair] = set()
+        self._pairs: dict[str, set[Pair]] = {}
+        self._guesses: dict[str, Guesses] = {}
         self._sockets = [socket.socket(fileno=listener.fd) for listener in listeners]
         self.traffic = {written(listener.endpoint): Traffic() for listener in listeners}
         self._doors = [self._open(bound, entry.endpoint) for bound, entry in zip(self._sockets, listeners, strict=True)]
@@ -126,6 +128,9 @@ class Broker:
 
         def reached(outside: socket.socket | None) -> None:
             self._live.discard(dial)
+            if outside is not None and self._is_over(endpoint):
+                outside.close()
+                outside = None
             if outside is None:
                 reset(inside)
                 door.left()
@@ -134,9 +139,11 @@ class Broker:
             meters = (traffic.sent, traffic.received)
             pair = Pair(self._loop, inside, outside, lambda: ended(pair), meters, self._exchanges(endpoint))
             self._live.add(pair)
+            self._pairs.setdefault(written(endpoint), set()).add(pair)
 
         def ended(pair: Pair) -> None:
             self._live.discard(pair)
+            self._pairs[written(endpoint)].discard(pair)
             door.left()
 
         dial = Dial(self._loop, endpoint.port, addresses, reached)
@@ -148,10 +155,22 @@ class Broker:
         ours = [one for one in self._injections if one.to == written(endpoint)]
         if not ours:
             return None, None
-        from casemate.sandbox.native.exchange import Exchange  # noqa: PLC0415 -- only where there is a secret
+        from casemate.sandbox.native.exchange import Exchange, Guesses  # noqa: PLC0415 -- only where there is a secret
 
+        host = written(endpoint)
+        guesses = self._guesses.setdefault(host, Guesses(lambda: self._end(host)))
         out = Exchange({one.placeholder: one.value for one in ours})
-        return out, Exchange({one.value: one.placeholder for one in ours})
+        return out, Exchange({one.value: one.placeholder for one in ours}, guesses)
+
+    def _is_over(self, endpoint: Endpoint) -> bool:
+        guesses = self._guesses.get(written(endpoint))
+        return guesses is not None and guesses.over
+
+    def _end(self, host: str) -> None:
+        """Connect to a host no more that has sent the beginnings of a secret: somebody guesses it by them."""
+        self._denied(host, "it sent the beginning of a secret again and again, and not the rest: somebody may guess it")
+        for pair in tuple(self._pairs.get(host, ())):
+            self._loop.after(0, pair.close)  # not now: one of them is about to write
 
 
 class Dial:

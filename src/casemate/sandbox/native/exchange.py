@@ -4,21 +4,49 @@ A text that is split across reads is found: what could be its beginning is held 
 beginning is held for a moment only, or an answer that happens to end like it would wait for ever; from THRESHOLD bytes
 on it is held until it is known. What was let go of still counts, so a text that comes in drops is exchanged from there.
 
+To hold something back is an answer, too: a program that lets the host repeat its guesses sees which of them wait, and
+has the secret letter by letter in seconds. So inwards a short beginning is never held, and Guesses counts the longer
+ones that do not become a text.
+
 Texts are found as they are. A server that sends a secret back encoded, or in part, sends it back: see
 docs/explanation/egress.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 THRESHOLD = 4  # bytes of a beginning that are no coincidence
+MOST = 3  # beginnings that did not go on: each tells a guesser one letter, and a coincidence is one in millions of reads
+
+
+class Guesses:
+    """How often a host sent the beginning of a secret, and something else then: counted over all its connections."""
+
+    def __init__(self, enough: Callable[[], None]) -> None:
+        """Call once when there were MOST of them."""
+        self._enough = enough
+        self._open = 0
+        self.over = False
+
+    def begun(self) -> None:
+        """Count one that is held; while it is, it is none that has gone on."""
+        self._open += 1
+        if self._open >= MOST and not self.over:
+            self.over = True
+            self._enough()
+
+    def completed(self) -> None:
+        """Take it back: it was the secret."""
+        self._open -= 1
 
 
 class Exchange:
     """One direction of one connection."""
 
-    def __init__(self, texts: Mapping[bytes, bytes]) -> None:
-        """Take what is exchanged for what; each pair of the same length."""
+    def __init__(self, texts: Mapping[bytes, bytes], guesses: Guesses | None = None) -> None:
+        """Take what is exchanged for what; each pair of the same length. With `guesses` the first texts are secret."""
         self._texts = dict(texts)
+        self._guesses = guesses
+        self._counted = False  # the beginning that is held
         self._window = b""  # the end of the stream so far that could be the beginning of a text
         self._sent = 0  # how much of it was let go of already
 
@@ -33,9 +61,22 @@ class Exchange:
         changed, end = self._changed(whole)
         keep = max((self._beginning(text, whole, end) for text in self._texts), default=0)
         go = len(whole) - keep
-        out = changed[self._sent : go]
-        self._window, self._sent = whole[go:], max(0, self._sent - go)
+        short = self._guesses is not None and keep < THRESHOLD
+        out = changed[self._sent :] if short else changed[self._sent : go]
+        self._window, self._sent = whole[go:], keep if short else max(0, self._sent - go)
+        if self._guesses is not None:
+            self._count(self._guesses, whole)
         return out
+
+    def _count(self, guesses: Guesses, whole: bytes) -> None:
+        """Count the beginning that is held now, once, until it is a text."""
+        if self._counted and len(self._window) < len(whole):
+            self._counted = False
+            if whole.startswith(tuple(self._texts)):
+                guesses.completed()
+        if not self._counted and len(self._window) >= THRESHOLD:
+            self._counted = True
+            guesses.begun()
 
     def moment(self) -> bytes:
         """Give what was held without much reason, now that a moment has passed."""
