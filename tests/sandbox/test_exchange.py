@@ -122,6 +122,13 @@ def test_guesses_that_are_taken_back_are_counted_too() -> None:
     assert said == ["enough"]
 
 
+def test_one_that_does_not_hold_lets_only_the_first_piece_pass() -> None:
+    exchange = Exchange({VALUE: PLACE}, holds=False)
+    assert exchange(b"-" + VALUE + b"-" + VALUE[:8]) == b"-" + PLACE + b"-" + VALUE[:8]
+    assert exchange.held == 0
+    assert exchange(VALUE[8:] + VALUE) + exchange.finish() == PLACE[8:] + PLACE
+
+
 def test_of_two_texts_at_one_place_the_longer_is_meant() -> None:
     texts = {b"abcdefgh": b"AAAAAAAA", b"abcdefghXY": b"BBBBBBBBBB"}
     assert exchanged([b"-abcdefghXY-abcdefgh-"], texts) == b"-BBBBBBBBBB-AAAAAAAA-"
@@ -259,6 +266,35 @@ def test_a_server_that_sends_it_in_drops_gives_little_away(
     assert done.returncode == 0, done.stderr
     assert slow.got == [f"token={SECRET}\n".encode()]
     assert SECRET[THRESHOLD:] not in done.stdout
+
+
+def test_the_secret_does_not_come_back_from_the_same_server_under_another_address(
+    casemate: Casemate, tmp_path: Path
+) -> None:
+    got = list[bytes]()
+
+    def serve(listening: socket.socket) -> None:
+        for _ in range(2):
+            connection, _ = listening.accept()
+            with connection:
+                got.append(connection.recv(4096))
+                connection.sendall(b"".join(got))
+
+    with socket.create_server(("0.0.0.0", 0)) as listening:  # noqa: S104 -- both addresses of the loopback
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        hosts = [f"{address}:{listening.getsockname()[1]}" for address in ("127.0.0.1", "127.0.0.2")]
+        file = policy(tmp_path, f'secret = {{ TOKEN = {{ from = "env:REAL", to = "{hosts[0]}" }} }}', *hosts)
+        code = """
+import os, socket, sys
+for host in sys.argv[1:]:
+    address, _, port = host.partition(":")
+    with socket.create_connection((address, int(port)), 10) as s:
+        s.sendall(os.environ["TOKEN"].encode() if host == sys.argv[1] else b"!")
+        print(s.recv(4096).decode() == os.environ["TOKEN"] + ("" if host == sys.argv[1] else "!"))
+"""
+        done = casemate("run", "--policy", file, "-c", code, *hosts, env=os.environ | {"REAL": SECRET})
+    assert done.stdout == "True\nTrue\n", done.stderr
+    assert got == [SECRET.encode(), b"!"]
 
 
 GUESSER = """

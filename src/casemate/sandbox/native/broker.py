@@ -152,15 +152,17 @@ class Broker:
 
     def _exchanges(self, endpoint: Endpoint) -> "tuple[Exchange | None, Exchange | None]":
         """Make what puts the secrets for this HOST:PORT in, and takes them out of what comes back."""
-        ours = [one for one in self._injections if one.to == written(endpoint)]
-        if not ours:
+        if not self._injections:
             return None, None
         from casemate.sandbox.native.exchange import Exchange, Guesses  # noqa: PLC0415 -- only where there is a secret
 
         host = written(endpoint)
+        ours = [one for one in self._injections if one.to == host]
+        back = {one.value: one.placeholder for one in self._injections}  # also those of other hosts: they may talk
+        if not ours:
+            return None, Exchange(back, holds=False)
         guesses = self._guesses.setdefault(host, Guesses(lambda: self._end(host)))
-        out = Exchange({one.placeholder: one.value for one in ours})
-        return out, Exchange({one.value: one.placeholder for one in ours}, guesses)
+        return Exchange({one.placeholder: one.value for one in ours}), Exchange(back, guesses)
 
     def _is_over(self, endpoint: Endpoint) -> bool:
         guesses = self._guesses.get(written(endpoint))

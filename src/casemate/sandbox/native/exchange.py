@@ -6,7 +6,8 @@ on it is held until it is known. What was let go of still counts, so a text that
 
 To hold something back is an answer, too: a program that lets the host repeat its guesses sees which of them wait, and
 has the secret letter by letter in seconds. So inwards a short beginning is never held, and Guesses counts the longer
-ones that do not become a text.
+ones that do not become a text. From hosts that are not to get the secret nothing is held: they may be the same server
+under another name, or share its data, and to find a whole text in what they send costs nothing.
 
 Texts are found as they are. A server that sends a secret back encoded, or in part, sends it back: see
 docs/explanation/egress.md.
@@ -42,10 +43,14 @@ class Guesses:
 class Exchange:
     """One direction of one connection."""
 
-    def __init__(self, texts: Mapping[bytes, bytes], guesses: Guesses | None = None) -> None:
-        """Take what is exchanged for what; each pair of the same length. With `guesses` the first texts are secret."""
+    def __init__(self, texts: Mapping[bytes, bytes], guesses: Guesses | None = None, *, holds: bool = True) -> None:
+        """Take what is exchanged for what; each pair of the same length. With `guesses` the first texts are secret.
+
+        One that does not hold exchanges what comes in one piece, and of what comes in pieces all but the first.
+        """
         self._texts = dict(texts)
         self._guesses = guesses
+        self._least = len(max(self._texts, key=len, default=b"")) if not holds else THRESHOLD if guesses else 1
         self._counted = False  # the beginning that is held
         self._window = b""  # the end of the stream so far that could be the beginning of a text
         self._sent = 0  # how much of it was let go of already
@@ -61,7 +66,7 @@ class Exchange:
         changed, end = self._changed(whole)
         keep = max((self._beginning(text, whole, end) for text in self._texts), default=0)
         go = len(whole) - keep
-        short = self._guesses is not None and keep < THRESHOLD
+        short = keep < self._least
         out = changed[self._sent :] if short else changed[self._sent : go]
         self._window, self._sent = whole[go:], keep if short else max(0, self._sent - go)
         if self._guesses is not None:
