@@ -12,7 +12,7 @@ from confining import EMPTY, Result, confined, policy, probe
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.policy import Grant, Limits
 from casemate.model.sandbox import Denial
-from casemate.sandbox.native import arguments, calls, seccomp, sensor, watched
+from casemate.sandbox.native import arguments, calls, seccomp, sensor, supervise, watched
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.arguments import ARCH
 from casemate.sandbox.native.steps import Filter
@@ -106,6 +106,26 @@ def test_a_flood_is_bounded_and_stays_refused(monkeypatch: pytest.MonkeyPatch) -
     result = confined(textwrap.dedent(code))
     assert result.out == "500 {1} {38}\n"
     assert any("further ones are not" in denial.detail for denial in result.outcome.denials)
+
+
+def test_a_flood_of_names_does_not_hide_what_else_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "DENIALS", 20)
+    monkeypatch.setattr(sensor, "ANSWERS", 200)
+    code = """
+    import os, socket
+    def attempt(act, *arguments):
+        try: act(*arguments)
+        except OSError: pass
+    for number in range(100): attempt(os.execv, f'/nowhere/{number}', ['x'])
+    attempt(socket.socket, 17, socket.SOCK_RAW)
+    for number in range(200): attempt(os.execv, f'/nowhere/{number}', ['x'])
+    """
+    result = confined(textwrap.dedent(code))
+    spawned = [one for one in result.outcome.denials if one.capability is C.PROC_SPAWN]
+    assert [one.resource for one in spawned] == [*(f"/nowhere/{number}" for number in range(20)), ""]
+    assert spawned[-1].detail == "20 different ones were noted; further ones are not"
+    assert denials(result)[C.NET_RAW].resource == "AF_PACKET"
+    assert "200 refused calls were told" in denials(result)[C.KERNEL].detail
 
 
 def test_callers_that_are_killed_while_they_wait_hold_up_nothing() -> None:

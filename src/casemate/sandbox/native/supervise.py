@@ -31,7 +31,7 @@ GRACE = 2.0  # seconds for the tree to end by itself, and for a stalled reader o
 OUTPUT_LOST = 1  # the code where the program ended with 0 and its output could not be delivered
 TWICE = 3.0  # seconds within which a second Ctrl-C means "now"
 LOOK = 0.5  # seconds between looks whether a background job has become the foreground one
-DENIALS = 1000  # different ones that are kept: a target can think up any number of names
+DENIALS = 1000  # different ones of a capability that are kept: a target can think up any number of names
 
 
 def supervise(inside: Inside, plan: NativePlan, run: RunInput) -> Outcome:
@@ -69,6 +69,7 @@ class Watch:
         self._ended_by = ""
         self._canaries = list(inside.canaries)
         self._denials: dict[Denial, None] = {}
+        self._counts: dict[Capability, int] = {}  # of each its own: names of one kind must not hide what else is tried
         self._interrupted = -TWICE
         self._gone = False  # the steward has ended, and so has everybody inside
         self._late = False  # peers had the time to take what was sent
@@ -238,13 +239,21 @@ class Watch:
             self._loop.after(LOOK, self._look_at_the_foreground)
 
     def _denied(self, denial: Denial) -> None:
-        """Note a denial, once."""
-        if denial not in self._denials and len(self._denials) < DENIALS:
-            self._denials[denial] = None
-            if self._run.record is not None:
-                from casemate.sandbox.native.record import denied  # noqa: PLC0415 -- only where somebody records
+        """Note a denial, once; of each capability there is an end to it, and that is noted, too."""
+        count = self._counts.get(denial.capability, 0)
+        if denial in self._denials or count >= DENIALS:
+            return
+        self._counts[denial.capability] = count + 1
+        self._note(denial)
+        if count + 1 == DENIALS:
+            self._note(Denial(denial.capability, "", f"{DENIALS} different ones were noted; further ones are not"))
 
-                self._run.record(denied(denial))
+    def _note(self, denial: Denial) -> None:
+        self._denials[denial] = None
+        if self._run.record is not None:
+            from casemate.sandbox.native.record import denied  # noqa: PLC0415 -- only where somebody records
+
+            self._run.record(denied(denial))
 
     def _tell_beginning(self) -> None:
         if self._run.record is not None:
