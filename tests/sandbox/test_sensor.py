@@ -1,5 +1,6 @@
 """Refused calls are told and stay refused: by the same error, without a way in for the target, and within bounds."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ from confining import EMPTY, Result, confined, policy, probe
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.policy import Grant, Limits
 from casemate.model.sandbox import Denial
-from casemate.sandbox.native import arguments, calls, seccomp, sensor, supervise, watched
+from casemate.sandbox.native import arguments, calls, noticed, seccomp, sensor, supervise, watched
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.arguments import ARCH
 from casemate.sandbox.native.steps import Filter
@@ -70,6 +71,14 @@ def test_a_path_that_cannot_be_read_is_no_path() -> None:
     for address in (0, 8, (1 << 63) + 5, (1 << 64) - 1):
         result = confined(probe(f"syscall(59, 221, ctypes.c_ulong({address}), 0, 0)"))
         assert denials(result)[C.PROC_SPAWN].resource == ""
+
+
+def test_of_a_caller_that_is_gone_nothing_is_told() -> None:
+    """Its number may be another's by then, and the address is the target's choice: here it is our own memory."""
+    text = b"/etc/secret\0"
+    asked = calls.here()["execve"], (k.address_of(text), 0, 0, 0, 0, 0), os.getpid()
+    assert noticed.denial(*asked, lambda: True) == Denial(C.PROC_SPAWN, "/etc/secret", "execve")
+    assert noticed.denial(*asked, lambda: False) == Denial(C.PROC_SPAWN, "", "execve")
 
 
 def test_a_path_of_the_target_is_told_as_it_is_and_not_longer_than_a_path() -> None:

@@ -6,7 +6,7 @@ ground to allow anything. The one string that is read from the target's memory, 
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.sandbox import Denial
@@ -55,14 +55,17 @@ MEANING = _table(
 DETAIL = {C.FS_META: "set-user-ID or set-group-ID", C.NATIVE_WX: "memory that can be written and executed"}
 
 
-def denial(number: int, arguments: Sequence[int], pid: int) -> Denial | None:
-    """Give what was tried; None for what a C library does by habit, whatever the program wants."""
+def denial(number: int, arguments: Sequence[int], pid: int, waits: Callable[[], bool]) -> Denial | None:
+    """Give what was tried; None for what a C library does by habit, whatever the program wants.
+
+    `waits` tells whether the caller still waits for our answer.
+    """
     name = _names().get(number, str(number))
     if name == "socket":
         return _socket(arguments[0], arguments[1])
     capability = MEANING.get(name, C.KERNEL)
     if name == "execve":
-        return Denial(capability, _text(pid, arguments[0]), name)
+        return Denial(capability, _text(pid, arguments[0], waits), name)
     if name.startswith("mknod") and arguments[1 + (name == "mknodat")] & SET_ID:
         capability = C.FS_META
     return Denial(capability, name, DETAIL.get(capability, ""))
@@ -87,10 +90,11 @@ def _names() -> Mapping[int, str]:
     return {number: name for name, number in calls.here().items()}
 
 
-def _text(pid: int, address: int) -> str:
+def _text(pid: int, address: int, waits: Callable[[], bool]) -> str:
     """Read a path out of the memory of a thread that waits for our answer; "" where that is not to be had.
 
-    If the thread was killed meanwhile and its number is another's, the text is another's too: it is only shown.
+    A thread can be killed meanwhile, and its number be another's: then what was read is the memory of somebody else, and
+    the target chose the address. So it is asked for last whether it still waits (seccomp_unotify(2)).
     """
     try:
         memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
@@ -102,4 +106,4 @@ def _text(pid: int, address: int) -> str:
         return ""
     finally:
         os.close(memory)
-    return os.fsdecode(text) if end else ""
+    return os.fsdecode(text) if end and waits() else ""

@@ -17,7 +17,7 @@ from casemate.sandbox.native import control
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.loop import Loop
 
-RECEIVE, SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND
+RECEIVE, SEND, IS_VALID = 0xC0502100, 0xC0182101, 0x40082102  # SECCOMP_IOCTL_NOTIF_RECV, _SEND, _ID_VALID
 NOTICE = 80  # bytes of struct seccomp_notif: id, pid and flags, and seccomp_data with number, architecture, place, six
 NO = (1 << 32) - errno.EPERM  # in struct seccomp_notif_resp: id, value, error as 32 bits with a sign, flags
 LOW = (1 << 32) - 1
@@ -72,7 +72,7 @@ class Sensor:
             return
         ident, pid, number, _, *arguments = memoryview(notice).cast("Q").tolist()
         try:
-            self._report(number & LOW, arguments, pid & LOW)
+            self._report(number & LOW, arguments, pid & LOW, ident)
         finally:
             self._refuse(ident)
 
@@ -88,9 +88,17 @@ class Sensor:
             self._listener = self._let_go(self._listener)
             self._denied(Denial(Capability.KERNEL, "", f"{ANSWERS} refused calls were told; further ones are not"))
 
-    def _report(self, number: int, arguments: list[int], pid: int) -> None:
+    def _report(self, number: int, arguments: list[int], pid: int, ident: int) -> None:
         from casemate.sandbox.native.noticed import denial  # noqa: PLC0415 -- most programs try nothing of that
 
-        noticed = denial(number, arguments, pid)
+        noticed = denial(number, arguments, pid, lambda: self._waits(ident))
         if noticed is not None:
             self._denied(noticed)
+
+    def _waits(self, ident: int) -> bool:
+        """Tell whether the caller is there and waits: then its number was nobody else's all the time."""
+        try:
+            ioctl(self._listener, IS_VALID, k.words(8, ident))
+        except OSError:
+            return False
+        return True
