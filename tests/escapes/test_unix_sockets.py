@@ -194,7 +194,7 @@ def test_that_a_socket_is_in_use_is_seen_without_disturbing_it(tmp_path: Path) -
             server.bind(f"{tmp_path}/{kind}")
             if kind != socket.SOCK_DGRAM:
                 server.listen()
-            server.setblocking(False)
+            server.settimeout(0)
             assert confined(probe("pass"), granted).out == "done\n"
             with pytest.raises(BlockingIOError):
                 server.recv(1) if kind == socket.SOCK_DGRAM else server.accept()

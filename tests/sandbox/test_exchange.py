@@ -80,7 +80,9 @@ def never() -> None:
 
 
 @given(st.lists(st.sampled_from([VALUE, b"-", b"abz", b"\n"])), st.lists(st.integers(0)))
-def test_inwards_at_most_the_first_letters_of_a_secret_pass_however_it_is_cut(parts: list[bytes], at: list[int]) -> None:
+def test_inwards_at_most_the_first_letters_of_a_secret_pass_however_it_is_cut(
+    parts: list[bytes], at: list[int]
+) -> None:
     whole, guesses = b"".join(parts), Guesses(never)
     exchange = Exchange({VALUE: PLACE}, guesses)
     out = b"".join([exchange(piece) for piece in cut(whole, at)]) + exchange.finish()

@@ -16,7 +16,7 @@ docs/explanation/egress.md.
 from collections.abc import Callable, Mapping
 
 THRESHOLD = 4  # bytes of a beginning that are no coincidence
-MOST = 3  # beginnings that did not go on: each tells a guesser one letter, and a coincidence is one in millions of reads
+MOST = 3  # beginnings that did not go on: each tells a guesser one letter; by chance there is one in millions of reads
 
 
 class Guesses:

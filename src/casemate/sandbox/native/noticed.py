@@ -93,7 +93,7 @@ def _names() -> Mapping[int, str]:
 def _text(pid: int, address: int, waits: Callable[[], bool]) -> str:
     """Read a path out of the memory of a thread that waits for our answer; "" where that is not to be had.
 
-    A thread can be killed meanwhile, and its number be another's: then what was read is the memory of somebody else, and
+    A thread can be killed meanwhile, and its number be another's: then what was read is the memory of another, and
     the target chose the address. So it is asked for last whether it still waits (seccomp_unotify(2)).
     """
     try:

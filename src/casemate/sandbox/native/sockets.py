@@ -61,7 +61,7 @@ def _lying(trees: Collection[str], passed_over: Collection[str]) -> Iterator[str
 def _is_used(path: str) -> bool:
     """Tell whether a socket is bound to this name; what an ended program left is the caller's to remove or replace.
 
-    To connect a datagram socket sends nothing, and none of another kind can be reached by it: it fails with ECONNREFUSED
+    To connect a datagram socket sends nothing, and none of another kind is reached by it: it fails with ECONNREFUSED
     where there is nobody, and with EPROTOTYPE where there is somebody of another kind (unix_find_bsd() in af_unix.c).
     """
     import _socket  # noqa: PLC0415 -- where a socket was found only
