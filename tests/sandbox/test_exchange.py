@@ -54,16 +54,34 @@ def test_however_a_stream_is_cut_every_text_in_it_is_exchanged(parts: list[bytes
 
 @given(st.lists(st.sampled_from([VALUE, VALUE[:3], VALUE[:7], b"-"])), st.lists(st.integers(0)))
 def test_however_slowly_it_comes_no_whole_text_passes(parts: list[bytes], at: list[int]) -> None:
-    whole = b"".join(parts)
-    out = exchanged(cut(whole, at), {VALUE: PLACE}, moments=True)
+    whole, exchange = b"".join(parts), Exchange({VALUE: PLACE}, Guesses(ignored))
+    out = b"".join([exchange(piece) + exchange.moment() for piece in cut(whole, at)]) + exchange.finish()
     assert len(out) == len(whole)
     assert VALUE not in out
     assert all(VALUE[:THRESHOLD] not in out[m.start() : m.start() + THRESHOLD] for m in re.finditer(VALUE, whole))
 
 
+def ignored() -> None:
+    """Take no notice of guesses."""
+
+
 def test_in_drops_at_most_the_first_letters_pass() -> None:
-    out = exchanged([bytes([byte]) for byte in VALUE], {VALUE: PLACE}, moments=True)
+    exchange = Exchange({VALUE: PLACE}, Guesses(never))
+    out = b"".join([exchange(bytes([byte])) + exchange.moment() for byte in VALUE])
     assert out == VALUE[: THRESHOLD - 1] + PLACE[THRESHOLD - 1 :]
+
+
+@given(st.lists(st.sampled_from([PLACE, PLACE[:3], PLACE[:7], b"-"])), st.lists(st.integers(0)))
+def test_outwards_a_placeholder_goes_as_a_whole_or_not_at_all(parts: list[bytes], at: list[int]) -> None:
+    """Half of each would come back from a host that repeats it, and be no secret that is known."""
+    out = exchanged(cut(b"".join(parts), at), {PLACE: VALUE}, moments=True)
+    assert re.fullmatch(b"(abcdefghij|[0-9-])*", out)
+    assert out.replace(VALUE, PLACE) == b"".join(parts)
+
+
+def test_outwards_what_was_let_go_of_is_part_of_no_placeholder() -> None:
+    exchange = Exchange({PLACE: VALUE})
+    assert exchange(PLACE[:3]) + exchange.moment() + exchange(PLACE[3:] + PLACE) == PLACE + VALUE
 
 
 def test_a_short_beginning_at_the_end_waits_for_a_moment_only() -> None:
@@ -297,6 +315,31 @@ for host in sys.argv[1:]:
         done = casemate("run", "--policy", file, "-c", code, *hosts, env=os.environ | {"REAL": SECRET})
     assert done.stdout == "True\nTrue\n", done.stderr
     assert got == [SECRET.encode(), b"!"]
+
+
+SLOWLY = """
+import os, socket, time
+token = os.environ["TOKEN"]
+with socket.create_connection(("127.0.0.1", %d), 10) as s:
+    s.sendall(token[:3].encode())
+    time.sleep(0.5)  # longer than a short beginning is held
+    s.sendall(token[3:].encode() + b"\\n")
+    answer = b""
+    while part := s.recv(4096): answer += part
+print(answer.decode())
+"""
+
+
+def test_a_placeholder_that_is_sent_in_two_pieces_brings_no_half_of_the_secret_back(
+    casemate: Casemate, tmp_path: Path, servers: tuple[Server, Server]
+) -> None:
+    meant, _ = servers
+    to = f"127.0.0.1:{meant.port}"
+    file = policy(tmp_path, f'secret = {{ TOKEN = {{ from = "env:REAL", to = "{to}" }} }}', to)
+    done = casemate("run", "--policy", file, "-c", SLOWLY % meant.port, env=os.environ | {"REAL": SECRET})
+    assert done.stdout.startswith("you said "), done.stderr
+    assert SECRET[3:] not in done.stdout
+    assert all(SECRET[3:].encode() not in words or SECRET.encode() in words for words in meant.got)
 
 
 GUESSER = """

@@ -2,7 +2,8 @@
 
 A text that is split across reads is found: what could be its beginning is held back until the rest comes. A short
 beginning is held for a moment only, or an answer that happens to end like it would wait for ever; from THRESHOLD bytes
-on it is held until it is known. What was let go of still counts, so a text that comes in drops is exchanged from there.
+on it is held until it is known. Inwards, what was let go of still counts: a secret that comes in drops is exchanged from
+there. Outwards a placeholder goes as a whole or not at all: a host that repeats half of each would not be understood.
 
 To hold something back is an answer, too: a program that lets the host repeat its guesses sees which of them wait, and
 has the secret letter by letter in seconds. So inwards a short beginning is never held, and Guesses counts the longer
@@ -50,6 +51,7 @@ class Exchange:
         """
         self._texts = dict(texts)
         self._guesses = guesses
+        self._whole = holds and guesses is None
         self._least = len(max(self._texts, key=len, default=b"")) if not holds else THRESHOLD if guesses else 1
         self._counted = False  # the beginning that is held
         self._window = b""  # the end of the stream so far that could be the beginning of a text
@@ -97,7 +99,8 @@ class Exchange:
 
     def _changed(self, whole: bytes) -> tuple[bytes, int]:
         """Exchange every text from left to right; give the result, and where the last one ended."""
-        pieces, at = list[bytes](), 0
+        at = self._sent if self._whole else 0
+        pieces = [whole[:at]]
         while True:
             found = [(where, text) for text in self._texts if (where := whole.find(text, at)) >= 0]
             if not found:
