@@ -7,7 +7,7 @@ The end of the source becomes the end of the sink; a sink that is gone ends the 
 from _collections_abc import Callable
 
 from casemate.sandbox.native.channel import GONE, Channel
-from casemate.sandbox.native.loop import Loop
+from casemate.sandbox.native.loop import Loop, Timer
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Relay:
         self._meter = meter or Meter()
         self._heard = heard
         self._exchange = exchange
+        self._moment: Timer | None = None
         self._kept = bytearray()
         self._eof = False
         self.done = False
@@ -128,8 +129,9 @@ class Relay:
     def _exchanged(self, exchange: "Exchange", data: bytes) -> bytes:
         """Give what may go on of the bytes; what is held back waits for more, or for a moment."""
         out = exchange(data) if data else exchange.finish()
-        if exchange.held:
-            self._loop.after(MOMENT, lambda: self._let_go(exchange))
+        if self._moment is not None:
+            self._moment.cancel()  # it was that of what was held before
+        self._moment = self._loop.after(MOMENT, lambda: self._let_go(exchange)) if exchange.held else None
         return out
 
     def _let_go(self, exchange: "Exchange") -> None:
