@@ -2,8 +2,8 @@
 
 A text that is split across reads is found: what could be its beginning is held back until the rest comes. A short
 beginning is held for a moment only, or an answer that happens to end like it would wait for ever; from THRESHOLD bytes
-on it is held until it is known. Inwards, what was let go of still counts: a secret that comes in drops is exchanged from
-there. Outwards a placeholder goes as a whole or not at all: a host that repeats half of each would not be understood.
+on it is held until it is known. Inwards, what was let go of still counts: a secret in drops is exchanged from there.
+Outwards a placeholder goes as a whole or not at all: half of each, sent back, would be no text that is known here.
 
 To hold something back is an answer, too: a program that lets the host repeat its guesses sees which of them wait, and
 has the secret letter by letter in seconds. So inwards a short beginning is never held, and Guesses counts the longer
