@@ -156,6 +156,18 @@ def test_what_remains_is_said_of_what_was_granted(tmp_path: Path) -> None:
     assert only(events, "started")["accepted"] == ["fs.persist", "res.disk"]
 
 
+def test_what_is_covered_in_a_granted_tree_is_named_as_a_risk(tmp_path: Path) -> None:
+    """A mount on a name ends when the host gives the name to another file: detach_mounts() in fs/namespace.c."""
+    for number in range(7):
+        (tmp_path / f"{number}.env").touch()
+    denied = tuple(str(tmp_path / f"{number}.env") for number in range(7))
+    granted = policy(Grant(Capability.FS_READ, str(tmp_path)), deny=denied)
+    risks = " ".join(only(recorded("pass", granted), "residual")["risks"])
+    assert f"replaces them during the run: {denied[0]}, " in risks
+    assert "and 2 more." in risks
+    assert "replaces them" not in " ".join(only(recorded("pass"), "residual")["risks"])
+
+
 def test_what_a_target_names_forges_no_line(tmp_path: Path) -> None:
     granted = policy(Grant(Capability.FS_WRITE, str(tmp_path), WriteMode.COMMIT))
     name = 'x\\n{"event":"ended","code":0}\\u202e\\x1b[2J'

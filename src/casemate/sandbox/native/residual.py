@@ -10,6 +10,7 @@ from casemate.model.policy import WriteMode
 from casemate.model.sandbox import Enforcement
 from casemate.model.visible import visible
 from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.steps import Hide
 
 ALWAYS = (
     "The kernel is shared: a hole in a system call that Python needs is a way out.",
@@ -18,6 +19,7 @@ ALWAYS = (
     "What the program writes on its standard streams is not filtered.",
     "What the language itself can do (eval, import, pickle, patching itself) is not withheld, only described.",
 )
+SHOWN = 5  # paths of a list
 SAID = {
     Enforcement.SINGLE: "Held by a single layer here, so that one defect opens it: ",
     Enforcement.PARTLY: "Held in part only: ",
@@ -37,8 +39,7 @@ def residual(plan: NativePlan) -> Iterator[str]:
     if outside.forwards:
         ports = ", ".join(f"{forward.host}:{forward.port}" for forward in outside.forwards)
         yield f"Whoever reaches these ports of the host talks to the program: {ports}."
-    if direct := [write.path for write in outside.writes if write.mode is WriteMode.DIRECT]:
-        yield f"Written at once and without checks: {', '.join(map(visible, direct))}."
+    yield from _of_paths(plan)
     if plan.filter.spawn:
         yield "A granted program runs whatever its own arguments and files make it do, within the same policy."
     if plan.filter.unix:
@@ -50,3 +51,13 @@ def residual(plan: NativePlan) -> Iterator[str]:
         if entries:
             names = [f"{entry.capability}{f' ({entry.note})' if entry.note else ''}" for entry in entries]
             yield f"{said}{'; '.join(names)}."
+
+
+def _of_paths(plan: NativePlan) -> Iterator[str]:
+    """Yield what remains of granted and of denied paths."""
+    if direct := [write.path for write in plan.outside.writes if write.mode is WriteMode.DIRECT]:
+        yield f"Written at once and without checks: {', '.join(map(visible, direct))}."
+    if hidden := [step.path for step in plan.steps if isinstance(step, Hide)]:
+        more = f" and {len(hidden) - SHOWN} more" if len(hidden) > SHOWN else ""
+        paths = ", ".join(map(visible, hidden[:SHOWN]))
+        yield f"Covered, and to be seen if somebody outside replaces them during the run: {paths}{more}."
