@@ -165,7 +165,39 @@ def test_what_is_covered_in_a_granted_tree_is_named_as_a_risk(tmp_path: Path) ->
     risks = " ".join(only(recorded("pass", granted), "residual")["risks"])
     assert f"replaces them during the run: {denied[0]}, " in risks
     assert "and 2 more." in risks
-    assert "replaces them" not in " ".join(only(recorded("pass"), "residual")["risks"])
+    layered = policy(Grant(Capability.FS_WRITE, str(tmp_path), WriteMode.COMMIT), deny=denied)
+    for other in (EMPTY, layered):
+        assert "replaces them" not in " ".join(only(recorded("pass", other), "residual")["risks"])
+
+
+@pytest.mark.parametrize(
+    ("capability", "denied"), [(Capability.FS_WRITE, "secret/file"), (Capability.FS_READ, "secret")]
+)
+def test_what_stays_covered_when_somebody_outside_replaces_it(
+    tmp_path: Path, capability: Capability, denied: str
+) -> None:
+    (tmp_path / "secret").mkdir()
+    file = tmp_path / "secret" / "file"
+    file.write_text("old", encoding="utf-8")
+    happened = list[str]()
+
+    def replace_it(event: Mapping[str, Json]) -> None:
+        happened.append(str(event["event"]))
+        if event["event"] == "denied":  # the program waits for the answer to its call meanwhile
+            (tmp_path / "secret" / "new").write_text("new", encoding="utf-8")
+            (tmp_path / "secret" / "new").rename(file)
+
+    code = f"""
+import socket
+try: socket.socket(17, socket.SOCK_RAW)
+except PermissionError: open({str(file)!r})
+"""
+    command = Command((str(PYTHON), "-I", "-S", "-c", code), str(PYTHON), "/")
+    granted = policy(Grant(capability, str(tmp_path)), deny=(str(tmp_path / denied),))
+    outcome = confine(command, granted, environment={}, record=replace_it)
+    assert "denied" in happened
+    assert file.read_text(encoding="utf-8") == "new"
+    assert b"PermissionError: [Errno 13]" in outcome.last_words
 
 
 def test_what_a_target_names_forges_no_line(tmp_path: Path) -> None:

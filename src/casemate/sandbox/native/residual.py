@@ -10,7 +10,8 @@ from casemate.model.policy import WriteMode
 from casemate.model.sandbox import Enforcement
 from casemate.model.visible import visible
 from casemate.sandbox.native.contract import NativePlan
-from casemate.sandbox.native.steps import Hide
+from casemate.sandbox.native.paths import within
+from casemate.sandbox.native.steps import Hide, Layered
 
 ALWAYS = (
     "The kernel is shared: a hole in a system call that Python needs is a way out.",
@@ -57,7 +58,9 @@ def _of_paths(plan: NativePlan) -> Iterator[str]:
     """Yield what remains of granted and of denied paths."""
     if direct := [write.path for write in plan.outside.writes if write.mode is WriteMode.DIRECT]:
         yield f"Written at once and without checks: {', '.join(map(visible, direct))}."
-    if hidden := [step.path for step in plan.steps if isinstance(step, Hide)]:
+    layered = [step.seen.path for step in plan.steps if isinstance(step, Layered)]  # an overlay keeps its own names
+    hidden = [step.path for step in plan.steps if isinstance(step, Hide) and not within(step.path, layered)]
+    if hidden:
         more = f" and {len(hidden) - SHOWN} more" if len(hidden) > SHOWN else ""
         paths = ", ".join(map(visible, hidden[:SHOWN]))
         yield f"Covered, and to be seen if somebody outside replaces them during the run: {paths}{more}."
