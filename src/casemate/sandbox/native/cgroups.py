@@ -15,8 +15,9 @@ from _collections_abc import Iterator, Mapping
 
 from casemate.model.dataclass import dataclass
 from casemate.model.small import once
+from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import names
-from casemate.sandbox.native.paths import unescaped
+from casemate.sandbox.native.mounts import TABLE, mounts
 
 MEMORY, PROCESSES, CPU = "memory", "pids", "cpu"
 FIRST = {"memory": MEMORY, "pids": PROCESSES, "cpuacct": CPU}  # the controllers of version 1 that count
@@ -44,23 +45,18 @@ class Place:
     counts: tuple[str, ...]
 
 
-def hierarchies(groups: str, mounts: str) -> Iterator[Hierarchy]:
-    """Read /proc/self/cgroup and /proc/self/mountinfo: cgroups(7), proc_pid_mountinfo(5)."""
+def hierarchies(groups: str, table: str) -> Iterator[Hierarchy]:
+    """Read /proc/self/cgroup and the table of mounts: cgroups(7)."""
     ours = dict[str, str]()
-    for line in groups.splitlines():
+    for line in filter(None, groups.split("\n")):
         _, controllers, path = line.split(":", 2)
         ours |= dict.fromkeys(controllers.split(","), path)  # version 2 has no names: ""
-    for line in mounts.splitlines():
-        if " - cgroup" not in line:
-            continue
-        before, _, after = line.partition(" - ")
-        kind, *rest = after.split(" ")
-        names = tuple(name for name in rest[-1].split(",") if name in ours) if kind == "cgroup" else ()
-        path = ours.get(names[0] if names else "", "") if names or kind == "cgroup2" else ""
-        root, mount = (unescaped(part) for part in before.split(" ")[3:5])
-        below = _below(path, root)
+    for mount in mounts(table, ("cgroup", "cgroup2")):
+        names = tuple(name for name in mount.options if name in ours) if mount.kind == "cgroup" else ()
+        path = ours.get(names[0] if names else "", "") if names or mount.kind == "cgroup2" else ""
+        below = _below(path, mount.root)
         if below is not None:
-            yield Hierarchy(1 if names else 2, names, mount, (mount + below).rstrip("/"))
+            yield Hierarchy(1 if names else 2, names, mount.place, (mount.place + below).rstrip("/"))
 
 
 def _below(path: str, root: str) -> str | None:
@@ -73,11 +69,7 @@ def _below(path: str, root: str) -> str | None:
 
 def found() -> tuple[Place, ...]:
     """Look where a run can be counted; each resource is counted in one place, of version 2 where there is a choice."""
-    try:
-        texts = (_text("/proc/self/cgroup"), _text("/proc/self/mountinfo"))
-    except OSError:
-        return ()
-    return chosen(tuple(hierarchies(*texts)))
+    return chosen(tuple(hierarchies(k.text("/proc/self/cgroup"), k.text(TABLE))))
 
 
 def chosen(seen: tuple[Hierarchy, ...]) -> tuple[Place, ...]:
@@ -117,7 +109,7 @@ def _own(hierarchy: Hierarchy) -> Place | None:
 
 
 def _handed_down(group: str) -> tuple[str, ...]:
-    names = _value(f"{group}/cgroup.subtree_control").split()
+    names = k.text(f"{group}/cgroup.subtree_control").split()
     return tuple(name for name in (MEMORY, PROCESSES) if name in names)
 
 
@@ -128,36 +120,17 @@ def _may_make(group: str) -> bool:
 
 def _may_enter(group: str) -> bool:
     """Tell whether we may make a group below this one, and move a process into it: both need the right to this one."""
-    ordinary = _value(f"{group}/cgroup.type") in ("", "domain")  # the root has no such file
+    ordinary = k.text(f"{group}/cgroup.type") in ("", "domain")  # the root has no such file
     return ordinary and _may_make(group) and os.access(f"{group}/cgroup.procs", os.W_OK)
 
 
 def _limited(group: str) -> bool:
     """Tell whether this group limits what is in it: a run must not get out of that."""
-    tasks = _value(f"{group}/pids.max")
+    tasks = k.text(f"{group}/pids.max")
     if tasks.isdecimal() and int(tasks) < PLENTY:
         return True
-    found = (_value(f"{group}/{name}") for name in ("memory.max", "memory.high", "memory.swap.max", "cpu.max"))
+    found = (k.text(f"{group}/{name}") for name in ("memory.max", "memory.high", "memory.swap.max", "cpu.max"))
     return any(value and value.split()[0] != "max" for value in found)
-
-
-def _value(path: str) -> str:
-    """Read a file of the kernel's; "" where there is none."""
-    try:
-        return _text(path).strip()
-    except OSError:
-        return ""
-
-
-def _text(path: str) -> str:
-    text = b""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        while part := os.read(descriptor, 1 << 16):
-            text += part
-    finally:
-        os.close(descriptor)
-    return os.fsdecode(text)
 
 
 @once

@@ -7,7 +7,7 @@ which makes thirty classes before it is asked anything, lies `_ctypes`: three cl
 import _ctypes
 import errno
 import os
-from _collections_abc import Sequence
+from _collections_abc import Collection, Sequence
 
 MACHINE = os.uname().machine
 NUMBERS = {  # name: (x86_64, aarch64)
@@ -127,6 +127,19 @@ def read_whole(path: str) -> bytes:
         return b"".join(iter(lambda: os.read(descriptor, 1 << 16), b""))
     finally:
         os.close(descriptor)
+
+
+def text(path: str) -> str:
+    """Give what a file of the kernel's says, "" where it is not there or not for us."""
+    try:
+        return os.fsdecode(read_whole(path)).strip()
+    except OSError:
+        return ""
+
+
+def status(field: bytes) -> bytes:
+    """Give a field of this process: proc_pid_status(5). Bytes alone: a forked child may ask, too."""
+    return read("/proc/self/status").partition(b"\n" + field + b":")[2].partition(b"\n")[0].strip()
 
 
 def number(name: str) -> int:
@@ -319,10 +332,13 @@ def close_on_exec(first: int) -> None:
     call("close_range", CLOSE_RANGE, first, 0xFFFFFFFF, 4)
 
 
-def close_range(first: int, last: int) -> None:
-    """Close descriptors; those that are not open do not matter."""
-    if first <= last:
-        call("close_range", CLOSE_RANGE, first, last, 0)
+def close_all_but(kept: Collection[int]) -> None:
+    """Close every other descriptor: close_range(2), for each gap."""
+    first = 0
+    for descriptor in (*sorted(set(kept)), 1 << 32):
+        if first < descriptor:
+            call("close_range", CLOSE_RANGE, first, descriptor - 1, 0)
+        first = descriptor + 1
 
 
 def erase(address: int, length: int) -> None:

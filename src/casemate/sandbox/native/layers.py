@@ -51,7 +51,7 @@ def privileged() -> bool:
 
 def _held() -> int:
     """Give the bits of the Linux capabilities that we have in force."""
-    return int(k.read("/proc/self/status").partition(b"\nCapEff:")[2].split(None, 1)[0], 16)
+    return int(k.status(b"CapEff"), 16)
 
 
 def userns_hint() -> str:
@@ -78,10 +78,7 @@ def core_helper() -> str:
     core(5): a limit of exactly 1 keeps the kernel from starting a program, and nothing keeps it from calling a socket
     (Linux 6.16).
     """
-    try:
-        pattern = k.read(CORE_PATTERN).decode(errors="replace").strip()
-    except OSError:
-        return ""  # this kernel dumps nothing
+    pattern = k.text(CORE_PATTERN)  # a kernel without it dumps nothing
     socket = pattern.startswith("@")
     limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
     if not socket and not (pattern.startswith("|") and limit == 0 and not _held() >> RESOURCE & 1):
@@ -118,7 +115,7 @@ def of_this_host() -> Mapping[str, str]:
 
 def filtered() -> bool:
     """Tell whether a filter that is not ours answers our system calls: then nothing is known before it was tried."""
-    return k.read("/proc/self/status").partition(b"\nSeccomp:")[2].split(None, 1)[0] == b"2"
+    return k.status(b"Seccomp") == b"2"
 
 
 def _locks() -> Mapping[str, str]:
@@ -169,10 +166,7 @@ def _namespaces() -> Mapping[str, str]:
 
 
 def _value(name: str) -> str:
-    try:
-        return k.read(f"/proc/sys/{name}").decode().strip()
-    except OSError:
-        return ""
+    return k.text(f"/proc/sys/{name}")
 
 
 def _more(file: str) -> str:

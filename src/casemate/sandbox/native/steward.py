@@ -8,7 +8,7 @@ import errno
 import fcntl
 import gc
 import os
-from _collections_abc import Mapping, Sequence
+from _collections_abc import Mapping
 
 from casemate.model.csignal import signal
 from casemate.model.dataclass import dataclass, replace
@@ -101,17 +101,9 @@ def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     for number, descriptor in enumerate(inner):
         os.dup2(descriptor, number, inheritable=True)
     if names.DESCRIPTORS not in prepared.without:
-        _close_all_but(kept)
+        k.close_all_but((0, 1, 2, *kept))
     init.forget_environment()
     return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2), kept[3], ends.entrances)
-
-
-def _close_all_but(kept: Sequence[int]) -> None:
-    above = FIRST_FREE
-    for descriptor in sorted(kept):
-        k.close_range(above, descriptor - 1)
-        above = descriptor + 1
-    k.close_range(above, 0xFFFFFFFF)
 
 
 def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:

@@ -57,7 +57,7 @@ def _try_entering(paths: tuple[str, ...]) -> None:
     if child == 0:
         try:
             enter(entrances, late)
-            own = k.read("/proc/self/cgroup").decode()
+            own = k.text("/proc/self/cgroup")
             os._exit(0 if all(path.removesuffix(TASKS).rpartition("/")[2] in own for path in paths) else errno.ENODEV)
         except OSError as error:
             os._exit(error.errno or 1)

@@ -1,10 +1,12 @@
 """What the world inside looks like besides the grants: files that describe it, devices, private directories."""
 
+import os
 from _collections_abc import Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.policy import MIB, Policy
-from casemate.sandbox.native.paths import unescaped
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.mounts import TABLE, mounts
 from casemate.sandbox.native.steps import Device, Folder, Link, Private, Step, Synthetic
 
 UID = 1000  # inside; outside it is the caller, or for root an identity of the run's own that owns nothing
@@ -64,9 +66,6 @@ def steps(policy: Policy) -> Iterator[Step]:
 
 
 def kernel_mounts() -> Iterator[str]:
-    """Yield where this host has mounted file systems that speak for the kernel: proc(5), mountinfo."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:  # noqa: PTH123 -- start-up
-        for line in table:
-            before, _, after = line.partition(" - ")
-            if after.split(" ", 1)[0] in KERNEL_KINDS:
-                yield unescaped(before.split(" ")[4])
+    """Yield where this host has mounted file systems that speak for the kernel. Raises OSError: it must be known."""
+    for mount in mounts(os.fsdecode(k.read_whole(TABLE)), KERNEL_KINDS):
+        yield mount.place

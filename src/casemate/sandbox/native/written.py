@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import pairwise
 
 from casemate.model.sandbox import Json
 from casemate.model.visible import visible
@@ -83,8 +82,7 @@ def _child(act: Callable[[], object], needed: set[int], writer: int, parent: int
         k.prctl(k.PR_SET_PDEATHSIG, signal.SIGTERM)
         os.setsid()
         plain_signals()
-        for kept, following in pairwise(sorted({0, 1, 2, writer, *needed, 1 << 32})):
-            k.close_range(kept + 1, following - 1)
+        k.close_all_but({0, 1, 2, writer, *needed})
         if os.getppid() == parent:
             words = json.dumps(act()).encode()  # utf-8 is built in: any other codec is a module, and another thread
             while words:  # of the caller may have been loading it when we were forked: its lock would stay locked here
@@ -95,7 +93,4 @@ def _child(act: Callable[[], object], needed: set[int], writer: int, parent: int
 
 def umask() -> int:
     """Read the file mode mask of this process; the system call can only exchange it, which threads would notice."""
-    for line in k.read("/proc/self/status").splitlines():  # bytes: it is read in a forked child, see above
-        if line.startswith(b"Umask:"):
-            return int(line.split()[1], 8)
-    return 0o077
+    return int(k.status(b"Umask") or b"077", 8)
