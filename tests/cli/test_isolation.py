@@ -32,6 +32,7 @@ ARGUMENTS = {
     "policy": ["show", "casemate.toml"],
     "run": ["--dry-run", "app.py"],
     "backends": [],
+    "verify": ["--only", "environment/variable"],
 }
 
 

@@ -68,7 +68,7 @@ def each_process(code: str, **limits: int) -> str:
 def only_counted(code: str, **limits: int) -> Result:
     """Run without rlimits: cgroups alone."""
     granted = policy(limits=Limits(**{"wall_seconds": 60, **limits}))
-    accept = frozenset({Capability.RES_FDS, Capability.PROC_FORK, Capability.PROC_THREAD})
+    accept = frozenset({Capability.RES_FDS, Capability.RES_DISK, Capability.PROC_FORK, Capability.PROC_THREAD})
     return confined(code, granted, backend=Native(without=frozenset({names.LIMITS})), accept=accept)
 
 
