@@ -4,7 +4,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,14 @@ from tests.verify.against import setting
 
 from casemate.model.capability import Capability
 from casemate.model.classes import classes_of
+from casemate.model.errors import Refused, Unenforceable
 from casemate.model.exits import Exit
 from casemate.model.policy import Grant, Policy
 from casemate.model.sandbox import ClassCoverage, Command, Coverage, Enforcement, Gap, Layer, Outcome, Plan
 from casemate.model.verification import Probe, Tried, Verdict, Verification
 from casemate.sandbox import RunInput
-from casemate.verify import catalogue, chosen, verify
+from casemate.verify import Setting, catalogue, chosen, verify
+from casemate.verify.starting import BOOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,35 @@ def test_what_the_table_does_not_claim_is_shown_and_is_no_failure() -> None:
     assert found.code == Exit.CLEAN
 
 
-def test_a_gap_that_nobody_accepted_is_refused() -> None:
-    from casemate.model.errors import Unenforceable  # noqa: PLC0415 -- only here
+class Silent(Open):
+    """It starts nothing, and says that all went well."""
 
+    def start(self, plan: Plan, run: RunInput) -> Outcome:
+        del plan, run
+        return Outcome(0)
+
+
+def test_where_no_probe_was_executed_nothing_was_held() -> None:
+    with pytest.raises(Refused, match="inside, the target executes no probe: exit code 0"):
+        verify(chosen(["reading/open-by-path"]), setting(Silent()))
+
+
+def test_a_python_that_does_not_start_inside_is_named_with_what_it_says() -> None:
+    with pytest.raises(Refused, match=r"executes no probe: .*SyntaxError"):
+        verify(chosen(["reading/open-by-path"]), broken_inside())
+
+
+def broken_inside() -> Setting:
+    """Give a target whose program is whole outside only."""
+    good = setting()
+    code = f"import os\nif os.getpid() == 2: compile('(', '', 'exec')\n{BOOT}"
+    return replace(
+        good,
+        target=replace(good.target, command=replace(good.target.command, argv=(*good.target.command.argv[:-1], code))),
+    )
+
+
+def test_a_gap_that_nobody_accepted_is_refused() -> None:
     with pytest.raises(Unenforceable):
         verify(chosen(["reading/open-by-path"]), setting(Open(Enforcement.NOT)))
 

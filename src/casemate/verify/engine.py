@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from casemate.model.errors import Refused
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Enforcement, Json
 from casemate.model.verification import Probe, Result, Tried, Verdict, Verification, by_class
@@ -113,7 +114,10 @@ def _policy(probes: Iterable[Probe], target: Target, scene: Scene) -> Policy:
 
 
 def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined: bool) -> dict[Probe, Tried]:
-    """Execute probes on one side, in as many starts as it takes, and judge each by its effect."""
+    """Execute probes on one side, in as many starts as it takes, and judge each by its effect.
+
+    Raises Refused where a start executes none: an act that was not begun was not withheld.
+    """
     seen, left = dict[Probe, Tried](), list(probes)
     for probe in probes:
         scene.prepare(probe)
@@ -122,9 +126,12 @@ def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined:
         scene.hear_who_came()
         answers = {str(line["probe"]): line for line in said.lines if "probe" in line}
         begun = [str(line["begins"]) for line in said.lines if "begins" in line]
+        if not begun:
+            where = "inside" if confined else "outside"
+            raise Refused(f"{where}, the target executes no probe: {': '.join(filter(None, (said.ended, said.last)))}")
         for probe in tuple(left):
             answer = answers.get(probe.name)
-            if answer is None and (not begun or probe.name == begun[-1]):
+            if answer is None and probe.name == begun[-1]:
                 answer = {"how": "ended", "error": said.ended}
             if answer is not None:
                 seen[probe] = _judge(probe, answer, scene, pushed=said.pushed, confined=confined)

@@ -15,8 +15,8 @@ from casemate.model.sandbox import Command, Json
 from casemate.sandbox import Backend, Streams, confine
 from casemate.verify.scene import Scene, waiting
 
-BOOT = (  # the job is an argument where standard input is a terminal
-    "import sys, json; job = json.loads(sys.argv[1] if sys.argv[1:] else sys.stdin.read()); "
+BOOT = (  # one line, because input that somebody else holds open never ends; an argument where it is a terminal
+    "import sys, json; job = json.loads(sys.argv[1] if sys.argv[1:] else sys.stdin.readline()); "
     "exec(job['harness'], globals()); perform(job)"
 )
 BEFORE = "casemate-probe "
@@ -43,6 +43,7 @@ class Said:
     lines: tuple[Mapping[str, Json], ...]
     ended: str
     pushed: bool = False  # into the caller's terminal
+    last: str = ""  # line of standard error
 
 
 class Files:
@@ -66,7 +67,7 @@ class Files:
         text = json.dumps(job, separators=(",", ":"))
         if self.ends is not None:
             return (text,)
-        os.write(self.numbers[INPUT], text.encode())
+        os.write(self.numbers[INPUT], f"{text}\n".encode())
         os.lseek(self.numbers[INPUT], self.begin, os.SEEK_SET)
         return ()
 
@@ -79,9 +80,9 @@ class Files:
             if line.startswith(BEFORE):
                 with suppress(ValueError):
                     lines.append(json.loads(line[len(BEFORE) :]))
-        return Said(tuple(lines), ended, self.ends is not None and waiting(self.ends[1]) > 0)
+        return Said(tuple(lines), ended, self.ends is not None and waiting(self.ends[1]) > 0, self._last())
 
-    def errors(self) -> str:
+    def _last(self) -> str:
         """Give the last line of standard error, for whoever has to find out why nothing was said."""
         os.lseek(self.numbers[2], self.begin, os.SEEK_SET)
         text = os.read(self.numbers[2], 1 << 16).decode("utf-8", errors="replace")
