@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.processes import Started
 
 from casemate.model.policy import GIB, MIB, Limits
 from casemate.policy.limits import spelled
@@ -19,7 +20,7 @@ MEMORY = "import os\nfor _ in range(4):\n  if os.fork() == 0:\n    x = bytearray
 @pytest.mark.parametrize(
     ("options", "code", "ended_by", "value"),
     [
-        (("--memory", "100MiB"), MEMORY, "memory limit", "100 MiB"),
+        (("--memory", "100MiB"), MEMORY, "memory limit", "100MiB"),
         (("--cpu", "1s"), "while True: pass", "cpu limit", "1s"),
         (("--wall", "1s"), "import time; time.sleep(60)", "wall limit", "1s"),
     ],
@@ -31,7 +32,7 @@ def test_the_limit_is_named(
     if ended_by == "memory limit" and "memory" not in COUNTED:
         pytest.skip("this host gives us no cgroup that counts memory")
     record = tmp_path / "record"
-    with subprocess.Popen(["/bin/sleep", "60"], stdout=subprocess.PIPE) as open_for_long:
+    with Started(["/bin/sleep", "60"], stdout=subprocess.PIPE) as open_for_long:
         done = casemate("run", "--record", record, *options, "-c", code, stdin=open_for_long.stdout)
         open_for_long.kill()
     assert done.returncode == 137
@@ -68,9 +69,9 @@ def test_the_table_names_what_counts_here(casemate: Casemate) -> None:
 @pytest.mark.parametrize(
     ("ended_by", "limits", "said"),
     [
-        ("memory limit", Limits(memory_bytes=512 * MIB), "memory limit (512 MiB)"),
-        ("memory limit", Limits(memory_bytes=2 * GIB), "memory limit (2 GiB)"),
-        ("output limit", Limits(output_bytes=1000), "output limit (1000 bytes)"),
+        ("memory limit", Limits(memory_bytes=512 * MIB), "memory limit (512MiB)"),
+        ("memory limit", Limits(memory_bytes=2 * GIB), "memory limit (2GiB)"),
+        ("output limit", Limits(output_bytes=1000), "output limit (1000)"),
         ("cpu limit", Limits(cpu_seconds=600), "cpu limit (10m)"),
         ("wall limit", Limits(wall_seconds=90), "wall limit (90s)"),
         ("caller", Limits(), "caller"),

@@ -23,6 +23,7 @@ OURS = (
     "casemate.model",
     "casemate.policy.expand",
     "casemate.policy.file",
+    "casemate.policy.limits",
     "casemate.policy.packed",
     "casemate.policy.sets",
     "casemate.policy.source",

@@ -17,6 +17,7 @@ from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.scope import Scope, ScopeKind
 from casemate.model.secret import Secret
 from casemate.policy import values
+from casemate.policy.limits import LIMITS
 from casemate.policy.sets import DENY_SETS, READ_SETS, SPAWN_SETS, UNIX_SETS, WRITE_SETS
 from casemate.policy.source import read
 
@@ -25,15 +26,6 @@ BACKENDS = ("native", "oci", "vm", "wasm", "graalpy")
 # The time and the memory that tomllib takes for a dotted key are the square of its parts: 40 000 of them, a minute.
 PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 MANY_PARTS = re.compile(rf"(?<![\w.-]){PART}(?:{PART}){{63}}")
-LIMITS: Mapping[str, tuple[str, Callable[[object], int]]] = {
-    "cpu": ("cpu_seconds", values.duration),
-    "wall": ("wall_seconds", values.duration),
-    "memory": ("memory_bytes", values.size),
-    "processes": ("processes", values.number),
-    "fds": ("fds", values.number),
-    "output": ("output_bytes", values.size),
-    "disk": ("disk_bytes", values.size),
-}
 KEYS: Mapping[str, tuple[str, ...]] = {
     "policy": ("version", "name", "backend", "layers"),
     "fs": ("read", "write", "deny", "tmp", "missing"),
@@ -205,8 +197,8 @@ class Reader:
     def limits(self, table: Table) -> Limits:
         """Read the limits; those not named keep their defaults, which are never unlimited for memory and processes."""
         chosen = {
-            attribute: self.value(table, f"limits.{key}", read, 0)
-            for key, (attribute, read) in LIMITS.items()
+            limit.attribute: self.value(table, f"limits.{key}", limit.read, 0)
+            for key, limit in LIMITS.items()
             if key in table
         }
         return replace(Limits(), **chosen)

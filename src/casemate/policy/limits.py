@@ -1,22 +1,48 @@
-"""Which limit ended a program, and how large it was, as the policy file and the options write it."""
+"""The limits of a run: how a policy file names each, reads its value and writes it, and which option sets it."""
 
+from collections.abc import Callable, Mapping
+
+from casemate.model.dataclass import dataclass
 from casemate.model.policy import Limits
-from casemate.policy.values import spell_duration, spell_size
+from casemate.policy import values
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One key of `[limits]`."""
+
+    attribute: str  # of model.policy.Limits
+    of: Callable[[Limits], int]
+    read: Callable[[object], int]
+    spell: Callable[[int], str]  # with the quotes of a file
+    unit: str
+    option: str = ""
+
+    def plain(self, limits: Limits) -> str:
+        """Give its value as an option takes it."""
+        return self.spell(self.of(limits)).strip('"')
+
+
+LIMITS: Mapping[str, Limit] = {
+    "cpu": Limit("cpu_seconds", lambda its: its.cpu_seconds, values.duration, values.spell_duration, "TIME", "--cpu"),
+    "wall": Limit(
+        "wall_seconds", lambda its: its.wall_seconds, values.duration, values.spell_duration, "TIME", "--wall"
+    ),
+    "memory": Limit("memory_bytes", lambda its: its.memory_bytes, values.size, values.spell_size, "SIZE", "--memory"),
+    "processes": Limit("processes", lambda its: its.processes, values.number, str, "NUMBER"),
+    "fds": Limit("fds", lambda its: its.fds, values.number, str, "NUMBER"),
+    "output": Limit("output_bytes", lambda its: its.output_bytes, values.size, values.spell_size, "SIZE"),
+    "disk": Limit("disk_bytes", lambda its: its.disk_bytes, values.size, values.spell_size, "SIZE"),
+}
+
+
+def that_ended(ended_by: str) -> str:
+    """Give the key of the limit that ended a run, by what its outcome says; "" where it was no limit."""
+    key, word, _ = ended_by.partition(" limit")
+    return key if word and key in LIMITS else ""
 
 
 def spelled(ended_by: str, limits: Limits) -> str:
     """Give the name of what ended a run, with its value where it is a limit."""
-    values = {
-        "cpu limit": spell_duration(limits.cpu_seconds),
-        "wall limit": spell_duration(limits.wall_seconds),
-        "memory limit": _apart(spell_size(limits.memory_bytes)),
-        "output limit": _apart(spell_size(limits.output_bytes)),
-    }
-    value = values.get(ended_by, "").strip('"')
-    return f"{ended_by} ({value})" if value else ended_by
-
-
-def _apart(size: str) -> str:
-    """Write the unit as a word of its own; bytes have none in a policy file."""
-    number = size.strip('"').rstrip("BKMGTi")
-    return f"{number} {size.strip(chr(34))[len(number) :] or 'bytes'}"
+    key = that_ended(ended_by)
+    return f"{ended_by} ({LIMITS[key].plain(limits)})" if key else ended_by

@@ -10,7 +10,7 @@ and of folders around them, and there is an end to it. The host is looked at by 
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
@@ -21,7 +21,7 @@ from casemate.model.policy import OWN_PYTHON, PRIVATE, Policy
 from casemate.model.sandbox import Denial, Outcome
 from casemate.policy import values
 from casemate.policy.host import Host
-from casemate.policy.limits import spelled
+from casemate.policy.limits import LIMITS, spelled, that_ended
 from casemate.policy.said import Said, Trouble, complaints
 from casemate.policy.write import quote
 
@@ -36,11 +36,11 @@ GRANTED_BY = {  # capability: the option of `run`, table and key of a policy fil
     C.PROC_SPAWN: ("--spawn", "proc", "spawn"),
     C.ENV_READ: ("--env", "env", "pass"),
 }
-ENDED = {  # what the loop outside says: key of [limits], option, the unit of a value
-    "wall limit": ("wall", "--wall", "TIME"),
-    "cpu limit": ("cpu", "--cpu", "TIME"),
-    "output limit": ("output", "", "SIZE"),
-    "memory limit": ("memory", "--memory", "SIZE"),
+LIMIT_OF = {
+    Trouble.MEMORY: "memory",
+    Trouble.PROCESSES: "processes",
+    Trouble.FDS: "fds",
+    Trouble.FILE_SIZE: "disk",
 }
 OWN = ("/home/casemate", "/dev", "/proc", "/sys")  # made anew inside; of /tmp the host may have what was meant
 RAISE = "would raise it"
@@ -83,17 +83,21 @@ def wanted(outcome: Outcome, ground: Ground) -> Iterator[str]:
 
 def _ended(outcome: Outcome, ground: Ground) -> Iterator[str]:
     """Name the limit that ended the program, and how large it was."""
-    if outcome.ended_by in ENDED:
-        key, option, value = ENDED[outcome.ended_by]
-        how = _how(f"{option} {value}" if option else "", f"[limits] {key} = {value}", RAISE)
-        yield f"the program was ended by the {spelled(outcome.ended_by, ground.policy.limits)}: {how[2:-1]}"
-    elif outcome.ended_by:
-        yield f"the program was ended by the {outcome.ended_by}"
+    if outcome.ended_by:
+        key = that_ended(outcome.ended_by)
+        how = f": {_raised(key)[2:-1]}" if key else ""
+        yield f"the program was ended by the {spelled(outcome.ended_by, ground.policy.limits)}{how}"
 
 
 def _how(option: str, line: str, verb: str = "would allow it") -> str:
     """Name the option and the line of a policy file that would give something."""
     return f" ({option} {verb}; in a policy: {line})" if option else f" (in a policy, {line} {verb})"
+
+
+def _raised(key: str) -> str:
+    """Name the option and the line that would raise a limit."""
+    limit = LIMITS[key]
+    return _how(f"{limit.option} {limit.unit}" if limit.option else "", f"[limits] {key} = {limit.unit}", RAISE)
 
 
 def _grant(capability: C, resource: str, verb: str = "would allow it") -> str:
@@ -131,7 +135,7 @@ def _one(denial: Denial) -> str:
         case C.NET_CONNECT if denial.detail:  # the broker's: the name leads to an address that is refused
             return f"{lead}: {denial.detail}"
         case C.RES_PROCS:
-            return f"{lead}{_how('', '[limits] processes = NUMBER', RAISE)}"
+            return f"{lead}{_raised('processes')}"
         case C.NET_UNIX:
             return f"{lead}{_grant(C.NET_UNIX, PRIVATE, 'would allow those between its own processes')}"
         case _:
@@ -254,14 +258,8 @@ def _variable(name: str, ground: Ground) -> Iterator[str]:
 def _limit(trouble: Trouble, ground: Ground) -> Iterator[str]:
     """Say which limit a complaint may come from."""
     limits = ground.policy.limits
-    spelled: Mapping[Trouble, tuple[str, str, Callable[[], str]]] = {
-        Trouble.MEMORY: ("memory", "--memory SIZE", lambda: _size(limits.memory_bytes)),
-        Trouble.PROCESSES: ("processes", "", lambda: str(limits.processes)),
-        Trouble.FDS: ("fds", "", lambda: str(limits.fds)),
-        Trouble.FILE_SIZE: ("disk", "", lambda: _size(limits.disk_bytes)),
-    }
     if trouble is Trouble.SPACE:
-        tmp = _size(ground.policy.tmp_bytes)
+        tmp = values.spell_size(ground.policy.tmp_bytes).strip('"')
         line = "[fs] tmp = SIZE, or max = SIZE of the grant"
         yield f"the program says that there is no room left: its /tmp and home hold {tmp}{_how('', line, RAISE)}"
     elif trouble is Trouble.REFUSED:
@@ -269,15 +267,9 @@ def _limit(trouble: Trouble, ground: Ground) -> Iterator[str]:
         yield f"the program says that a connection was refused: 127.0.0.1 inside is the run's own{hint}"
     elif trouble in (Trouble.NAME, Trouble.UNREACHABLE):
         yield f"the program says that it reached no host{ANY_HOST}"
-    elif trouble in spelled and spelled[trouble][2]() != "0":
-        key, option, value = spelled[trouble]
-        line = f"[limits] {key} = {'SIZE' if trouble in (Trouble.MEMORY, Trouble.FILE_SIZE) else 'NUMBER'}"
-        yield f"the program says that it ran into a limit: limits.{key} is {value()}{_how(option, line, RAISE)}"
-
-
-def _size(size: int) -> str:
-    """Write a size without the quotes of a file."""
-    return values.spell_size(size).strip('"')
+    elif (key := LIMIT_OF.get(trouble, "")) and LIMITS[key].of(limits):
+        value = LIMITS[key].plain(limits)
+        yield f"the program says that it ran into a limit: limits.{key} is {value}{_raised(key)}"
 
 
 def _suggested(path: str, ground: Ground, *, write: bool = False) -> bool:

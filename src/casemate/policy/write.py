@@ -9,6 +9,7 @@ from casemate.model.policy import Grant, Limits, Policy, WriteMode
 from casemate.model.visible import is_hidden
 from casemate.policy import values
 from casemate.policy.file import VERSION
+from casemate.policy.limits import LIMITS
 
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 LISTS = (  # table, key, capability: the order of the file
@@ -90,13 +91,8 @@ def _item(grant: Grant, folder: str) -> str:
 
 def _limits(limits: Limits) -> Iterator[str]:
     """Write all limits: a reader sees what holds, defaults included."""
-    yield f"cpu = {values.spell_duration(limits.cpu_seconds)}"
-    yield f"wall = {values.spell_duration(limits.wall_seconds)}"
-    yield f"memory = {values.spell_size(limits.memory_bytes)}"
-    yield f"processes = {limits.processes}"
-    yield f"fds = {limits.fds}"
-    yield f"output = {values.spell_size(limits.output_bytes)}"
-    yield f"disk = {values.spell_size(limits.disk_bytes)}"
+    for key, limit in LIMITS.items():
+        yield f"{key} = {limit.spell(limit.of(limits))}"
 
 
 def relative(path: str, folder: str) -> str:
