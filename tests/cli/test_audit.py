@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.processes import Started
 
 COMMAND = Path(sys.executable).with_name("casemate")
 Casemate = Callable[..., subprocess.CompletedProcess[str]]
@@ -166,7 +167,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(project: Path) -> None:
 
 def test_the_finding_is_marked_in_colour_on_a_terminal(project: Path) -> None:
     main, other = pty.openpty()
-    with subprocess.Popen(
+    with Started(
         [COMMAND, "audit", project], stdout=other, stderr=subprocess.DEVNULL, env={"PATH": os.defpath, "TERM": "xterm"}
     ):
         os.close(other)

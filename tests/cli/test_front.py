@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.processes import Started
 
 from casemate.cli import VERBS, version
 from casemate.cli.ending import ending
@@ -101,7 +102,7 @@ def test_every_error_has_its_code(error: BaseException, verb: str, code: int) ->
 
 @pytest.mark.parametrize("milliseconds", range(4, 80, 4))
 def test_ctrl_c_while_it_loads_leaves_no_traceback(milliseconds: int) -> None:
-    with subprocess.Popen(
+    with Started(
         [COMMAND, "audit", ROOT / "src"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
         time.sleep(milliseconds / 1000)
@@ -115,7 +116,7 @@ def test_ctrl_c_while_it_loads_leaves_no_traceback(milliseconds: int) -> None:
 
 @pytest.mark.parametrize("arguments", [("rules",), ("run", "-c", "import time; time.sleep(1)")])
 def test_who_ignores_ctrl_c_keeps_ignoring_it(arguments: tuple[str, ...]) -> None:
-    with subprocess.Popen(
+    with Started(
         ["/bin/sh", "-c", 'trap \'\' INT; exec "$0" "$@"', COMMAND, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

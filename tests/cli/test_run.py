@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.processes import Started
 
 from casemate.cli.target import read_arguments
 from casemate.model.capability import Capability
@@ -154,7 +155,7 @@ def test_names_that_are_no_text_pass_through(casemate: Casemate, project: Path) 
 
 def test_ctrl_c_reaches_the_program_and_ends_both(project: Path) -> None:
     (project / "app.py").write_text("import time; print('up', flush=True); time.sleep(60)", encoding="utf-8")
-    with subprocess.Popen(
+    with Started(
         [COMMAND, "run", "app.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as child:
         assert child.stdout is not None

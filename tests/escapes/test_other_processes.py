@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from confining import confined, only_outside, outside
+from tests.processes import Started
 
 
 @pytest.fixture
 def other() -> Iterator[int]:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+    with Started([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         yield process.pid
         process.communicate(b"\n")
 
@@ -71,14 +72,14 @@ def test_pid_1_cannot_be_signalled() -> None:
 
 
 def test_a_daemon_does_not_outlive_the_run() -> None:
-    marker = f"casemate-daemon-{os.getpid()}"
+    marker = f"left-{os.getpid()}"  # comm(5) has room for 15 characters: no two tests may share them
     script = f"""
 import os, sys, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         import ctypes
-        ctypes.CDLL(None).prctl(15, b"{marker[:15]}", 0, 0, 0)
+        ctypes.CDLL(None).prctl(15, b"{marker}", 0, 0, 0)
         os.close(0); os.close(1); os.close(2)
         time.sleep(60)
     os._exit(0)
@@ -87,13 +88,13 @@ time.sleep(0.1)
 print("left")
 """
     assert outside(script.replace("sleep(60)", "sleep(3)")) == "left\n"
-    assert marker[:15] in {name_of(process) for process in Path("/proc").glob("[0-9]*")}, "it must live on outside"
-    while marker[:15] in {name_of(process) for process in Path("/proc").glob("[0-9]*")}:
+    assert marker in {name_of(process) for process in Path("/proc").glob("[0-9]*")}, "it must live on outside"
+    while marker in {name_of(process) for process in Path("/proc").glob("[0-9]*")}:
         time.sleep(0.1)
     began = time.monotonic()
     assert confined(script).out == "left\n"
     assert time.monotonic() - began < 10
-    assert marker[:15] not in {name_of(process) for process in Path("/proc").glob("[0-9]*")}
+    assert marker not in {name_of(process) for process in Path("/proc").glob("[0-9]*")}
 
 
 def name_of(process: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from confining import EMPTY, confined, only_outside, outside, probe
+from tests.processes import Started
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may read it outside")
@@ -31,7 +32,7 @@ def test_the_home_directory() -> None:
 
 
 def test_the_environment_of_another_process() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"TOKEN": "abc"}) as other:
+    with Started([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"TOKEN": "abc"}) as other:
         only_outside(f"assert b'TOKEN' in open('/proc/{other.pid}/environ', 'rb').read()")
         other.communicate(b"\n")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.processes import Started
 from tests.programs.conftest import Database, Program, free_port, wait_for
 
 SERVERS = {
@@ -36,7 +37,7 @@ def answers(url: str) -> bool:
 @contextmanager
 def served(program: Program, port: int, url: str, *command: str) -> "Iterator[subprocess.Popen[str]]":
     environment = os.environ | {"DATABASE": url}
-    with subprocess.Popen(
+    with Started(
         program.command(*command, str(port)),
         cwd=program.folder,
         env=environment,

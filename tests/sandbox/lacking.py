@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.conftest import require
-from tests.escapes.test_as_an_ordinary_user import interpreter
+from tests.processes import interpreter
 
 from casemate.sandbox.native import arguments as a
 from casemate.sandbox.native import calls

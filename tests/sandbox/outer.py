@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.processes import Started
 from tests.sandbox.confining import PYTHON, policy
 
 from casemate.model.capability import Capability
@@ -40,7 +41,7 @@ def environment() -> Mapping[str, str]:
 def start(command: Sequence[str], **options: object) -> "subprocess.Popen[bytes]":
     """Start the driver with pipes, unless told otherwise."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment(), **{**pipes, **options})  # type: ignore[call-overload,no-any-return] -- Popen's own
+    return Started(command, env=environment(), **{**pipes, **options})
 
 
 def main(spec: str) -> int:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.processes import Started
 from tests.sandbox.confining import PYTHON, policy
 from tests.sandbox.outer import argv, environment, start
 
@@ -90,7 +91,7 @@ def gone(pids: Iterable[int]) -> bool:
 def forking(out: Path, seconds: float) -> "subprocess.Popen[str]":
     """Start a caller with a run in a thread and a forked child beside it."""
     script = FORKING.format(out=str(out), seconds=seconds)
-    return subprocess.Popen([sys.executable, "-c", script], env=environment(), stdout=subprocess.PIPE, text=True)
+    return Started([sys.executable, "-c", script], env=environment(), stdout=subprocess.PIPE, text=True)
 
 
 def test_the_thread_that_started_a_run_may_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

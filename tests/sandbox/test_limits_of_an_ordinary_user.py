@@ -1,23 +1,18 @@
 """Limits as an ordinary user: by rlimits, and by cgroups where an administrator has handed groups over."""
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.conftest import require
-from tests.escapes.test_as_an_ordinary_user import USER, interpreter
+from tests.processes import USER, pytest_as_a_user
 
 from casemate.sandbox.native import cgroups
 from casemate.sandbox.native.cgroups import MEMORY
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-OPTIONS = ("-q", "-p", "no:cacheprovider")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="every other test here is such a try already")
 
 
@@ -39,37 +34,14 @@ def handed_over() -> Iterator[list[Path]]:
 
 def said_by_pytest(names: tuple[str, ...], groups: list[Path], chosen: str = "") -> str:
     """Run tests as the user, in these groups, all or those chosen by words; give what pytest said."""
-    python = interpreter()
-    require("a Python that ordinary users may execute", there=bool(python))
 
     def enter() -> None:
         for group in groups:
             (group / "cgroup.procs").write_text("0")
 
+    files = [HERE / f"test_{name}.py" for name in names]
     with tempfile.TemporaryDirectory() as folder:
-        os.chown(folder, USER, USER)
-        paths = [str(ROOT / "src"), str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
-        files = [str(HERE / f"test_{name}.py") for name in names]
-        done = subprocess.run(
-            [python, "-m", "pytest", *OPTIONS, "--basetemp", f"{folder}/base", "-k", chosen, *files],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env={
-                "PATH": "/usr/bin:/bin",
-                "HOME": folder,
-                "PYTHONPATH": ":".join(paths),
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
-            preexec_fn=enter,
-            user=USER,
-            group=USER,
-            extra_groups=[],
-            timeout=300,
-        )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    return done.stdout
+        return pytest_as_a_user(Path(folder), ["-k", chosen, *files], begin=enter, seconds=300)
 
 
 def test_without_cgroups() -> None:

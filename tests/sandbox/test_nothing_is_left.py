@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from confining import confined, policy
+from tests.processes import Started
 
 from casemate.model.capability import Capability
 from casemate.model.policy import Grant, WriteMode
@@ -34,10 +35,6 @@ time.sleep(60)
 
 def descriptors() -> list[str]:
     return sorted(entry.name for entry in Path("/proc/self/fd").iterdir())
-
-
-def in_tmp() -> set[str]:
-    return {entry.name for entry in Path("/tmp").iterdir()}  # noqa: S108 -- to see that nothing is added
 
 
 def mounts() -> int:
@@ -67,13 +64,17 @@ def gone(mark: str) -> bool:
 def test_casemate_is_killed_at_any_moment(tmp_path: Path, how: signal.Signals) -> None:
     out = tmp_path / "out"
     out.mkdir()
+    temporary = tmp_path / "temporary"  # of this casemate alone: others may be running
+    temporary.mkdir()
+    environment = os.environ | {"TMPDIR": str(temporary)}
     mark = f"mark-{os.getpid()}-{time.monotonic_ns()}"
     places = {"src": str(Path(__file__).parents[2] / "src"), "here": str(Path(__file__).parent), "out": str(out)}
     script = RUN.format(**places, code=CODE.format(out=str(out)) + f"\n# {mark}")
-    before, temporary = mounts(), in_tmp()
+    before = mounts()
     chance = random.Random(7)  # noqa: S311 -- only delays
     for number in range(ROUNDS):
-        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with Started([sys.executable, "-c", script], env=environment, **pipes) as run:
             assert run.stdout is not None
             run.stdout.readline()
             if number % 3 == 0:
@@ -83,7 +84,7 @@ def test_casemate_is_killed_at_any_moment(tmp_path: Path, how: signal.Signals) -
             run.wait(20)
         assert gone(mark), marked(mark)
     assert mounts() == before
-    assert {name for name in in_tmp() - temporary if "casemate" in name} == set()
+    assert list(temporary.iterdir()) == []
     if how is signal.SIGKILL:
         assert not list(out.iterdir()), "nothing is copied out when casemate is killed"
 
@@ -115,7 +116,7 @@ code = f"for name in ('new', 'old', 'other'): open({{out!r}} + '/' + name, 'w').
 confined(code, policy(Grant(Capability.FS_WRITE, out)))
 """
     command = [sys.executable, "-c", script, mark := f"mark-{os.getpid()}-{time.monotonic_ns()}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
+    with Started(command, stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == b"renaming\n"
         run.send_signal(how)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import COMMAND, require
-from tests.escapes.test_as_an_ordinary_user import ROOT, USER, interpreter
+from tests.processes import ROOT, USER, interpreter
 from tests.sandbox.confining import confined, policy
 from tests.sandbox.outer import environment
 

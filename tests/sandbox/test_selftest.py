@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from confining import EMPTY, PYTHON, Result, confined, policy
+from tests.processes import Started
 
 from casemate.model.capability import Capability
 from casemate.model.classes import CLASSES
@@ -307,7 +308,7 @@ while True:
 """
     before = left()
     for delay in (0.3, 0.35, 0.4, 0.45, 0.5):
-        with subprocess.Popen([sys.executable, "-c", script]) as casemate:
+        with Started([sys.executable, "-c", script]) as casemate:
             time.sleep(delay)
             casemate.kill()
     deadline = time.monotonic() + 10

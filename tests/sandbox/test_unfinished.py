@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.processes import Started
 from tests.sandbox.confining import confined, policy
 from tests.sandbox.outer import environment
 
@@ -128,7 +129,7 @@ def slow(*arguments):
 commit.put = slow
 confined("open('{tmp_path}/out/x', 'w').write('x')", policy(Grant(Capability.FS_WRITE, '{tmp_path}/out')))
 """
-    with subprocess.Popen([sys.executable, "-c", script], env=environment(), stderr=subprocess.PIPE) as caller:
+    with Started([sys.executable, "-c", script], env=environment(), stderr=subprocess.PIPE) as caller:
         assert caller.stderr is not None
         copier = int(caller.stderr.readline())
         os.kill(copier, signal.SIGSTOP)
