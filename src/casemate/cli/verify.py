@@ -35,7 +35,8 @@ examples:
   casemate verify --only proc.trace --verbose
   casemate verify --list --only kernel
 
-Exit code: 0 all held; 1 something got through that the policy denies; 3 of a class nothing could be tried here.
+Exit code: 0 all held; 1 something got through that the policy denies; 3 of a denied capability nothing could be tried
+here; 125 nothing could be started under this policy.
 """
 STRICTEST = Policy(limits=Limits(wall_seconds=600, output_bytes=64 * MIB))  # nothing granted, no limit left out
 
