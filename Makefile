@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types imports docs lock bench soak fuzz clean
+.PHONY: help demo test check lint types imports docs lock bench soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -18,15 +18,15 @@ test: .venv/dev .venv-programs/ready ## run all tests
 
 check: lint types imports docs test ## run every check: what CI runs
 
-lint: .venv/dev
+lint: .venv/dev ## check the format, and ruff with all rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: .venv/dev
+types: .venv/dev ## mypy and pyright, both strict
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-imports: .venv/dev
+imports: .venv/dev ## check that imports run one way
 	$(BIN)/lint-imports
 
 docs: .venv/dev ## compare the generated reference pages with the code

@@ -14,6 +14,7 @@ import time
 from _collections_abc import Iterator
 from errno import EBUSY
 
+from casemate.model.dataclass import dataclass
 from casemate.model.errors import Refused
 from casemate.model.policy import Limits
 from casemate.model.small import suppress
@@ -28,14 +29,23 @@ NEAR = 4 << 20  # bytes: the largest piece of memory that the kernel asks for at
 NUMBERS = iter(range(1, 1 << 62))
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A group that was made in a place; its descriptor holds the lock."""
+
+    place: Place
+    directory: str
+    descriptor: int
+
+
 class Group:
     """What counts one run, and limits its memory and its processes. Raises Refused; then nothing of it is left."""
 
     def __init__(self, places: tuple[Place, ...], limits: Limits, *, network: bool = False) -> None:
         """Make a group in every place. `network` tells that the program may have sockets of the network."""
         self._network = network
-        self._made: list[tuple[Place, str, int]] = []  # with the descriptor that holds the lock
-        self._places: dict[str, tuple[int, int]] = {}
+        self._made: list[Made] = []
+        self._counted: dict[str, Made] = {}  # by what is counted there
         try:
             for place in places:
                 self._make(place, limits)
@@ -46,39 +56,42 @@ class Group:
     @property
     def entrances(self) -> tuple[str, ...]:
         """Name the ways in, as entering.py takes them."""
-        return tuple(directory + (TASKS if place.version == 1 else "") for place, directory, _ in self._made)
+        return tuple(made.directory + (TASKS if made.place.version == 1 else "") for made in self._made)
 
     def cpu_seconds(self) -> float:
         """Give the processor time of everything that ever was in the group; 0 where it is not counted."""
-        if CPU not in self._places:
+        if CPU not in self._counted:
             return 0.0
-        version, group = self._places[CPU]
-        if version == 1:
-            return int(_read(group, "cpuacct.usage")) / NANOSECONDS
-        return _entry(group, "cpu.stat", "usage_usec") / MICROSECONDS
+        made = self._counted[CPU]
+        if made.place.version == 1:
+            return int(_read(made.descriptor, "cpuacct.usage")) / NANOSECONDS
+        return _entry(made.descriptor, "cpu.stat", "usage_usec") / MICROSECONDS
 
     def out_of_memory(self) -> bool:
         """Tell whether the kernel has ended a process because the limit of this group was reached, and no other one."""
-        if MEMORY not in self._places:
+        if MEMORY not in self._counted:
             return False
-        version, group = self._places[MEMORY]
-        if version == 1:
+        made = self._counted[MEMORY]
+        group = made.descriptor
+        if made.place.version == 1:
             most, limit = (int(_read(group, f"memory.{name}_in_bytes")) for name in ("max_usage", "limit"))
             return most > limit - NEAR and _entry(group, "memory.oom_control", "oom_kill") > 0
         return _entry(group, "memory.events", "oom") > 0 and _entry(group, "memory.events", "oom_kill") > 0
 
     def refused_processes(self) -> int:
         """Count the forks and threads that the kernel has refused."""
-        return _entry(self._places[PROCESSES][1], "pids.events", "max") if PROCESSES in self._places else 0
+        made = self._counted.get(PROCESSES)
+        return _entry(made.descriptor, "pids.events", "max") if made else 0
 
     def watch_memory(self) -> int:
         """Give a descriptor that becomes readable when memory runs out, or -1: version 2 ends the whole run by itself.
 
         memcg-v1: an eventfd(2), the descriptor of memory.oom_control, and both written to cgroup.event_control.
         """
-        version, group = self._places.get(MEMORY, (2, -1))
-        if version != 1:
+        made = self._counted.get(MEMORY)
+        if made is None or made.place.version != 1:
             return -1
+        group = made.descriptor
         event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         try:
             control = os.open("memory.oom_control", os.O_RDONLY | os.O_CLOEXEC, dir_fd=group)
@@ -95,11 +108,11 @@ class Group:
         """Remove the groups. Whatever was in them is dead."""
         until = time.monotonic() + LINGERING
         while self._made:
-            _, directory, descriptor = self._made.pop()
-            while not _removed(directory) and time.monotonic() < until:
+            made = self._made.pop()
+            while not _removed(made.directory) and time.monotonic() < until:
                 time.sleep(0.001)
-            os.close(descriptor)
-        self._places.clear()
+            os.close(made.descriptor)
+        self._counted.clear()
 
     def _make(self, place: Place, limits: Limits) -> None:
         """Make a group, lock it and set its limits."""
@@ -110,8 +123,8 @@ class Group:
                 break
         else:
             raise FileExistsError(f"no new group can be made in {place.directory}")
-        self._made.append((place, directory, descriptor))
-        self._places |= dict.fromkeys(place.counts, (place.version, descriptor))
+        self._made.append(Made(place, directory, descriptor))
+        self._counted |= dict.fromkeys(place.counts, self._made[-1])
         if MEMORY in place.counts and limits.memory_bytes:
             (self._limit_memory if place.version == 1 else _limit_memory_of_2)(descriptor, str(limits.memory_bytes))
         if PROCESSES in place.counts and limits.processes:

@@ -35,7 +35,6 @@ NAMESPACES = {
     names.CGROUP: k.CLONE_NEWCGROUP,
 }
 FIRST_FREE = 3
-Target = tuple[int, Entrances]  # its identity outside, and how it gets into its groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,14 @@ class Prepared:
     def other_id(self) -> bool:
         """Tell whether the target gets an identity of the run's own: only root has one to leave."""
         return self.privileged and names.IDENTITY not in self.without
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is known of the target before it is there: its identity outside, and how it gets into its groups."""
+
+    uid: int
+    entrances: Entrances
 
 
 def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
@@ -125,7 +132,7 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
     for descriptor in (made.new, users):
         if descriptor >= 0:
             os.close(descriptor)
-    child = _fork_init(plan, environment, prepared, ends, (owner, entrances))
+    child = _fork_init(plan, environment, prepared, ends, Target(owner, entrances))
     try:
         if helper:
             os.waitpid(helper, 0)
@@ -208,7 +215,7 @@ def _users(owner: int) -> tuple[int, int]:
 def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, target: Target) -> int:
     child = os.fork()
     if child:
-        for descriptor in (ends.lifeline, ends.status, ends.witness, 0, 1, 2, *target[1].descriptors):
+        for descriptor in (ends.lifeline, ends.status, ends.witness, 0, 1, 2, *target.entrances.descriptors):
             os.close(descriptor)
         return child
     try:
@@ -246,17 +253,16 @@ def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) 
     except OSError as error:
         layer = "proc" if proc < 0 else "root" if prepared.landlock == 0 else "landlock"
         raise Failed(layer, str(error)) from None
-    owner, entrances = target
     return Locks(
         proc=proc,
         ruleset=ruleset,
         filter=prepared.filter,
-        uid=owner if prepared.other_id else -1,
+        uid=target.uid if prepared.other_id else -1,
         mdwe=prepared.mdwe,
         limits=_for_each(plan.outside.limits, prepared),
         without=prepared.without,
         witness=witness,
-        entrances=entrances,
+        entrances=target.entrances,
         test=prepared.test,
     )
 
