@@ -34,20 +34,13 @@ NUMBERS = {  # name: (x86_64, aarch64)
 COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE, -1)
 
 CLONE3, CLONE_INTO_CGROUP, SIGCHLD = 435, 0x200000000, 17
-OPEN_TREE, MOVE_MOUNT, FSOPEN, FSCONFIG, FSMOUNT = 428, 429, 430, 431, 432
-CLOSE_RANGE, OPENAT2, MOUNT_SETATTR = 436, 437, 442
+CLOSE_RANGE = 436
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 
-MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
-MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
-OPEN_TREE_CLONE, AT_RECURSIVE, AT_EMPTY_PATH = 1, 0x8000, 0x1000
-MOVE_MOUNT_EMPTY = 0x4 | 0x40  # both ends are named by descriptors alone
-ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV, ATTR_NOEXEC, ATTR_IDMAP = 1, 2, 4, 8, 0x100000
 O_PATH = 0x200000
-RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP = 1, 4, 8, 22
 PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_SET_MDWE = 24, 28, 38, 47, 65
@@ -243,77 +236,6 @@ def setdomainname(name: str) -> None:
     """Name the NIS domain of this UTS namespace; man 2 setdomainname."""
     raw = name.encode()
     call("setdomainname", number("setdomainname"), raw, len(raw))
-
-
-def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
-    """Mount a file system, or change the flags of a mount; man 2 mount."""
-    call(
-        f"mount {kind or 'flags'} on {target}",
-        number("mount"),
-        os.fsencode(source),
-        os.fsencode(target),
-        None if kind is None else kind.encode(),
-        flags,
-        os.fsencode(options) or None,
-    )
-
-
-def pivot_root(new: str, old: str) -> None:
-    """Exchange the root of this mount namespace; man 2 pivot_root."""
-    call("pivot_root", number("pivot_root"), os.fsencode(new), os.fsencode(old))
-
-
-def umount(target: str) -> None:
-    """Detach a mount and everything below it, now for newcomers, for others when they let go."""
-    call(f"umount {target}", number("umount2"), os.fsencode(target), MNT_DETACH)
-
-
-def open_within(root: int, path: str, flags: int = O_PATH) -> int:
-    """Open `path` as if `root` were /, through no symbolic link and no magic link: openat2(2)."""
-    how = words(8, flags | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
-    try:
-        return call("openat2", OPENAT2, root, os.fsencode(path), how, len(how))
-    except OSError as error:
-        raise OSError(error.errno, f"{path}: {os.strerror(error.errno or 0)}") from None
-
-
-def clone_tree(descriptor: int) -> int:
-    """Give a detached copy of the mount, and of those below it, at an O_PATH descriptor: open_tree(2)."""
-    flags = OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | os.O_CLOEXEC
-    return call("open_tree", OPEN_TREE, descriptor, b"", flags)
-
-
-def set_attributes(tree: int, attributes: int, *, recursive: bool = True, users: int = 0) -> None:
-    """Set mount attributes; with ATTR_IDMAP `users` is a descriptor of a user namespace: mount_setattr(2)."""
-    how = words(8, attributes, 0, 0, users)
-    flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
-    call("mount_setattr", MOUNT_SETATTR, tree, b"", flags, how, len(how))
-
-
-def attach(tree: int, target: int) -> None:
-    """Mount a detached tree on what an O_PATH descriptor names: move_mount(2)."""
-    call("move_mount", MOVE_MOUNT, tree, b"", target, b"", MOVE_MOUNT_EMPTY)
-
-
-def new_filesystem(kind: str, options: Sequence[tuple[str, str | None]], attributes: int) -> int:
-    """Make a file system and give its mount, attached nowhere: fsopen(2), fsconfig(2), fsmount(2)."""
-    context = call("fsopen", FSOPEN, kind.encode(), 1)
-    try:
-        for key, value in options:
-            command = 0 if value is None else 1
-            call(
-                f"fsconfig {key}",
-                FSCONFIG,
-                context,
-                command,
-                key.encode(),
-                None if value is None else value.encode(),
-                0,
-            )
-        call(f"fsconfig create {kind}", FSCONFIG, context, 6, None, None, 0)
-        return call("fsmount", FSMOUNT, context, 1, attributes)
-    finally:
-        os.close(context)
 
 
 def prctl(option: int, *arguments: int) -> int:

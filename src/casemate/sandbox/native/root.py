@@ -13,6 +13,7 @@ from casemate.model.dataclass import dataclass, field
 from casemate.model.never import assert_never
 from casemate.model.small import suppress
 from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native.paths import below
 from casemate.sandbox.native.steps import (
     Bind,
@@ -31,7 +32,7 @@ BASE = (
     "/dev"  # covered in a private mount namespace; nothing below it can be granted: a copy of a tree holds all mounts
 )
 NEW, LAYERS = f"{BASE}/root", f"{BASE}/layers"
-READ_ONLY = k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NODEV
+READ_ONLY = m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NODEV
 SMALL = "size=4m,nr_inodes=4k,mode=755"
 CHUNK = 1 << 20
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -54,11 +55,11 @@ class Root:
 
     def prepare(self) -> None:
         """Cover a directory with memory of our own, and make the new root and the place of the layers in it."""
-        k.mount("none", "/", None, k.MS_REC | k.MS_PRIVATE)
-        k.mount("casemate", BASE, "tmpfs", k.MS_NOSUID | k.MS_NODEV, SMALL)
+        m.mount("none", "/", None, m.MS_REC | m.MS_PRIVATE)
+        m.mount("casemate", BASE, "tmpfs", m.MS_NOSUID | m.MS_NODEV, SMALL)
         for path in (NEW, LAYERS):
             os.mkdir(path, 0o755)  # noqa: PTH102 -- pathlib is too heavy for the start-up path
-        k.mount("casemate", NEW, "tmpfs", k.MS_NOSUID | k.MS_NODEV, SMALL)
+        m.mount("casemate", NEW, "tmpfs", m.MS_NOSUID | m.MS_NODEV, SMALL)
         self.new = os.open(NEW, k.O_PATH | os.O_CLOEXEC)
         os.mkdir(f"{BASE}/hidden", 0)  # noqa: PTH102 -- likewise
         os.close(os.open(f"{BASE}/hidden.file", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0))
@@ -105,40 +106,40 @@ class Root:
                 self.file(path, content.encode(), 0o444)
             case Device(path):
                 self.file(path, b"", 0o444)
-                self.place(source, path, k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NOEXEC)
+                self.place(source, path, m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NOEXEC)
             case Folder(path):
                 self.folder(path)
             case Hide(path, directory, fleeting):
                 hidden = os.open(f"{BASE}/hidden" + ("" if directory else ".file"), k.O_PATH | os.O_CLOEXEC)
                 with suppress(*((FileNotFoundError,) if fleeting else ())):
-                    self.place(hidden, path, READ_ONLY | k.ATTR_NOEXEC)
+                    self.place(hidden, path, READ_ONLY | m.ATTR_NOEXEC)
                 os.close(hidden)
             case _:
                 assert_never(step)
 
     def bind(self, seen: Seen, source: int, *, execute: bool, write: bool) -> None:
         """Mount a host tree or file at its own path, nosuid, nodev, and read-only unless it is a direct write grant."""
-        attributes = k.ATTR_NOSUID | k.ATTR_NODEV
-        attributes |= 0 if write else k.ATTR_RDONLY
-        attributes |= 0 if execute else k.ATTR_NOEXEC
+        attributes = m.ATTR_NOSUID | m.ATTR_NODEV
+        attributes |= 0 if write else m.ATTR_RDONLY
+        attributes |= 0 if execute else m.ATTR_NOEXEC
         self.target(seen)
         self.place(source, seen.path, attributes)
 
     def place(self, source: int, path: str, attributes: int) -> None:
         """Clone the mount at a descriptor, set its attributes and attach it at `path` inside."""
         tree = self.clone(source, attributes)
-        target = k.open_within(self.new, path)
-        k.attach(tree, target)
+        target = m.open_within(self.new, path)
+        m.attach(tree, target)
         os.close(target)
         os.close(tree)
 
     def clone(self, source: int, attributes: int) -> int:
         """Give a detached tree with attributes, owned by the target where the caller's own id is on the file."""
-        tree = k.clone_tree(source)
-        k.set_attributes(tree, attributes)
+        tree = m.clone_tree(source)
+        m.set_attributes(tree, attributes)
         if self.users >= 0 and not is_foreign_socket(source):
             with suppress(OSError):  # a file system without idmapped mounts: then what others may read can be read
-                k.set_attributes(tree, k.ATTR_IDMAP, users=self.users)
+                m.set_attributes(tree, m.ATTR_IDMAP, users=self.users)
         return tree
 
     def target(self, seen: Seen) -> None:
@@ -194,7 +195,7 @@ class Root:
     def private(self, path: str, size: int) -> None:
         """Mount an empty directory in memory that belongs to the target: nothing in it can be executed or mapped so."""
         self.folder(path)
-        k.mount("casemate", NEW + path, "tmpfs", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, memory(size) + ",mode=700")
+        m.mount("casemate", NEW + path, "tmpfs", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, memory(size) + ",mode=700")
         os.chown(NEW + path, self.owner, self.owner)
 
     def layer(self, seen: Seen, source: int, size: int) -> None:
@@ -202,7 +203,7 @@ class Root:
         number = len(self.uppers)
         place = f"{LAYERS}/{number}"
         os.mkdir(place, 0o755)  # noqa: PTH102 -- likewise
-        k.mount("casemate", place, "tmpfs", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, memory(size) + ",mode=755")
+        m.mount("casemate", place, "tmpfs", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, memory(size) + ",mode=755")
         self.target(seen)
         (self.overlay if seen.directory else self.copy)(seen, source, place)
 
@@ -210,9 +211,9 @@ class Root:
         """See overlayfs: lower is the granted tree, upper and work lie on the layer."""
         for name in ("lower", "upper", "work", "merged"):
             os.mkdir(f"{place}/{name}", 0o755)  # noqa: PTH102 -- likewise
-        tree = self.clone(source, k.ATTR_RDONLY | k.ATTR_NOSUID | k.ATTR_NODEV)
+        tree = self.clone(source, m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NODEV)
         lower = os.open(f"{place}/lower", k.O_PATH | os.O_CLOEXEC)
-        k.attach(tree, lower)
+        m.attach(tree, lower)
         os.close(lower)
         status = os.stat(f"{place}/lower")  # noqa: PTH116 -- likewise
         os.chmod(f"{place}/upper", stat.S_IMODE(status.st_mode) & 0o777)  # noqa: PTH101 -- likewise
@@ -220,10 +221,10 @@ class Root:
         options = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work,redirect_dir=nofollow"
         options += ",metacopy=off,index=off"
         options += "" if self.users >= 0 else ",userxattr"
-        k.mount("casemate", f"{place}/merged", "overlay", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, options)
+        m.mount("casemate", f"{place}/merged", "overlay", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, options)
         merged = os.open(f"{place}/merged", k.O_PATH | os.O_CLOEXEC)
-        target = k.open_within(self.new, seen.path)
-        k.attach(k.clone_tree(merged), target)
+        target = m.open_within(self.new, seen.path)
+        m.attach(m.clone_tree(merged), target)
         self.uppers.append(os.open(f"{place}/upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
     def copy(self, seen: Seen, source: int, place: str) -> None:
@@ -237,10 +238,10 @@ class Root:
         os.close(reader)
         os.lseek(writer, 0, os.SEEK_SET)
         copied = os.open(f"{place}/file", k.O_PATH | os.O_CLOEXEC)
-        target = k.open_within(self.new, seen.path)
-        tree = k.clone_tree(copied)
-        k.set_attributes(tree, k.ATTR_NOSUID | k.ATTR_NODEV | k.ATTR_NOEXEC)
-        k.attach(tree, target)
+        target = m.open_within(self.new, seen.path)
+        tree = m.clone_tree(copied)
+        m.set_attributes(tree, m.ATTR_NOSUID | m.ATTR_NODEV | m.ATTR_NOEXEC)
+        m.attach(tree, target)
         self.uppers.append(writer)
 
 
@@ -264,11 +265,11 @@ def memory(size: int) -> str:
 def enter(umask: int = 0o077) -> None:
     """Make the new root the root of this mount namespace, let the old one go, and make ours read-only."""
     os.chdir(NEW)
-    k.pivot_root(".", ".")  # the old root now lies over the new one: pivot_root(2), notes
-    k.umount(".")
+    m.pivot_root(".", ".")  # the old root now lies over the new one: pivot_root(2), notes
+    m.umount(".")
     os.chdir("/")
     here = os.open("/", k.O_PATH | os.O_CLOEXEC)
-    k.set_attributes(here, READ_ONLY | k.ATTR_NOEXEC, recursive=False)
+    m.set_attributes(here, READ_ONLY | m.ATTR_NOEXEC, recursive=False)
     os.close(here)
     os.umask(umask)
 
@@ -277,7 +278,7 @@ def open_seen(seen: Seen) -> int:
     """Open a host path through no link and make sure that it is the file that the plan means. Raises Changed."""
     top = os.open("/", k.O_PATH | os.O_CLOEXEC)
     try:
-        descriptor = k.open_within(top, seen.path)
+        descriptor = m.open_within(top, seen.path)
     finally:
         os.close(top)
     status = os.fstat(descriptor)

@@ -15,6 +15,7 @@ from casemate.model.dataclass import dataclass, replace
 from casemate.model.policy import Limits
 from casemate.sandbox.native import caller, control, identity, init, landlock, names
 from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native.cgroups import PROCESSES, Place
 from casemate.sandbox.native.contract import EVERYBODY_IS_DEAD, NativePlan
 from casemate.sandbox.native.entering import Entrances, opened
@@ -241,12 +242,12 @@ def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) 
     if names.UTS not in prepared.without:  # or it would be the host's name
         must("namespaces", k.sethostname, NAME)
         must("namespaces", k.setdomainname, NO_DOMAIN)
-    flags = k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC | 1
-    must("proc", k.mount, "proc", f"{NEW}/proc", "proc", flags, "subset=pid,hidepid=2")
+    flags = m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC | 1
+    must("proc", m.mount, "proc", f"{NEW}/proc", "proc", flags, "subset=pid,hidepid=2")
     proc = -1
     ruleset = -1
     try:
-        proc = k.new_filesystem("proc", (), 0xE)
+        proc = m.new_filesystem("proc", (), 0xE)
         enter()
         if prepared.landlock:
             ruleset = landlock.ruleset(plan, prepared.landlock, without=prepared.without)

@@ -12,6 +12,7 @@ from casemate.model.policy import MIB, Limits
 from casemate.model.sandbox import Layer
 from casemate.sandbox.native import cgroups, identity, landlock, names, seccomp
 from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native.cgroups import Place
 from casemate.sandbox.native.entering import TASKS, born_in, enter, opened
 from casemate.sandbox.native.group import Group
@@ -121,17 +122,17 @@ def _try_namespaces(report: Report, *, privileged: bool) -> None:
 
 def _try_mounts() -> None:
     k.unshare(k.CLONE_NEWNS)
-    k.mount("none", "/", None, k.MS_REC | k.MS_PRIVATE)
+    m.mount("none", "/", None, m.MS_REC | m.MS_PRIVATE)
     top = os.open("/", k.O_PATH | os.O_CLOEXEC)
-    k.set_attributes(k.clone_tree(top), k.ATTR_RDONLY | k.ATTR_NOSUID)
-    k.mount("casemate", "/tmp", "tmpfs", k.MS_NOSUID | k.MS_NODEV)  # noqa: S108 -- covered in a private namespace
+    m.set_attributes(m.clone_tree(top), m.ATTR_RDONLY | m.ATTR_NOSUID)
+    m.mount("casemate", "/tmp", "tmpfs", m.MS_NOSUID | m.MS_NODEV)  # noqa: S108 -- covered in a private namespace
 
 
 def _try_overlay() -> None:
     for name in ("lower", "upper", "work", "merged"):
         os.mkdir(f"/tmp/{name}")  # noqa: PTH102, S108 -- start-up path; the private tmpfs
     options = "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work,userxattr"
-    k.mount("casemate", "/tmp/merged", "overlay", 0, options)  # noqa: S108 -- the private tmpfs
+    m.mount("casemate", "/tmp/merged", "overlay", 0, options)  # noqa: S108 -- the private tmpfs
 
 
 def _try_pid() -> None:
@@ -139,7 +140,7 @@ def _try_pid() -> None:
     child = os.fork()
     if child == 0:
         try:
-            k.mount("proc", "/proc", "proc", k.MS_NOSUID | k.MS_NODEV | k.MS_NOEXEC, "subset=pid,hidepid=2")
+            m.mount("proc", "/proc", "proc", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, "subset=pid,hidepid=2")
         except OSError as error:
             os._exit(error.errno or 1)
         os._exit(0)
