@@ -6,8 +6,9 @@ import os
 import pytest
 from bpf import answer
 
-from casemate.sandbox.native import calls, seccomp
+from casemate.sandbox.native import calls, kernel, mounting, seccomp
 from casemate.sandbox.native.arguments import ARCH
+from casemate.verify import scene
 
 ARCHITECTURES = {"x86_64": 0, "aarch64": 1}
 BAD_ARCHITECTURE, NO_NEW_PRIVILEGES = 2, 3  # attributes of libseccomp
@@ -131,3 +132,20 @@ def test_no_call_is_both_allowed_and_denied() -> None:
     assert not set(seccomp.ALLOWED) & {*seccomp.DENIED, "memfd_create"}
     for column in ARCHITECTURES.values():
         assert len(set(calls.numbers(column).values())) == len(calls.numbers(column))
+
+
+@pytest.mark.parametrize("column", [0, 1], ids=["x86-64", "aarch64"])
+def test_a_number_is_the_same_wherever_it_stands(column: int) -> None:
+    """Tables on the way of every start hold the few numbers that it needs: these must be those of the whole table."""
+    whole = calls.numbers(column)
+    unfiltered = {name: number[column] for table in (kernel.NUMBERS, scene.CALLS) for name, number in table.items()}
+    named = {name.lower(): number for name, number in vars(mounting).items() if isinstance(number, int)}
+    newer = {name: number for name, number in named.items() if name in whole}
+    newer |= {"clone3": kernel.CLONE3, "close_range": kernel.CLOSE_RANGE}
+    for table in (unfiltered, newer):
+        shared = table.keys() & whole.keys()
+        assert {name: table[name] for name in shared} == {name: whole[name] for name in shared}
+        assert shared
+    assert len(newer) == len(
+        ["open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "mount_setattr", "clone3", "close_range"]
+    )
