@@ -28,6 +28,7 @@ from casemate.sandbox.native.layer import (
     check_size,
     open_entry,
 )
+from casemate.sandbox.native.paths import below
 from casemate.sandbox.native.replace import Replaced, is_same, overwrite, put
 from casemate.sandbox.native.unfinished import sweep
 
@@ -53,7 +54,7 @@ def protected_names(root: str, deny: tuple[str, ...], *, persist: bool) -> Prote
 
     def why(path: str) -> str:
         absolute = os.path.normpath(f"{root}/{path}")
-        if any(absolute == denied or absolute.startswith(f"{denied.rstrip('/')}/") for denied in deny):
+        if any(below(absolute, denied) for denied in deny):
             return DENIED
         if persist and (persists(absolute) or persists(f"{absolute}/")):
             return "something later executes or trusts what is written there (fs.persist)"
