@@ -43,11 +43,11 @@ def test_the_prompt_of_python_edits_lines(screen: Screen, python: Path) -> None:
         screen.type(UP + b"\x7f2\r")  # history, then 41 becomes 42
         screen.wait_for(r"x = .*\r\n.*>>> ")
         screen.type(b"x + 1" + HOME + b"print('it is', " + END + b")\r")
-        screen.wait_for(r"it is 43\r\n")
+        screen.wait_for(r"it is 43\r\n.*>>> ")
         screen.type(b"x.bit_le\t\r")  # completion
-        screen.wait_for(r"bit_length\(\)\r\n6\r\n")
+        screen.wait_for(r"bit_length\(\)\r\n6\r\n.*>>> ")
         screen.type(b"print('lft'" + LEFT * 3 + b"e" + END + b")\r")
-        screen.wait_for(r"\nleft\r\n")
+        screen.wait_for(r"\nleft\r\n.*>>> ")
         screen.type(b"half a line\x03")
         screen.wait_for(r"KeyboardInterrupt\r\n.*>>> ")
         screen.type(b"while True: pass\r\r")
