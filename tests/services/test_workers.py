@@ -158,12 +158,16 @@ def test_an_interrupt_at_any_moment_leaves_no_child_and_is_not_lost() -> None:
 
 def interrupted(jobs: list[Callable[[], bytes]], pause: float) -> None:
     """Begin jobs, and let another process send Ctrl-C after a pause."""
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, [signal.SIGINT]
+    )  # before there is something that reaps it would be too soon
     somebody = os.fork()
     if somebody == 0:
         time.sleep(pause)
         os.kill(os.getppid(), signal.SIGINT)
         os._exit(0)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         list(results(jobs, 3))
     finally:
         os.waitpid(somebody, 0)
