@@ -158,9 +158,7 @@ def test_an_interrupt_at_any_moment_leaves_no_child_and_is_not_lost() -> None:
 
 def interrupted(jobs: list[Callable[[], bytes]], pause: float) -> None:
     """Begin jobs, and let another process send Ctrl-C after a pause."""
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, [signal.SIGINT]
-    )  # before there is something that reaps it would be too soon
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # before somebody reaps would be too soon
     somebody = os.fork()
     if somebody == 0:
         time.sleep(pause)
