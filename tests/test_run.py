@@ -10,7 +10,7 @@ import pytest
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError, Refused
 from casemate.model.policy import Grant, Policy, WriteMode
-from casemate.policy.sets import inside
+from casemate.model.tree import below
 from casemate.readers.host.program import Code, Executable, Module, Script, Target
 from casemate.run import HOME, Prepared, Request, prepare
 
@@ -52,7 +52,7 @@ def test_a_bare_run_sees_its_folder_and_its_interpreter_and_nothing_else(project
     }
     assert [grant.resource for grant in found.policy.of(Capability.FS_EXEC)] == [PYTHON]
     for path in ("/root", "/home", "/etc/shadow", "/etc", "/var", "/tmp", str(project.parent), "/usr/bin/env"):  # noqa: S108
-        assert not any(inside(path, tree) for tree in granted), path
+        assert not any(below(path, tree) for tree in granted), path
 
 
 def test_a_bare_run_sees_four_variables(project: Path) -> None:

@@ -15,8 +15,9 @@ from casemate.model.errors import Refused
 from casemate.model.policy import OWN_PYTHON, Grant, Policy
 from casemate.model.sandbox import Command, Json, Outcome, Plan
 from casemate.model.secret import Injection
+from casemate.model.tree import below
 from casemate.policy.expand import expand, is_path
-from casemate.policy.sets import Places, homes, inside
+from casemate.policy.sets import Places, homes
 from casemate.readers.host.choose import Choice, Own, choose
 from casemate.readers.host.choose import own as own_environment
 from casemate.readers.host.interpreter import Interpreter
@@ -203,14 +204,14 @@ def _keep_ours(request: Request, policy: Policy, ours: Own) -> None:
         kept[os.path.join(request.directory, request.record)] = "the record of the run is written there"
     for grant in policy.of(Capability.FS_WRITE):
         for path, why in kept.items():
-            if inside(os.path.realpath(path), os.path.realpath(grant.resource)):
+            if below(os.path.realpath(path), os.path.realpath(grant.resource)):
                 raise Refused(f"{grant.resource} cannot be writable: {why}")
 
 
 def _without_writable_path(program: Program, request: Request, policy: Policy, choice: Choice | None) -> Program:
     """Refuse a write grant over what `sys.path` begins with: the next import there would run what was written."""
     writable = [os.path.realpath(grant.resource) for grant in policy.of(Capability.FS_WRITE)]
-    clash = [path for path in program.startup if any(inside(os.path.realpath(path), tree) for tree in writable)]
+    clash = [path for path in program.startup if any(below(os.path.realpath(path), tree) for tree in writable)]
     if not clash:
         return program
     code = isinstance(request.target, Code) or (isinstance(request.target, Script) and request.target.path == "-")
@@ -230,8 +231,8 @@ def _has_safe_path(python: Interpreter) -> bool:
 def _is_shown(directory: str, policy: Policy) -> bool:
     """Tell whether a directory can be seen under a policy: it is granted, or something in it is."""
     paths = [grant.resource for grant in policy.grants if is_path(grant)]
-    own = [path for path in paths if not inside(path, "/usr") or inside(directory, "/usr")]
-    return any(inside(directory, path) or inside(path, directory) for path in own)
+    own = [path for path in paths if not below(path, "/usr") or below(directory, "/usr")]
+    return any(below(directory, path) or below(path, directory) for path in own)
 
 
 def _argv(program: Program, request: Request, directory: str) -> tuple[str, ...]:
@@ -285,5 +286,5 @@ def _unreadable(paths: Iterable[str], named_by: str, policy: Policy) -> Iterator
     """Yield a sentence for each path that no grant opens."""
     readable = [g.resource for g in policy.grants if g.capability in (Capability.FS_READ, Capability.FS_WRITE)]
     for path in paths:
-        if not any(inside(path, tree) for tree in readable):
+        if not any(below(path, tree) for tree in readable):
             yield f"{path} is named by {named_by} and is not readable (--read {path})"

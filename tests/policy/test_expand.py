@@ -9,8 +9,9 @@ from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
 from casemate.model.policy import Grant, Missing, Policy, WriteMode
+from casemate.model.tree import below
 from casemate.policy.expand import expand
-from casemate.policy.sets import HOME_SECRETS, HOST_SECRETS, READ_SETS, Places, around, homes, inside, read_set, secrets
+from casemate.policy.sets import HOME_SECRETS, HOST_SECRETS, READ_SETS, Places, around, homes, read_set, secrets
 
 
 def read(path: object) -> Grant:
@@ -161,14 +162,14 @@ PATHS = st.lists(st.sampled_from(["a", "b", "ab"]), max_size=4).map(lambda parts
 
 @given(PATHS, PATHS)
 def test_a_path_is_inside_what_is_around_it(path: str, tree: str) -> None:
-    assert inside(path, tree) == (tree in set(around(path)))
+    assert below(path, tree) == (tree in set(around(path)))
 
 
 def test_inside_is_about_whole_names() -> None:
-    assert inside("/a/b", "/a")
-    assert inside("/a", "/a")
-    assert inside("/a", "/")
-    assert not inside("/ab", "/a")
+    assert below("/a/b", "/a")
+    assert below("/a", "/a")
+    assert below("/a", "/")
+    assert not below("/ab", "/a")
 
 
 def test_secrets_are_literal_absolute_paths(home: Path) -> None:

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from casemate.model.errors import PolicyError
+from casemate.model.tree import below
 from casemate.sandbox.native.endpoints import endpoints, family, split
-from casemate.sandbox.native.paths import below, walk
+from casemate.sandbox.native.paths import walk
 
 PARTS = st.sampled_from(["a", "b", "link", "up", "..", ".", "loop", "absolute", ""])
 

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from casemate.policy.sets import inside
+from casemate.model.tree import below
 
 STEPS = 40  # links on the way, as the kernel has it: path_resolution(7)
 LONGEST = 4096
@@ -58,7 +58,7 @@ class Host:
             if name in ("", "."):
                 continue
             at = at.rpartition("/")[0] if name == ".." else f"{at}/{name}"
-            if any(inside(at, place) for place in self._avoided):
+            if any(below(at, place) for place in self._avoided):
                 return None
             try:
                 status = os.lstat(at or "/")

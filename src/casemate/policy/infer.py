@@ -16,9 +16,10 @@ from casemate.model.location import Location
 from casemate.model.need import Need
 from casemate.model.persist import persists
 from casemate.model.policy import OWN_PYTHON, PRIVATE, Grant, Missing, Policy, WriteMode
+from casemate.model.tree import below
 from casemate.policy import resources
 from casemate.policy.resources import Unclear
-from casemate.policy.sets import homes, inside, secrets
+from casemate.policy.sets import homes, secrets
 from casemate.readers.code.capabilities import Facts, Precision, Use, needs
 
 READS = frozenset({Capability.FS_READ, Capability.FS_LIST})
@@ -191,7 +192,7 @@ def _file(use: Use, where: _Where) -> Grant | None:
             raise Unclear('the working directory itself; "@cwd" in fs.read would grant it')
         return Grant(Capability.FS_READ, path)
     writable = path if use.precision is Precision.PARTLY else resources.folder_to_write(path, where.folder)
-    if any(inside(program, writable) for program in where.programs):
+    if any(below(program, writable) for program in where.programs):
         raise Unclear(f"{path}: Python imports from there; keep the program and what it writes apart")
     if persists(writable):
         raise Unclear(f"{path}: something later executes what is written there (@persist)")
@@ -200,7 +201,7 @@ def _file(use: Use, where: _Where) -> Grant | None:
 
 def _allowed(path: str | None, where: _Where) -> str | None:
     """Give a path back, unless it belongs to what inference never grants."""
-    if path and any(inside(name, tree) for name in (path, os.path.realpath(path)) for tree in where.denied):
+    if path and any(below(name, tree) for name in (path, os.path.realpath(path)) for tree in where.denied):
         raise Unclear(f"{path} holds credentials and is never granted by inference (@secrets)")
     return path
 
@@ -252,7 +253,7 @@ def _least(pairs: Iterable[tuple[Need, Grant | None]], where: _Where) -> tuple[G
 def _covered(grant: Grant, wanted: Iterable[Grant], trees: list[str], where: _Where) -> bool:
     """Tell whether a grant adds nothing."""
     if grant.capability is Capability.FS_READ:
-        if any(inside(grant.resource, tree) for tree in (*trees, *where.programs)):
+        if any(below(grant.resource, tree) for tree in (*trees, *where.programs)):
             return True
     elif grant.capability is not Capability.FS_WRITE:
         return False
@@ -263,7 +264,7 @@ def _covers(wide: Grant, narrow: Grant) -> bool:
     """Tell whether one grant of a path makes another needless."""
     reads = wide.capability is Capability.FS_WRITE and narrow.capability is Capability.FS_READ
     same = wide.capability is narrow.capability and wide.capability in (Capability.FS_READ, Capability.FS_WRITE)
-    return (reads or same) and inside(narrow.resource, wide.resource)
+    return (reads or same) and below(narrow.resource, wide.resource)
 
 
 def _why(reasons: Sequence[Need], where: _Where) -> str:
@@ -278,7 +279,7 @@ def _why(reasons: Sequence[Need], where: _Where) -> str:
 def shown(at: Location, roots: Sequence[str]) -> str:
     """Write a place short: relative to the program."""
     real = os.path.realpath(at.path)
-    root = next((root for root in roots if inside(real, root)), "")
+    root = next((root for root in roots if below(real, root)), "")
     return f"{os.path.relpath(real, root) if root else at.path}:{at.line}"
 
 

@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from casemate.model.tree import below
 from casemate.policy import values
-from casemate.policy.sets import inside
 from casemate.readers.code.capabilities import Precision
 
 PORTS: Mapping[str, int] = {
@@ -69,9 +69,9 @@ def path(text: str, precision: Precision, folder: str) -> str | None:
     if "\0" in text or text.startswith("~"):
         raise Unclear(f"{text!r} is no path that can be granted")
     whole = _writable_in_a_policy(os.path.normpath(os.path.join(folder, text)))
-    if whole in GIVEN or any(inside(whole, own) for own in PRIVATE if text.startswith("/")):
+    if whole in GIVEN or any(below(whole, own) for own in PRIVATE if text.startswith("/")):
         return None
-    if any(inside(whole, own) for own in KERNEL) or whole.count("/") == 1:
+    if any(below(whole, own) for own in KERNEL) or whole.count("/") == 1:
         raise Unclear(f"{whole} is too wide, or made anew inside")
     return whole
 

@@ -210,8 +210,3 @@ def around(path: str) -> Iterator[str]:
         yield path
         path = path.rpartition("/")[0] or "/"
     yield "/"
-
-
-def inside(path: str, tree: str) -> bool:
-    """Tell whether an absolute path is `tree` or lies below it, by name alone."""
-    return path == tree or path.startswith(tree.rstrip("/") + "/")

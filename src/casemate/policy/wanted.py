@@ -19,11 +19,11 @@ from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
 from casemate.model.policy import OWN_PYTHON, PRIVATE, Policy
 from casemate.model.sandbox import Denial, Outcome
+from casemate.model.tree import below
 from casemate.policy import values
 from casemate.policy.host import Host
 from casemate.policy.limits import LIMITS, spelled, that_ended
 from casemate.policy.said import Said, Trouble, complaints
-from casemate.policy.sets import inside
 from casemate.policy.write import quote
 
 MOST = 6  # sentences
@@ -298,4 +298,4 @@ def _granted(path: str, capability: C, ground: Ground) -> bool:
 
 def _within(path: str, trees: Iterable[str]) -> bool:
     """Tell whether a path is one of these or lies below one, by name alone."""
-    return any(inside(path, tree) for tree in trees)
+    return any(below(path, tree) for tree in trees)

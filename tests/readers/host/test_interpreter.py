@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from casemate.model.errors import InputError
-from casemate.policy.sets import inside
+from casemate.model.tree import below
 from casemate.readers.host.interpreter import Interpreter, read
 
 BINARY = Path(sys.executable).resolve()
@@ -38,7 +38,7 @@ def environment(folder: Path, home: Path, *options: str, name: str = "python3.12
 
 def opens(interpreter: Interpreter, path: Path) -> bool:
     """Tell whether a path can be read under what the interpreter needs."""
-    return any(inside(str(path), tree) for tree in interpreter.read)
+    return any(below(str(path), tree) for tree in interpreter.read)
 
 
 def test_an_interpreter_in_a_home_opens_nothing_else_of_that_home(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import _struct as struct
 import os
 
 from casemate.model.dataclass import dataclass
+from casemate.model.tree import below
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
-from casemate.sandbox.native.paths import below
 from casemate.sandbox.native.steps import Bind, Layered
 
 Identity = bytes  # device and inode, as struct stat begins with them

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from casemate.model.dataclass import dataclass
 from casemate.model.persist import persists
+from casemate.model.tree import below
 from casemate.sandbox.native.contract import CommitLayer
 from casemate.sandbox.native.layer import (
     FILES,
@@ -28,7 +29,6 @@ from casemate.sandbox.native.layer import (
     check_size,
     open_entry,
 )
-from casemate.sandbox.native.paths import below
 from casemate.sandbox.native.replace import Replaced, is_same, overwrite, put
 from casemate.sandbox.native.unfinished import sweep
 

@@ -13,6 +13,7 @@ from casemate.model.classes import classes_of
 from casemate.model.persist import persists
 from casemate.model.policy import Policy, WriteMode
 from casemate.model.sandbox import ClassCoverage, Coverage, Enforcement, Gap
+from casemate.model.tree import below
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.names import (
     ALWAYS,
@@ -27,7 +28,6 @@ from casemate.sandbox.native.names import (
     OF_PROCESSES,
     PID,
 )
-from casemate.sandbox.native.paths import below
 from casemate.sandbox.native.withheld import GIVEN, WHEN_GRANTED
 from casemate.sandbox.native.withheld import WITHHELD as CLASS_WITHHELD
 

@@ -4,8 +4,8 @@ from _collections_abc import Iterable
 
 from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import PolicyError
+from casemate.model.tree import below
 from casemate.sandbox.native.contract import Write
-from casemate.sandbox.native.paths import below
 from casemate.sandbox.native.steps import Bind, Layered, Link, Seen
 
 

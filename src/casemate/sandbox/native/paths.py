@@ -88,8 +88,3 @@ def above(path: str) -> Iterator[str]:
         yield path
         path = path.rpartition("/")[0] or "/"
     yield "/"
-
-
-def below(path: str, folder: str) -> bool:
-    """Tell whether `path` is `folder` or lies in it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")

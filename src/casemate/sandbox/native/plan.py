@@ -13,11 +13,12 @@ from casemate.model.errors import PolicyError, Refused
 from casemate.model.exits import Exit
 from casemate.model.policy import PRIVATE, Grant, Missing, Policy, WriteMode
 from casemate.model.sandbox import Command, Coverage, Operation
+from casemate.model.tree import below
 from casemate.sandbox.native import executable, world
 from casemate.sandbox.native.contract import Endpoint, Forward, NativePlan, Outside, Write
 from casemate.sandbox.native.gathered import Gathered
 from casemate.sandbox.native.names import CGROUPS
-from casemate.sandbox.native.paths import ABSENT, Denied, above, below, denied, look, walk, within
+from casemate.sandbox.native.paths import ABSENT, Denied, above, denied, look, walk, within
 from casemate.sandbox.native.steps import Bind, Filter, Folder, Hide, Layered, Link, Seen, Step, describe
 
 OWN = ("/proc", "/dev", "/sys")  # made anew inside, or not there at all

@@ -12,9 +12,9 @@ from _collections_abc import Sequence
 from casemate.model.dataclass import dataclass, field
 from casemate.model.never import assert_never
 from casemate.model.small import suppress
+from casemate.model.tree import below
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import mounting as m
-from casemate.sandbox.native.paths import below
 from casemate.sandbox.native.steps import (
     Bind,
     Device,
