@@ -15,20 +15,23 @@ def heard(made: socket.socket) -> bytes:
     return made.recv(200)
 
 
+def answer(where: str) -> bytes:
+    """Connect to a socket, and take the answer of whoever was reached."""
+    made = socket.socket(socket.AF_UNIX)
+    made.connect(where)
+    return heard(made)
+
+
 @probe("net.unix.path", "Zouuup/landrun#43 (systemd-run): pathname sockets pass Landlock before ABI 9")
 def by_path(canary: Canary) -> object:
     """Connect to a socket of the host by its path."""
-    made = socket.socket(socket.AF_UNIX)
-    made.connect(canary.unix)
-    return heard(made)
+    return answer(canary.unix)
 
 
 @probe("net.unix.abstract", "CVE-2020-15257 (containerd-shim): abstract names know no file system")
 def by_abstract_name(canary: Canary) -> object:
     """Connect to a socket of the host by its abstract name."""
-    made = socket.socket(socket.AF_UNIX)
-    made.connect(canary.abstract)
-    return heard(made)
+    return answer(canary.abstract)
 
 
 @probe("net.unix.path", "unix(7); syslog of Python writes so")
@@ -54,17 +57,13 @@ def half_of_a_pair_connected_elsewhere(canary: Canary) -> None:
 @probe("net.unix.path", "CVE-2026-21636 (Node: AF_UNIX was not counted as network)", granted=("connect",))
 def by_path_beside_a_grant(canary: Canary) -> object:
     """Connect to a socket of the host where a connection by TCP is granted."""
-    made = socket.socket(socket.AF_UNIX)
-    made.connect(canary.unix)
-    return heard(made)
+    return answer(canary.unix)
 
 
 @probe("net.unix.path", "proc_pid_root(5)")
 def by_path_through_another_process(canary: Canary) -> object:
     """Name the socket below the root of a process of the caller's."""
-    made = socket.socket(socket.AF_UNIX)
-    made.connect(f"/proc/{canary.process}/root{canary.unix}")
-    return heard(made)
+    return answer(f"/proc/{canary.process}/root{canary.unix}")
 
 
 @probe("net.unix.path", "CWE-59")
@@ -74,9 +73,7 @@ def by_an_own_link(canary: Canary) -> object:
 
     name = tempfile.mkdtemp() + "/s"
     os.symlink(canary.unix, name)
-    made = socket.socket(socket.AF_UNIX)
-    made.connect(name)
-    return heard(made)
+    return answer(name)
 
 
 @probe(
@@ -112,17 +109,13 @@ def be_reached_by_an_abstract_name(canary: Canary) -> object:
 @probe("net.unix.path", "unix(7): each socket has a name of its own, and so a grant of its own", granted=("unix",))
 def another_path_beside_a_grant(canary: Canary) -> object:
     """Connect to another socket than the one that is granted."""
-    made = socket.socket(socket.AF_UNIX)
-    made.connect(canary.unix)
-    return heard(made)
+    return answer(canary.unix)
 
 
 @probe("net.unix.abstract", "CVE-2020-15257 (containerd-shim): abstract names know no file system", granted=("unix",))
 def abstract_name_beside_a_grant(canary: Canary) -> object:
     """Connect by an abstract name where a path is granted."""
-    made = socket.socket(socket.AF_UNIX)
-    made.connect(canary.abstract)
-    return heard(made)
+    return answer(canary.abstract)
 
 
 @probe("net.unix.path", "unix(7): a pair of datagram sockets can be pointed at anybody", granted=("unix",))
