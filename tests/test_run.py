@@ -126,7 +126,8 @@ def test_no_write_grant_covers_site_packages(project: Path, tmp_path: Path) -> N
 
 def test_no_write_grant_covers_casemate_itself(project: Path) -> None:
     package = Path(__file__).parents[1] / "src/casemate"
-    for tree in (package, package.parent, Path(sys.prefix)):
+    inner = (package / "cli", Path(sys.prefix) / "bin", Path(sys.prefix) / "lib")  # what it executes lies below, too
+    for tree in (package, package.parent, Path(sys.prefix), *inner):
         with pytest.raises(Refused, match="casemate lives there"):
             prepared(project, policy=Policy(grants=(write(tree),), deny=()))
 

@@ -198,7 +198,8 @@ def _with_own(policy: Policy, program: Program, files: Files, *, terminal: bool)
 
 
 def _keep_ours(request: Request, policy: Policy, ours: Own) -> None:
-    """Refuse a write grant over casemate itself, or over the record of this run."""
+    """Refuse a write grant over casemate itself, or in what it executes, or over the record of this run."""
+    executed = (ours.package, f"{ours.prefix}/bin", f"{ours.prefix}/lib")
     kept = {ours.package: "casemate lives there", ours.prefix: "casemate lives there"}
     if request.record:
         kept[os.path.join(request.directory, request.record)] = "the record of the run is written there"
@@ -206,6 +207,8 @@ def _keep_ours(request: Request, policy: Policy, ours: Own) -> None:
         for path, why in kept.items():
             if below(os.path.realpath(path), os.path.realpath(grant.resource)):
                 raise Refused(f"{grant.resource} cannot be writable: {why}")
+        if any(below(os.path.realpath(grant.resource), os.path.realpath(path)) for path in executed):
+            raise Refused(f"{grant.resource} cannot be writable: casemate lives there")
 
 
 def _without_writable_path(program: Program, request: Request, policy: Policy, choice: Choice | None) -> Program:
