@@ -138,10 +138,11 @@ except requests.ConnectionError:
 """
 
 
-def test_a_program_talks_to_itself_and_to_nobody_else(python: Path, services: tuple[int, int]) -> None:
+def test_a_program_talks_to_itself_and_to_nobody_else(python: Path, services: tuple[int, int], tmp_path: Path) -> None:
+    """It serves its working directory: one that is granted, or the list of its names would be refused."""
     url = f"http://127.0.0.1:{services[0]}/"
-    command = [COMMAND, "run", "--python", python, "--listen", "@private", "-c", ITSELF, url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    command = [COMMAND, "run", "--python", python, "--listen", "@private", "--read", ".", "-c", ITSELF, url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "200\nb'datagram'\nrefused\n"), done.stderr
 
 
