@@ -103,7 +103,7 @@ def _prepared(request: Request) -> Prepared:
     _keep_ours(request, policy, host.ours)
     program = _without_writable_path(program, request, policy, choice)
     directory = request.directory if _is_shown(request.directory, policy) else HOME
-    command = Command(_argv(program, request, directory), program.executable, directory)
+    command = Command(_argv(program, request, directory), program.executable, directory, bool(program.python))
     unseen = _unseen(request, program, directory)
     hints = (*program.notes, *unseen, *_hints(request, choice, policy), *expanded.absent)
     prepared = Prepared(command, policy, _environment(request, policy), expanded.notes, hints)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError
-from casemate.model.policy import MIB, Grant, Limits, Missing, Policy, WriteMode
+from casemate.model.policy import MIB, Assurance, Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.scope import Scope, ScopeKind
 from casemate.model.secret import Secret
 from casemate.policy.file import KEYS, load, parse
@@ -20,6 +20,7 @@ version = 1
 name    = "shop"
 backend = ["native"]
 layers  = 2
+assurance = "boundary"
 [fs]
 read    = ["@python", "@program", "/srv/in", "data"]
 write   = [{ path = "/srv/out", mode = "direct", max = "64MiB" }, "more"]
@@ -60,7 +61,9 @@ def test_every_key_of_the_format_is_read() -> None:
     read, scope = parse(EVERY_KEY.encode(), "casemate.toml", "/srv/app")
     assert read == Policy(
         name="shop",
+        backends=("native",),
         layers=2,
+        assurance=Assurance.BOUNDARY,
         grants=(
             Grant(Capability.FS_READ, "@python"),
             Grant(Capability.FS_READ, "@program"),

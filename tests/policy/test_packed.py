@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casemate.model.capability import Capability
-from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
+from casemate.model.policy import Assurance, Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.secret import Secret
 from casemate.policy import packed
 from casemate.policy.file import load
@@ -30,6 +30,7 @@ POLICIES = st.builds(
     name=WORDS,
     backends=st.lists(WORDS, max_size=3).map(tuple),
     layers=st.integers(1, 9),
+    assurance=st.sampled_from(Assurance),
     grants=st.lists(GRANTS, max_size=5).map(tuple),
     deny=st.lists(WORDS, max_size=4).map(tuple),
     missing=st.sampled_from(Missing),
@@ -51,7 +52,19 @@ def test_what_was_packed_is_unpacked_with_every_field(policy: Policy) -> None:
 
 
 def test_the_strategy_knows_every_field() -> None:
-    chosen = {"name", "backends", "layers", "grants", "deny", "missing", "tmp_bytes", "settings", "secrets", "limits"}
+    chosen = {
+        "name",
+        "backends",
+        "layers",
+        "assurance",
+        "grants",
+        "deny",
+        "missing",
+        "tmp_bytes",
+        "settings",
+        "secrets",
+        "limits",
+    }
     assert {field.name for field in fields(Policy)} == chosen
 
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError
-from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
+from casemate.model.policy import Assurance, Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.secret import Secret
 from casemate.model.visible import is_hidden
 from casemate.policy.file import parse
@@ -72,6 +72,7 @@ def policies(draw: st.DrawFn) -> Policy:
     return Policy(
         name=draw(st.one_of(st.just(""), NAMES)),
         layers=draw(st.integers(1, 9)),
+        assurance=draw(st.sampled_from(Assurance)),
         grants=tuple(everything),
         deny=tuple(
             draw(st.lists(st.one_of(BELOW, st.sampled_from(["@secrets", "@persist"])), unique=True, max_size=3))

@@ -17,6 +17,7 @@ from casemate.model.errors import PolicyError, Refused, Unenforceable, UsageErro
 from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.sandbox import Command, Enforcement
 from casemate.sandbox import choose, confine, plan
+from casemate.sandbox.choice import STRENGTH
 
 
 def command(executable: str = str(PYTHON), directory: str = "/") -> Command:
@@ -230,8 +231,24 @@ def test_more_layers_can_be_asked_for() -> None:
 def test_a_backend_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(UsageError, match="native"):
         choose("none")
-    with pytest.raises(Refused, match="none"):
+    with pytest.raises(UsageError, match="there is no backend 'none'"):
         confine(command(), policy(backends=("none",)), environment={})
+
+
+def test_no_backend_is_used_that_the_policy_does_not_name() -> None:
+    with pytest.raises(Refused, match="admits no backend but oci: not native"):
+        confine(command(), policy(backends=("oci",)), environment={}, backend="native")
+
+
+def test_the_first_backend_that_enforces_everything_is_taken_and_else_each_reason_is_said() -> None:
+    granted = policy(backends=("native", "native"))
+    assert plan(command(), granted).backend == "native"
+    assert plan(command(), EMPTY, backend="auto").backend in STRENGTH
+    with pytest.raises(Refused, match=r"enforces the whole policy: native: .* \| native: "):
+        plan(command(), policy(backends=("native", "native"), layers=9))
+    with pytest.raises(Refused) as refused:
+        plan(command("/nowhere"), granted)
+    assert refused.value.code == 127
 
 
 def test_limits_hold() -> None:

@@ -161,7 +161,8 @@ def test_no_command_line_and_no_policy_can_say_so() -> None:
     """The hook is a parameter of a class that only a program can call: nothing of ours but tests gives it."""
     source = Path(names.__file__).parents[2]
     for path in source.rglob("*.py"):
-        assert "Native(without" not in path.read_text(), path
+        given = "Native(without" in path.read_text()
+        assert not given or path.name == "hosted.py", path  # which hands on what a test gave it
     with pytest.raises(ValueError, match="no layer"):
         without("a layer that there is not")
     assert sys.modules["casemate.sandbox"].choose("native").gaps(EMPTY) is not None

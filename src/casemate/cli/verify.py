@@ -111,5 +111,5 @@ def _target(args: Namespace) -> Target:
     prepared = prepare(request)
     for note in prepared.notes:
         tell(note)
-    backend = choose(args.backend or next(iter(policy.backends)))
+    backend = choose(args.backend or next(iter(policy.backends), "native"))
     return Target(prepared.command, prepared.policy, prepared.environment, backend, args.accept)

@@ -15,6 +15,7 @@ def spelled(policy: Policy) -> Mapping[str, Json]:
     """Give every part of a policy that is enforced. What is only a comment is left out; paths are shown escaped."""
     return {
         "layers": policy.layers,
+        "assurance": str(policy.assurance),
         "grants": [
             {
                 "capability": str(grant.capability),
@@ -40,5 +41,14 @@ def fingerprint(policy: Policy) -> str:
     grants = sorted([str(g.capability), g.resource, str(g.mode or ""), g.max_bytes or 0] for g in policy.grants)
     limits = [getattr(policy.limits, name) for name in Limits.__match_args__]
     secrets = sorted([one.name, one.source, one.to] for one in policy.secrets)
-    whole = [policy.layers, grants, sorted(policy.deny), policy.tmp_bytes, sorted(policy.settings), limits, secrets]
+    whole = [
+        policy.layers,
+        str(policy.assurance),
+        grants,
+        sorted(policy.deny),
+        policy.tmp_bytes,
+        sorted(policy.settings),
+        limits,
+        secrets,
+    ]
     return f"sha256:{sha256(dumps(whole, separators=(',', ':')).encode()).hexdigest()}"

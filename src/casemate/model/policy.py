@@ -27,6 +27,13 @@ class Missing(StrEnum):
     SKIP_READ = "skip-read"
 
 
+class Assurance(StrEnum):
+    """Which backends a policy admits: any, or only those whose vendor offers them against hostile code."""
+
+    ANY = "any"
+    BOUNDARY = "boundary"
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """One thing that a policy gives.
@@ -65,8 +72,9 @@ class Policy:
     """
 
     name: str = ""
-    backends: tuple[str, ...] = ("native",)
+    backends: tuple[str, ...] = ()  # in the order in which they are tried; none named: "native"
     layers: int = 1  # how many layers must withhold each denied class
+    assurance: Assurance = Assurance.ANY
     grants: tuple[Grant, ...] = ()
     deny: tuple[str, ...] = ("@secrets", "@persist")  # paths and @sets; deny beats every grant
     missing: Missing = Missing.ERROR

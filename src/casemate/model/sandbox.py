@@ -23,6 +23,32 @@ class Enforcement(StrEnum):
     DESCRIBED = "not enforceable"  # code.*, rt.* …: only described, by any backend
 
 
+class Boundary(StrEnum):
+    """What stands between a program and its host: what an attacker must break to leave."""
+
+    KERNEL = "kernel"  # the host's own, which the program calls
+    USER_KERNEL = "user-space kernel"  # gVisor: another one, which calls the host's for it
+    HYPERVISOR = "hypervisor"
+    WASM = "wasm"
+    JVM = "jvm"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a backend stands on here: which boundary, in which version, or why there is none and what installs it.
+
+    `residual` says in plain words what remains. `assured`: its vendor offers it as a boundary against hostile code.
+    """
+
+    boundary: Boundary
+    available: bool
+    version: str = ""
+    why_not: str = ""
+    install: str = ""
+    residual: tuple[str, ...] = ()
+    assured: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One mechanism outside the interpreter, and whether this host has it."""
@@ -87,11 +113,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run: an argument vector (never a string), the executable file already found, and where it starts."""
+    """What to run: an argument vector (never a string), the executable file already found, and where it starts.
+
+    `python`: it is an interpreter of Python, and its arguments are those of python(1).
+    """
 
     argv: tuple[str, ...]
     executable: str
     directory: str
+    python: bool = False
 
 
 @dataclass(frozen=True, slots=True)

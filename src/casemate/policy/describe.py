@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from casemate.model.capability import Capability
 from casemate.model.persist import PERSIST
-from casemate.model.policy import PRIVATE, Grant, Policy
+from casemate.model.policy import PRIVATE, Assurance, Grant, Policy
 from casemate.policy import values
 from casemate.policy.sets import VERSION, Places, read_set, secrets
 
@@ -16,7 +16,10 @@ WIDTH = 12
 
 def describe(policy: Policy, places: Places) -> Iterator[str]:
     """Yield the lines. A set whose members depend on the program says so where `places` names none."""
-    yield f"policy {policy.name or '(unnamed)'}: backends {', '.join(policy.backends)}; layers {policy.layers}"
+    backends = ", ".join(policy.backends) or "native"
+    yield f"policy {policy.name or '(unnamed)'}: backends {backends}; layers {policy.layers}"
+    if policy.assurance is not Assurance.ANY:
+        yield f"assurance {policy.assurance}: no backend whose vendor does not offer it against hostile code"
     yield f"sets of version {VERSION}; a granted path that is missing: {policy.missing}"
     yield ""
     for grant in policy.grants:

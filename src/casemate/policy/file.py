@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar, cast
 from casemate.model.capability import Capability
 from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import PolicyError
-from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
+from casemate.model.policy import Assurance, Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.scope import Scope, ScopeKind
 from casemate.model.secret import Secret
 from casemate.policy import values
@@ -22,12 +22,12 @@ from casemate.policy.sets import DENY_SETS, READ_SETS, SPAWN_SETS, UNIX_SETS, WR
 from casemate.policy.source import read
 
 VERSION = 1
-BACKENDS = ("native", "oci", "vm", "wasm", "graalpy")
+BACKENDS = ("native", "bubblewrap", "oci", "oci:crun", "oci:runc", "oci:runsc", "oci:youki", "vm", "wasm", "graalpy")
 # The time and the memory that tomllib takes for a dotted key are the square of its parts: 40 000 of them, a minute.
 PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 MANY_PARTS = re.compile(rf"(?<![\w.-]){PART}(?:{PART}){{63}}")
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "policy": ("version", "name", "backend", "layers"),
+    "policy": ("version", "name", "backend", "layers", "assurance"),
     "fs": ("read", "write", "deny", "tmp", "missing"),
     "net": ("connect", "listen", "unix"),
     "proc": ("spawn",),
@@ -93,8 +93,9 @@ class Reader:
             raise self.wrong("policy.version", f"`version = {VERSION}` is required; this casemate reads no other")
         policy = Policy(
             name=self.value(head, "policy.name", values.text, ""),
-            backends=self.list(head, "policy.backend", backend, strictest.backends),
+            backends=self.backends(head, strictest.backends),
             layers=self.value(head, "policy.layers", lambda value: values.number(value, 1, 9), strictest.layers),
+            assurance=self.value(head, "policy.assurance", assurance, strictest.assurance),
             grants=tuple(self.grants(found)),
             deny=self.list(fs, "fs.deny", self.denied, strictest.deny),
             missing=self.value(fs, "fs.missing", missing, strictest.missing),
@@ -104,6 +105,13 @@ class Reader:
             limits=self.limits(found["limits"]),
         )
         return policy, self.scope(found["scope"]) if "scope" in tables else None
+
+    def backends(self, head: Table, absent: tuple[str, ...]) -> tuple[str, ...]:
+        """Read the backends; a list that is there names one."""
+        named = self.list(head, "policy.backend", backend, absent)
+        if "backend" in head and not named:
+            raise self.wrong("policy.backend", "at least one name is expected; without the key it is native")
+        return named
 
     def grants(self, found: Mapping[str, Table]) -> Iterator[Grant]:
         """Yield the grants in the order of the format."""
@@ -272,6 +280,11 @@ def named_set(value: object, allowed: tuple[str, ...]) -> str | None:
 def backend(value: object) -> str:
     """Read the name of a backend."""
     return _one_of(value, BACKENDS)
+
+
+def assurance(value: object) -> Assurance:
+    """Read which backends are admitted."""
+    return Assurance(_one_of(value, tuple(Assurance)))
 
 
 def write_mode(value: object) -> WriteMode:

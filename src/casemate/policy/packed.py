@@ -10,11 +10,11 @@ import sys
 from _collections_abc import Iterable, Iterator
 
 from casemate.model.capability import Capability
-from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
+from casemate.model.policy import Assurance, Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.secret import Secret
 from casemate.policy import values
 
-FORMAT = "2"
+FORMAT = "3"
 NUMBERS = tuple(Limits.__match_args__)
 
 
@@ -40,7 +40,7 @@ def pack(policy: Policy) -> bytes | None:
 
 def _fields(policy: Policy) -> Iterator[str]:
     """Yield all values in their order, each list after its length."""
-    yield from (policy.name, str(policy.layers), policy.missing, str(policy.tmp_bytes))
+    yield from (policy.name, str(policy.layers), policy.assurance, policy.missing, str(policy.tmp_bytes))
     yield from (str(getattr(policy.limits, name)) for name in NUMBERS)
     yield from _listed(policy.backends)
     yield from _listed(policy.deny)
@@ -71,13 +71,15 @@ def unpack(data: bytes) -> Policy | None:
 
 def _policy(fields: Iterator[str]) -> Policy:
     """Take the values in the order of `_fields`. Raises ValueError and StopIteration."""
-    name, layers, missing, tmp = next(fields), _number(fields), Missing(next(fields)), _number(fields)
+    name, layers, assurance = next(fields), _number(fields), Assurance(next(fields))
+    missing, tmp = Missing(next(fields)), _number(fields)
     limits = Limits(**{limit: _number(fields) for limit in NUMBERS})
     backends, deny, settings, secrets = _list(fields), _list(fields), _list(fields), _list(fields)
     return Policy(
         name=name,
         backends=backends,
         layers=layers,
+        assurance=assurance,
         grants=tuple([_grant(fields) for _ in range(_number(fields))]),  # no generator: it would hide StopIteration
         deny=deny,
         missing=missing,

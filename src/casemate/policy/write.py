@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError
-from casemate.model.policy import Grant, Limits, Policy, WriteMode
+from casemate.model.policy import Assurance, Grant, Limits, Policy, WriteMode
 from casemate.model.visible import is_hidden
 from casemate.policy import values
 from casemate.policy.file import VERSION
@@ -56,9 +56,12 @@ def _head(policy: Policy) -> Iterator[str]:
     yield f"version = {VERSION}"
     if policy.name:
         yield f"name = {quote(policy.name)}"
-    yield f"backend = [{', '.join(map(quote, policy.backends))}]"
+    if policy.backends:
+        yield f"backend = [{', '.join(map(quote, policy.backends))}]"
     if policy.layers != 1:
         yield f"layers = {policy.layers}"
+    if policy.assurance is not Assurance.ANY:
+        yield f"assurance = {quote(policy.assurance)}"
 
 
 def _body(table: str, policy: Policy, folder: str) -> Iterator[str]:

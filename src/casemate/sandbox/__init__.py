@@ -9,8 +9,8 @@ from _collections_abc import Callable, Iterator, Mapping
 
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused, Unenforceable, UsageError
-from casemate.model.policy import Policy
-from casemate.model.sandbox import Command, Coverage, Gap, Json, Layer, Outcome, Plan
+from casemate.model.policy import Assurance, Policy
+from casemate.model.sandbox import Command, Coverage, Gap, Json, Layer, Outcome, Plan, Runtime
 from casemate.model.secret import Injection
 from casemate.sandbox.streams import AtEnd, Look, Origin, RunInput, Streams
 
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-__all__ = ["AtEnd", "Backend", "Look", "RunInput", "Streams", "choose", "confine", "names", "plan"]
+__all__ = ["AtEnd", "Backend", "Look", "RunInput", "Streams", "choose", "confine", "names", "plan", "planned"]
 
 
 class Backend(Protocol):
     """A way to confine a process from outside its interpreter."""
 
     name: str
+
+    def runtime(self) -> Runtime:
+        """Say what this backend stands on here, and what is to be installed where it is missing."""
+        ...
 
     def layers(self) -> tuple[Layer, ...]:
         """Give every mechanism of this backend, and whether this host has it: each one was tried."""
@@ -55,12 +59,20 @@ def names() -> tuple[str, ...]:
 
 
 def choose(name: str) -> Backend:
-    """Give a backend by name. Raises UsageError for a name that there is not."""
-    if name == "native":
-        from casemate.sandbox.native import Native  # noqa: PLC0415 -- only the chosen backend is loaded
+    """Give a backend by name; what follows a colon is its own option (`oci:runsc`).
 
-        return Native()
-    raise UsageError(f"there is no backend {name!r}; there are: {', '.join(names())}")
+    Raises UsageError for a name that there is not.
+    """
+    kind, _, option = name.partition(":")
+    if option and kind != "oci":
+        raise UsageError(f"the backend {kind} has no variants: {name!r}")
+    match kind:  # only the chosen backend is loaded
+        case "native":
+            from casemate.sandbox.native import Native  # noqa: PLC0415 -- see above
+
+            return Native()
+        case _:
+            raise UsageError(f"there is no backend {name!r}; there are: {', '.join(names())}, auto")
 
 
 def plan(
@@ -71,7 +83,7 @@ def plan(
     accept: frozenset[Capability] = frozenset(),
 ) -> Plan:
     """Say exactly what `confine` would start, and start nothing. Raises what `confine` would raise before the start."""
-    return _planned(_chosen(backend, policy), command, policy, accept)
+    return _ready(command, policy, backend, accept)[1]
 
 
 def confine(  # noqa: PLR0913 -- what a run needs, each by name
@@ -94,8 +106,7 @@ def confine(  # noqa: PLR0913 -- what a run needs, each by name
     `look` says what is told of the files that were written, `at_end` what becomes of them. Raises Unenforceable,
     Refused or PolicyError; then nothing of the command ran.
     """
-    chosen = _chosen(backend, policy)
-    made = _planned(chosen, command, policy, accept)
+    chosen, made = _ready(command, policy, backend, accept)
     origin = Origin() if record is None else _origin(policy, policy_hash, accept)
     look = Look.NAMES if record is not None and look is Look.NOT else look
     return chosen.start(made, RunInput(environment, streams or Streams(), record, origin, at_end, look, injections))
@@ -108,18 +119,38 @@ def _origin(policy: Policy, policy_hash: str, accept: frozenset[Capability]) -> 
     return Origin(policy_hash, fingerprint(policy), spelled(policy), tuple(sorted(map(str, accept))))
 
 
-def _planned(chosen: Backend, command: Command, policy: Policy, accept: frozenset[Capability]) -> Plan:
-    """Refuse while there is a gap that nobody accepted by name."""
+def _ready(
+    command: Command, policy: Policy, backend: Backend | str | None, accept: frozenset[Capability]
+) -> tuple[Backend, Plan]:
+    """Choose, and make the plan. Raises what `confine` raises before the start."""
+    if backend is not None and not isinstance(backend, str):
+        return backend, planned(backend, command, policy, accept)
+    candidates = policy.backends or ("native",) if backend is None else (backend,)
+    if candidates != ("auto",) and len(candidates) == 1:
+        chosen = choose(candidates[0])
+        if policy.backends and not {candidates[0], candidates[0].partition(":")[0]} & {*policy.backends}:
+            raise Refused(f"the policy admits no backend but {', '.join(policy.backends)}: not {candidates[0]}")
+        return chosen, planned(chosen, command, policy, accept)
+    from casemate.sandbox.choice import first, strongest  # noqa: PLC0415 -- only where there is a choice
+
+    ordered = candidates if backend is None else policy.backends or strongest()
+    return first(ordered, command, policy, accept)
+
+
+def planned(chosen: Backend, command: Command, policy: Policy, accept: frozenset[Capability]) -> Plan:
+    """Refuse while something is missing, or while there is a gap that nobody accepted by name."""
+    if chosen.name != "native":  # which is always there: what this host lacks for it is said by its gaps
+        _stands(chosen, policy)
     if found := [gap for gap in chosen.gaps(policy) if gap.capability not in accept]:
         raise Unenforceable(found)
     return chosen.plan(command, policy)
 
 
-def _chosen(backend: Backend | str | None, policy: Policy) -> Backend:
-    """Take the given backend, or the first of the policy that there is; none that it does not name is ever used."""
-    if backend is not None:
-        return choose(backend) if isinstance(backend, str) else backend
-    known = [name for name in policy.backends if name in names()]
-    if not known:
-        raise Refused(f"none of the policy's backends exists: {', '.join(policy.backends) or 'it names none'}")
-    return choose(known[0])
+def _stands(chosen: Backend, policy: Policy) -> None:
+    """Refuse a backend whose runtime is not here, or that its vendor does not offer for what the policy asks."""
+    runtime = chosen.runtime()
+    if policy.assurance is Assurance.BOUNDARY and not runtime.assured:
+        raise Refused(f'{chosen.name}: policy.assurance = "boundary" excludes it: {"; ".join(runtime.residual[:1])}')
+    if not runtime.available:
+        remedy = f" (install: {runtime.install})" if runtime.install else ""
+        raise Refused(f"{chosen.name}: {runtime.why_not}{remedy}")

@@ -4,7 +4,7 @@ import os
 from _collections_abc import Callable, Mapping
 
 from casemate.model.dataclass import dataclass, field
-from casemate.model.sandbox import Json
+from casemate.model.sandbox import Json, Plan
 from casemate.model.secret import Injection
 from casemate.model.words import StrEnum
 
@@ -54,6 +54,7 @@ class RunInput:
     at_end: AtEnd = AtEnd.COPY
     look: Look = Look.NOT
     injections: tuple[Injection, ...] = ()  # secrets by placeholder, put in on the way to their HOST:PORT
+    told: Plan | None = None  # what a record tells of, where that is more than the plan that is started
 
 
 def occupy() -> None:

@@ -1,15 +1,18 @@
 """The native backend: namespaces, a root of granted paths only, Landlock, seccomp, limits."""
 
+import os
 from _collections_abc import Iterator
 
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import Policy
-from casemate.model.sandbox import Command, Coverage, Gap, Layer, Outcome, Plan
+from casemate.model.sandbox import Boundary, Command, Coverage, Gap, Layer, Outcome, Plan, Runtime
 from casemate.sandbox.native import cgroups, gaps, landlock, layers, names, seccomp, selftest
 from casemate.sandbox.native.contract import NativePlan, RunInput
 from casemate.sandbox.native.plan import compile_plan
 from casemate.sandbox.native.start import start
 from casemate.sandbox.native.steward import Prepared
+
+RESIDUAL = ("the program calls the host's own kernel: a defect in a call that is left open can give it the host",)
 
 
 class Native:
@@ -26,6 +29,10 @@ class Native:
             raise ValueError(f"there is no layer {', '.join(sorted(unknown))}")
         self._without = without
         self._covered: tuple[Policy, tuple[Coverage, ...]] | None = None
+
+    def runtime(self) -> Runtime:
+        """Stand on the kernel that runs us: it is always there, and what it lacks is said by `layers` and `gaps`."""
+        return Runtime(Boundary.KERNEL, available=True, version=f"Linux {os.uname().release}", residual=RESIDUAL)
 
     def layers(self) -> tuple[Layer, ...]:
         """Give every layer; each was tried in a child."""

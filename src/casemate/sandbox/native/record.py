@@ -14,7 +14,7 @@ from casemate.model.sandbox import Denial, FileChange, Json, Outcome
 from casemate.model.visible import visible
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.residual import residual
-from casemate.sandbox.streams import Origin
+from casemate.sandbox.streams import RunInput
 
 VERSION = 2
 HASHED = 64 << 20  # bytes of an executable that are read for its hash, a tenth of a second; a larger one has none
@@ -30,25 +30,27 @@ class Usage:
     traffic: tuple[tuple[str, int, int, int], ...] = ()  # HOST:PORT, connections, bytes sent, bytes received
 
 
-def begun(plan: NativePlan, origin: Origin, tried: Sequence[str] = ()) -> Iterator[Event]:
+def begun(plan: NativePlan, run: RunInput, tried: Sequence[str] = ()) -> Iterator[Event]:
     """Say what is about to be started, under which policy, which layers withhold what, and what remains.
 
-    `tried` are the classes of which the self-test tries an act before.
+    `tried` are the classes of which the self-test tries an act before. Where a runtime is started for a guest, the
+    guest's command and coverage are told.
     """
+    origin, told = run.origin, run.told or plan
     yield {
         "event": "started",
         "version": VERSION,
         "time": now(),
-        "backend": plan.backend,
+        "backend": told.backend,
         "host": {"kernel": os.uname().release, "machine": os.uname().machine, "uid": os.getuid()},
         "policy": origin.policy_hash,
         "effective": origin.effective_hash,
         "accepted": list(origin.accepted),
-        "command": [visible(argument) for argument in plan.command],
+        "command": [visible(argument) for argument in told.command],
         "executable": _file(plan.executable),
-        "directory": visible(plan.directory),
-        "environment": list(plan.environment),
-        "layers": sorted({layer for entry in plan.coverage for layer in entry.layers}),
+        "directory": visible(told.directory),
+        "environment": list(told.environment),
+        "layers": sorted({layer for entry in told.coverage for layer in entry.layers}),
         "self_test": list(tried),
         "coverage": [
             {
@@ -61,12 +63,12 @@ def begun(plan: NativePlan, origin: Origin, tried: Sequence[str] = ()) -> Iterat
                     for part in entry.classes
                 ],
             }
-            for entry in plan.coverage
+            for entry in told.coverage
         ],
     }
     if origin.effective:
         yield {"event": "granted", "time": now(), **origin.effective}
-    yield {"event": "residual", "time": now(), "risks": list(residual(plan))}
+    yield {"event": "residual", "time": now(), "risks": list(residual(plan, told.coverage))}
 
 
 def denied(denial: Denial) -> Event:

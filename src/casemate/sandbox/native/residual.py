@@ -4,10 +4,10 @@ The first sentences are true of every run of this backend; the others are read o
 its coverage says is held by one layer, in part, or not at all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from casemate.model.policy import WriteMode
-from casemate.model.sandbox import Enforcement
+from casemate.model.sandbox import Coverage, Enforcement
 from casemate.model.visible import visible
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.paths import within
@@ -28,7 +28,7 @@ SAID = {
 }
 
 
-def residual(plan: NativePlan) -> Iterator[str]:
+def residual(plan: NativePlan, coverage: Sequence[Coverage]) -> Iterator[str]:
     """Yield one sentence for each kind of risk that remains."""
     yield from ALWAYS
     outside = plan.outside
@@ -48,7 +48,7 @@ def residual(plan: NativePlan) -> Iterator[str]:
     if plan.filter.wx:
         yield "The program may make code in memory: native code needs no file."
     for enforcement, said in SAID.items():
-        entries = [entry for entry in plan.coverage if entry.enforcement is enforcement]
+        entries = [entry for entry in coverage if entry.enforcement is enforcement]
         if entries:
             names = [f"{entry.capability}{f' ({entry.note})' if entry.note else ''}" for entry in entries]
             yield f"{said}{'; '.join(names)}."

@@ -259,7 +259,7 @@ class Watch:
         if self._run.record is not None:
             from casemate.sandbox.native.record import begun  # noqa: PLC0415 -- only where somebody records
 
-            for event in begun(self._plan, self._run.origin, self._inside.tried):
+            for event in begun(self._plan, self._run, self._inside.tried):
                 self._run.record(event)
 
     def _tell_end(self, outcome: Outcome) -> None:
