@@ -176,7 +176,7 @@ def _asked(request: Request) -> Policy:
     )
     limits = replace(request.policy.limits, **request.limits)
     ours = [os.path.realpath(request.policy_file)] if request.policy_file else []
-    ours += [path for path in (own.cache(request.environment), own.state(request.environment)) if path]
+    ours += [path for path in (kept(request.environment) for kept in (own.cache, own.state, own.data)) if path]
     secret = (one.source.removeprefix("file:") for one in request.policy.secrets if one.source.startswith("file:"))
     deny = (*request.policy.deny, *ours, *secret)
     return replace(everything, grants=grants, settings=tuple(settings.items()), limits=limits, deny=deny)

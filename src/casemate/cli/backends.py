@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from casemate.cli import installing
 from casemate.cli.output import show
 from casemate.cli.terminal import style
 from casemate.model.exits import Exit
@@ -42,10 +43,16 @@ def configure(parser: ArgumentParser) -> None:
     """Declare the arguments of this verb."""
     parser.add_argument("--format", choices=("text", "json"), default="text", metavar="FORMAT",
                         help="text or json (default: %(default)s)")  # fmt: skip
+    verbs = parser.add_subparsers(dest="action", metavar="install")
+    installing.configure(
+        verbs.add_parser("install", help="fetch the runtime of a backend", description=installing.ABOUT)
+    )
 
 
 def run(args: Namespace) -> int:
-    """Ask every backend, print what it answers."""
+    """Ask every backend, print what it answers; or install what one of them runs in."""
+    if args.action == "install":
+        return installing.run(args)
     found = [look(name) for name in names()]
     show(as_json(found) if args.format == "json" else as_text(found, style(sys.stdout)))
     return Exit.CLEAN

@@ -11,9 +11,20 @@ def cache(environment: Mapping[str, str]) -> str:
     return _folder(environment, "XDG_CACHE_HOME", ".cache")
 
 
+def data(environment: Mapping[str, str]) -> str:
+    """Name the folder of what was installed; "" likewise."""
+    return _folder(environment, "XDG_DATA_HOME", ".local/share")
+
+
 def state(environment: Mapping[str, str]) -> str:
     """Name the folder of what was decided, and of the key; "" likewise."""
     return _folder(environment, "XDG_STATE_HOME", ".local/state")
+
+
+def runtime(environment: Mapping[str, str], backend: str, digest: str) -> str:
+    """Name the folder of an installed runtime; `digest` is of the lock file by which it was installed; "" likewise."""
+    base = data(environment)
+    return f"{base}/runtimes/{backend}-{digest[:16]}" if base else ""
 
 
 def _folder(environment: Mapping[str, str], variable: str, below: str) -> str:
