@@ -1,128 +1,84 @@
 """Say what can confine a program on this host, and which capabilities it withholds."""
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from dataclasses import dataclass
+from os import environ
 
-from casemate.cli import installing
+from casemate.cli import installing, measuring
+from casemate.cli.isolation import refuse_unless_isolated
 from casemate.cli.output import show
 from casemate.cli.terminal import style
+from casemate.model.errors import UsageError
 from casemate.model.exits import Exit
-from casemate.model.policy import Policy
-from casemate.model.sandbox import Coverage, Gap, Json, Layer
-from casemate.model.visible import visible
-from casemate.reports.layers import by_class, row, withheld
-from casemate.reports.paint import Ink, Style
-from casemate.sandbox import choose, names
+from casemate.model.policy import STRICTEST
+from casemate.reports.backends import Found, Started, as_json, in_full, overview
+from casemate.sandbox import Backend, choose, variants
+from casemate.sandbox.hosted import Hosted
 
 EPILOG = """\
 examples:
-  casemate backends
-  casemate backends --format json
+  casemate backends                 which are here, and what each withholds
+  casemate backends show oci:runsc  its layers, the classes of acts, what remains
+  casemate backends measure         how long each takes to start on this host
+  casemate backends install wasm    fetch a runtime, by your own pip, npm or Maven
 
-Each layer was tried on this host. The table is about the strictest policy, which grants nothing; what a policy of yours
-withholds here says casemate run --policy FILE --dry-run.
+The tables are about the strictest policy, which grants nothing and limits everything; what a policy of yours withholds here says casemate run
+--policy FILE --backend NAME --dry-run.
 """
-SCHEMA = "casemate.backends/1"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a backend says of itself on this host, under the policy that grants nothing."""
-
-    name: str
-    about: str
-    layers: tuple[Layer, ...]
-    coverage: tuple[Coverage, ...]
-    gaps: tuple[Gap, ...]
 
 
 def configure(parser: ArgumentParser) -> None:
     """Declare the arguments of this verb."""
     parser.add_argument("--format", choices=("text", "json"), default="text", metavar="FORMAT",
                         help="text or json (default: %(default)s)")  # fmt: skip
-    verbs = parser.add_subparsers(dest="action", metavar="install")
+    verbs = parser.add_subparsers(dest="action", metavar="ACTION")
+    shown = verbs.add_parser("show", help="everything about one backend")
+    shown.add_argument("backend", metavar="NAME", help="such as native or oci:runsc")
+    measured = verbs.add_parser("measure", help="start a program that does nothing in each, and say how long it took")
+    measured.add_argument("backend", metavar="NAME", nargs="*", help="only these (default: all that are here)")
     installing.configure(
         verbs.add_parser("install", help="fetch the runtime of a backend", description=installing.ABOUT)
     )
 
 
 def run(args: Namespace) -> int:
-    """Ask every backend, print what it answers; or install what one of them runs in."""
-    if args.action == "install":
-        return installing.run(args)
-    found = [look(name) for name in names()]
-    show(as_json(found) if args.format == "json" else as_text(found, style(sys.stdout)))
+    """Ask every backend, print what it answers; or measure, or install what one of them runs in."""
+    match args.action:
+        case "install":
+            return installing.run(args)
+        case "show":
+            found = [look(args.backend)]
+            show(as_json(found) if args.format == "json" else in_full(found[0], style(sys.stdout)))
+            return Exit.CLEAN
+        case "measure":
+            refuse_unless_isolated()
+            _measure(args.backend)
+        case _:
+            pass
+    found = [look(name) for name in variants()]
+    show(as_json(found) if args.format == "json" else overview(found, style(sys.stdout)))
     return Exit.CLEAN
 
 
 def look(name: str) -> Found:
-    """Ask one backend."""
-    backend, policy = choose(name), Policy()
-    about = (type(backend).__doc__ or "").partition("\n")[0]
-    return Found(name, about, backend.layers(), backend.coverage(policy), tuple(backend.gaps(policy)))
+    """Ask one backend. Raises UsageError for a name that there is not."""
+    backend, policy = choose(name), STRICTEST
+    runtime, about = backend.runtime(), (type(backend).__doc__ or "").partition("\n")[0]
+    own = backend.guest.layer if isinstance(backend, Hosted) else ""
+    if not runtime.available:  # nothing of it was tried
+        return Found(name, about, runtime, own, (), backend.coverage(policy), ())
+    started = measuring.kept(name, runtime, environ)
+    layers, gaps = backend.layers(), tuple(backend.gaps(policy))
+    return Found(name, about, runtime, own, layers, backend.coverage(policy), gaps, started=started)
 
 
-def as_text(found: list[Found], style: Style) -> str:
-    """Write one block for each backend."""
-    return "\n".join(line for backend in found for line in _block(backend, style)) + "\n"
+def _measure(asked: list[str]) -> None:
+    """Measure those that are here, or those that were asked for, which must be. Raises UsageError and Refused."""
+    backends = {name: choose(name) for name in asked or variants()}
+    here: dict[str, Backend] = {name: backend for name, backend in backends.items() if backend.runtime().available}
+    if missing := [name for name in asked if name not in here]:
+        raise UsageError(f"{missing[0]} is not here: {backends[missing[0]].runtime().why_not}")
+    measuring.measure(here, environ)
 
 
-def _block(backend: Found, style: Style) -> Iterator[str]:
-    """Yield what one backend has, withholds and cannot withhold."""
-    yield f"{style.paint(backend.name, Ink.NAME)}  {visible(backend.about)}"
-    yield ""
-    if backend.gaps:
-        yield "  a policy that grants nothing cannot be enforced here:"
-        for gap in backend.gaps:
-            yield from row(f"{gap.capability:<17}", 17, gap.reason, style)
-    else:
-        yield "  a policy that grants nothing can be enforced here"
-    yield ""
-    yield "  layers of this host"
-    for layer in backend.layers:
-        has = style.paint("yes", Ink.GOOD) if layer.available else style.paint("no ", Ink.HIGH)
-        yield from row(f"{layer.name:<17}  {has}", 22, layer.detail, style)
-    yield ""
-    yield "  what withholds each class of acts"
-    yield from by_class(backend.coverage, style)
-    yield ""
-    yield "  what withholds each capability"
-    yield from withheld(backend.coverage, style)
-
-
-def as_json(found: list[Found]) -> str:
-    """Write everything as data."""
-    backends: list[Json] = [
-        {
-            "name": backend.name,
-            "about": backend.about,
-            "layers": [
-                {"name": layer.name, "available": layer.available, "detail": visible(layer.detail)}
-                for layer in backend.layers
-            ],
-            "coverage": [
-                {
-                    "capability": str(row.capability),
-                    "enforcement": str(row.enforcement),
-                    "layers": list(row.layers),
-                    "note": visible(row.note),
-                    "classes": [
-                        {
-                            "class": part.name,
-                            "enforcement": str(part.enforcement),
-                            "layers": list(part.layers),
-                            "note": visible(part.note),
-                        }
-                        for part in row.classes
-                    ],
-                }
-                for row in backend.coverage
-            ],
-            "gaps": [{"capability": str(gap.capability), "reason": visible(gap.reason)} for gap in backend.gaps],
-        }
-        for backend in found
-    ]
-    return json.dumps({"schema": SCHEMA, "policy": "grants nothing", "backends": backends}, indent=2) + "\n"
+__all__ = ["EPILOG", "Found", "Started", "configure", "look", "run"]

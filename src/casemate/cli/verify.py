@@ -18,7 +18,7 @@ from casemate.cli.terminal import Progress, style
 from casemate.model.capability import Capability, parse
 from casemate.model.errors import UsageError
 from casemate.model.exits import Exit
-from casemate.model.policy import MIB, Limits, Policy
+from casemate.model.policy import STRICTEST
 from casemate.policy.source import read
 from casemate.policy.trust import only_ours
 from casemate.readers.host.program import Code
@@ -38,7 +38,6 @@ examples:
 Exit code: 0 all held; 1 something got through that the policy denies; 3 of a denied capability nothing could be tried
 here; 125 nothing could be started under this policy.
 """
-STRICTEST = Policy(limits=Limits(wall_seconds=600, output_bytes=64 * MIB))  # nothing granted, no limit left out
 
 
 class Accepted(Action):

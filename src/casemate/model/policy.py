@@ -95,3 +95,6 @@ class Policy:
         """Give a policy with these grants as well; one that is there already is not repeated."""
         new = tuple(grant for grant in dict.fromkeys(grants) if grant not in self.grants)
         return replace(self, grants=self.grants + new)
+
+
+STRICTEST = Policy(limits=Limits(wall_seconds=600, output_bytes=64 * MIB))  # nothing granted, no limit left out

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-__all__ = ["AtEnd", "Backend", "Look", "RunInput", "Streams", "choose", "confine", "names", "plan", "planned"]
+__all__ = [
+    "AtEnd",
+    "Backend",
+    "Look",
+    "RunInput",
+    "Streams",
+    "choose",
+    "confine",
+    "names",
+    "plan",
+    "planned",
+    "variants",
+]
 
 
 class Backend(Protocol):
@@ -56,6 +68,11 @@ class Backend(Protocol):
 def names() -> tuple[str, ...]:
     """Name the backends that there are, in the order in which they were written."""
     return ("native",)
+
+
+def variants() -> tuple[str, ...]:
+    """Name every backend as it can be asked for: `oci` by each of its runtimes."""
+    return names()
 
 
 def choose(name: str) -> Backend:

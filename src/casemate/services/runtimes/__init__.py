@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
@@ -79,7 +79,7 @@ def _place(target: Path, environment: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def _being_filled(place: Path) -> Iterator[Path]:
+def _being_filled(place: Path) -> Generator[Path]:
     """Give a folder beside the runtimes that is gone afterwards; throw away those of installations that were killed."""
     with _locked(place):  # nobody takes a folder for abandoned that is just being made
         for left in place.glob(f"{PART}*"):
@@ -95,7 +95,7 @@ def _being_filled(place: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(place: Path) -> Iterator[None]:
+def _locked(place: Path) -> Generator[None]:
     """Let no other installation make, sweep or swap folders meanwhile; the lock ends with the process."""
     mark = _lock(place)
     try:
