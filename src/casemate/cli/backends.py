@@ -22,8 +22,8 @@ examples:
   casemate backends measure         how long each takes to start on this host
   casemate backends install wasm    fetch a runtime, by your own pip, npm or Maven
 
-The tables are about the strictest policy, which grants nothing and limits everything; what a policy of yours withholds here says casemate run
---policy FILE --backend NAME --dry-run.
+The tables are about the strictest policy, which grants nothing and limits everything; what a policy of yours
+withholds here says casemate run --policy FILE --backend NAME --dry-run.
 """
 
 
