@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from casemate.api import Result, run
+    from casemate.api import Result, Warm, run
     from casemate.audit import audit
     from casemate.model.capability import Capability
     from casemate.model.errors import CasemateError, InputError, PolicyError, Refused, Unenforceable, UsageError
@@ -66,6 +66,7 @@ __all__ = [
     "Step",
     "Unenforceable",
     "UsageError",
+    "Warm",
     "Why",
     "WriteMode",
     "audit",
@@ -74,7 +75,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "casemate.api": ("Result", "run"),
+    "casemate.api": ("Result", "Warm", "run"),
     "casemate.audit": ("audit",),
     "casemate.model.capability": ("Capability",),
     "casemate.model.errors": (

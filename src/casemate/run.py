@@ -61,6 +61,7 @@ class Request:
     accept: frozenset[Capability] = frozenset()
     discard: bool = False  # nothing that was written is copied out
     differences: bool = False  # the text of small files that changed is wanted too
+    waits: bool = False  # everything is made ready, and further arguments come on standard input
     directory: str = field(default_factory=os.getcwd)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     terminal: bool = field(default_factory=lambda: any(map(os.isatty, range(3))))  # the program gets one of its own
@@ -103,7 +104,8 @@ def _prepared(request: Request) -> Prepared:
     _keep_ours(request, policy, host.ours)
     program = _without_writable_path(program, request, policy, choice)
     directory = request.directory if _is_shown(request.directory, policy) else HOME
-    command = Command(_argv(program, request, directory), program.executable, directory, bool(program.python))
+    argv = _argv(program, request, directory)
+    command = Command(argv, program.executable, directory, bool(program.python), request.waits)
     unseen = _unseen(request, program, directory)
     hints = (*program.notes, *unseen, *_hints(request, choice, policy), *expanded.absent)
     prepared = Prepared(command, policy, _environment(request, policy), expanded.notes, hints)

@@ -30,6 +30,7 @@ how:
   --diff                show what the program changed in files that it may write
   --discard             copy nothing out: what the program wrote is thrown away
   --record FILE         write what happened as JSON lines
+  --wait                make everything ready, then read further arguments on standard input (casemate.Warm)
   -h, --help            show this help
 
 Exit code: the program's own; 125 where it was not started, 126 where it is not executable, 127 where it is not found,
@@ -72,6 +73,8 @@ def main(argv: list[str]) -> int:
         show(f"{(__doc__ or '').strip()}\n\n{EPILOG}")
         return 0
     refuse_unless_isolated()
+    if options.wait and os.isatty(0):
+        raise UsageError("--wait reads arguments from a program on standard input, and that is a terminal")
     if options.target is None:
         raise UsageError("what shall it run? SCRIPT, -m MODULE, -c CODE or -- COMMAND (casemate run --help)")
     if "record" not in options.texts:
@@ -157,6 +160,7 @@ def _request(options: Options) -> Request:
         accept=frozenset(options.accept),
         discard=options.discard,
         differences=options.diff,
+        waits=options.wait,
         directory=options.directory,
     )
 

@@ -31,6 +31,7 @@ class Options:
     dry_run: bool = False
     diff: bool = False
     discard: bool = False
+    wait: bool = False
     help: bool = False
     target: Target | None = None
 
@@ -43,7 +44,7 @@ def read_arguments(argv: list[str], directory: str) -> Options:
         match word:
             case "-h" | "--help":
                 options.help = True
-            case "--dry-run" | "--diff" | "--discard":
+            case "--dry-run" | "--diff" | "--discard" | "--wait":
                 setattr(options, word[2:].replace("-", "_"), True)
             case "--":
                 options.target = Executable(tuple(rest))
@@ -81,7 +82,7 @@ def _near(name: str) -> str:
     """Give the option that was probably meant."""
     from difflib import get_close_matches  # noqa: PLC0415 -- only after an error
 
-    near = get_close_matches(name, [*OPTIONS, "--dry-run", "--diff", "--discard"], n=1)
+    near = get_close_matches(name, [*OPTIONS, "--dry-run", "--diff", "--discard", "--wait"], n=1)
     return f": did you mean {near[0]}?" if near else ""
 
 

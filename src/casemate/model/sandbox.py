@@ -115,13 +115,15 @@ class Plan:
 class Command:
     """What to run: an argument vector (never a string), the executable file already found, and where it starts.
 
-    `python`: it is an interpreter of Python, and its arguments are those of python(1).
+    `python`: it is an interpreter of Python, and its arguments are those of python(1). `waits`: it is made ready, and
+    then waits for further arguments on standard input.
     """
 
     argv: tuple[str, ...]
     executable: str
     directory: str
     python: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from casemate.model.sandbox import Command, Coverage, Gap, Layer, Operation, Out
 from casemate.sandbox.coverage import Table, coverage, gaps
 from casemate.sandbox.native import Native, layers
 from casemate.sandbox.native.gaps import TABLE
+from casemate.sandbox.native.plan import WAIT
 from casemate.sandbox.streams import RunInput
 
 
@@ -64,7 +65,10 @@ class Hosted:
         raise NotImplementedError
 
     def outer_command(self, command: Command, policy: Policy) -> Command:
-        """Give the command that starts the runtime, which starts the guest's. Raises Refused."""
+        """Give the command that starts the runtime, which starts the guest's. Raises Refused.
+
+        Where `command.waits`, the runtime gets ready and then waits as sandbox/waiting.py says.
+        """
         raise NotImplementedError
 
     def version(self) -> str:
@@ -94,13 +98,15 @@ class Hosted:
             if reason := self.guest.refuses.get(grant.capability):
                 what = f"{grant.capability} {grant.resource}".rstrip()
                 raise Refused(f"{what}: the {self.name} backend cannot grant it: {reason}")
-        native = self._native.plan(self.outer_command(command, policy), self.outer_policy(policy))
+        outer = self.outer_command(command, policy)  # where the run waits, the runtime does, when it is ready
+        native = self._native.plan(replace(outer, waits=False), self.outer_policy(policy))
+        guest = Operation("guest", {"by": self.guest.layer, "runtime": self.version()})
         return HostedPlan(
             backend=self.name,
             command=command.argv,
             directory=command.directory,
             environment=native.environment,
-            operations=(*native.operations, Operation("guest", {"by": self.guest.layer, "runtime": self.version()})),
+            operations=(*native.operations, guest, *((WAIT,) if command.waits else ())),
             coverage=self.coverage(policy),
             native=native,
         )

@@ -47,43 +47,59 @@ class Ended:
     events: tuple[Mapping[str, Json], ...]
 
 
-def start(
-    arguments: Sequence[str],
-    *,
-    directory: str,
-    environment: Mapping[str, str] | None,
-    output: Output,
-    stdin: bytes | None,
-) -> Ended:
-    """Run `casemate run` with these arguments after `--record`, and wait for it.
+class Started:
+    """`casemate run` as a child process, which is given its input once."""
 
-    Raises Refused where no process can be started with this directory, environment or arguments.
-    """
-    package = str(Path(__file__).resolve().parents[2])
-    capture = subprocess.PIPE if output is Output.CAPTURE else None
-    with tempfile.TemporaryDirectory(prefix="casemate-") as folder:
-        record = Path(folder, "record.jsonl")
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        directory: str,
+        environment: Mapping[str, str] | None,
+        output: Output,
+        told: bool,
+    ) -> None:
+        """Run `casemate run` with these arguments after `--record`; `told` says that it will be given an input.
+
+        Raises Refused where no process can be started with this directory, environment or arguments.
+        """
+        package = str(Path(__file__).resolve().parents[2])
+        capture = subprocess.PIPE if output is Output.CAPTURE else None
         inherited = os.environ if environment is None else environment
         apart = {name: value for name, value in inherited.items() if name not in MISLEADING}
-        argv = [sys.executable, "-I", "-S", "-c", BOOT, package, "run", f"--record={record}", *arguments]
+        self._folder = tempfile.TemporaryDirectory(prefix="casemate-")
+        self._record = Path(self._folder.name, "record.jsonl")
+        argv = [sys.executable, "-I", "-S", "-c", BOOT, package, "run", f"--record={self._record}", *arguments]
         try:
-            child = subprocess.Popen(  # noqa: S603 -- our own command, by an argument vector
+            self._child = subprocess.Popen(  # noqa: S603 -- our own command, by an argument vector
                 argv,
                 cwd=directory,
                 env=apart,
-                stdin=subprocess.PIPE if stdin is not None else None,
+                stdin=subprocess.PIPE if told else None,
                 stdout=capture,
                 stderr=capture,
             )
         except (OSError, ValueError) as error:  # no such directory, too long, a NUL byte, no text of this file system
+            self._folder.cleanup()
             raise Refused(f"casemate itself could not be started: {error}") from None
-        with child:
+
+    def finish(self, stdin: bytes | None = None) -> Ended:
+        """Give it its input, wait for its end. Whoever gives up waiting leaves nothing running."""
+        with self._folder, self._child as child:
             try:
                 stdout, stderr = child.communicate(stdin)
-            except BaseException:  # whoever gives up waiting leaves nothing running
+            except BaseException:
                 child.terminate()
                 raise
-        return Ended(_code(child.returncode), stdout, stderr, tuple(_events(record)))
+            return Ended(_code(child.returncode), stdout, stderr, tuple(_events(self._record)))
+
+    def abandon(self) -> None:
+        """End it, whatever it does."""
+        with self._folder, self._child as child:
+            child.terminate()
+            for stream in (child.stdin, child.stdout, child.stderr):
+                if stream is not None:
+                    stream.close()
 
 
 def _code(returned: int) -> int:

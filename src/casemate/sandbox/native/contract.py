@@ -195,6 +195,7 @@ class NativePlan(Plan):
     filter: Filter
     tmp_bytes: int
     outside: Outside
+    waits: bool = False  # for further arguments, on standard input: sandbox/waiting.py
 
 
 # What the loop outside provides (module, name, type):

@@ -23,6 +23,7 @@ from casemate.sandbox.native.steps import Bind, Filter, Folder, Hide, Layered, L
 
 OWN = ("/proc", "/dev", "/sys")  # made anew inside, or not there at all
 MARKS = {"@persist"}  # enforced by name when a layer is committed, not by path
+WAIT = Operation("wait", {"for": "arguments", "on": "stdin"})
 SHOWN = (Capability.FS_READ, Capability.FS_LIST, Capability.NET_UNIX)
 LISTED = (*SHOWN, Capability.FS_EXEC, Capability.PROC_SPAWN, Capability.NATIVE_EXT)
 EXECUTING = (Capability.FS_EXEC, Capability.PROC_SPAWN, Capability.NATIVE_EXT)
@@ -85,6 +86,7 @@ def _assemble(
         filter=shape,
         tmp_bytes=policy.tmp_bytes,
         outside=outside,
+        waits=command.waits,
     )
 
 
@@ -126,6 +128,7 @@ def _operations(
     yield Operation("descriptors", {"kept": "0,1,2"})
     yield Operation("landlock", {"execute": ",".join(root.runnable)})
     yield Operation("seccomp", {"open": str(shape), "unknown": "ENOSYS"})
+    yield from (WAIT,) if command.waits else ()
     yield Operation("exec", {"file": command.executable, "directory": command.directory})
 
 

@@ -13,6 +13,7 @@ from casemate.model.dataclass import dataclass
 from casemate.model.sandbox import Denial, FileChange, Json, Outcome
 from casemate.model.visible import visible
 from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.plan import WAIT
 from casemate.sandbox.native.residual import residual
 from casemate.sandbox.streams import RunInput
 
@@ -50,6 +51,7 @@ def begun(plan: NativePlan, run: RunInput, tried: Sequence[str] = ()) -> Iterato
         "executable": _file(plan.executable),
         "directory": visible(told.directory),
         "environment": list(told.environment),
+        "waits": WAIT in told.operations,
         "layers": sorted({layer for entry in told.coverage for layer in entry.layers}),
         "self_test": list(tried),
         "coverage": [

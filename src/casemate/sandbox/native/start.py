@@ -172,6 +172,8 @@ def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends) -> in
     """Fork the steward; give its pid. It never comes back from `stand`."""
     if plan.outside.connect or plan.outside.forwards:
         from casemate.sandbox.native import net  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- the steward cannot load
+    if plan.waits:
+        from casemate.sandbox import waiting  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- likewise
     steward = fork()
     if steward == 0:
         stand(plan, run.environment, prepared, ends)

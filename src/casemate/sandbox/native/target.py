@@ -76,6 +76,8 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
         selftest.perform(locks.test)
     if names.LIMITS not in locks.without:
         must("limits", identity.limit_last, locks.limits)
+    if plan.waits:
+        _wait(plan, addresses[1])
     _execute(plan, addresses)
 
 
@@ -117,25 +119,49 @@ def _lay_out(plan: NativePlan, environment: Mapping[str, str], seen: Sequence[st
     envp = [os.fsencode(f"{key}={values[key]}") for key in seen if key in values]
     if any(b"\0" in part for part in (name[:-1], *argv, *envp)):
         raise Failed("execve", "an argument or a variable holds a NUL byte")
-    return _place(name, lambda _: name), _strings(argv), _strings(envp)
+    words = _reserved() if plan.waits else _strings(argv)
+    return _place(len(name), lambda _: name), words, _strings(envp)
 
 
 def _strings(parts: Sequence[bytes]) -> int:
-    table = 8 * (len(parts) + 1)
-    data = b"".join(part + b"\0" for part in parts)
-
-    def filled(address: int) -> bytes:
-        pointers, at = list[int](), address + table
-        for part in parts:
-            pointers.append(at)
-            at += len(part) + 1
-        return b"".join(pointer.to_bytes(8, "little") for pointer in (*pointers, 0)) + data
-
-    return _place(bytes(table) + data, filled)
+    return _place(_length(parts), lambda address: _vector(parts, address))
 
 
-def _place(like: bytes, fill: Callable[[int], bytes]) -> int:
-    length = -(-len(like) // PAGE) * PAGE
+def _length(parts: Sequence[bytes]) -> int:
+    return 8 * (len(parts) + 1) + sum(len(part) + 1 for part in parts)
+
+
+def _vector(parts: Sequence[bytes], address: int) -> bytes:
+    """Spell a vector of strings as it lies at an address."""
+    pointers, at = list[int](), address + 8 * (len(parts) + 1)
+    for part in parts:
+        pointers.append(at)
+        at += len(part) + 1
+    return b"".join((*(pointer.to_bytes(8, "little") for pointer in (*pointers, 0)), *(part + b"\0" for part in parts)))
+
+
+def _reserved() -> int:
+    """Take room for arguments that are told when the filter stands: it knows their address."""
+    from casemate.sandbox.waiting import RESERVED  # noqa: PLC0415 -- loaded before the fork where a run waits
+
+    return _place(RESERVED, lambda _: b"")
+
+
+def _wait(plan: NativePlan, address: int) -> None:
+    """Wait for the arguments that are still to come, and put them where the filter expects them."""
+    from casemate.sandbox.waiting import RESERVED, told  # noqa: PLC0415 -- likewise
+
+    try:
+        argv = [*map(os.fsencode, plan.command), *told(0)]
+    except (ValueError, EOFError) as error:
+        raise Failed("waiting", str(error)) from None
+    if _length(argv) > RESERVED:
+        raise Failed("waiting", f"the arguments take more than {RESERVED} bytes")
+    k.fill(address, _vector(argv, address))
+
+
+def _place(size: int, fill: Callable[[int], bytes]) -> int:
+    length = -(-size // PAGE) * PAGE
     for _ in range(64):
         address = (LOWEST + int.from_bytes(os.urandom(8), "little") % (HIGHEST - LOWEST - length)) & ~(PAGE - 1)
         if k.map_at(address, length):
