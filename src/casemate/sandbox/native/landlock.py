@@ -10,7 +10,7 @@ from _collections_abc import Iterable, Iterator
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import names
 from casemate.sandbox.native.contract import NativePlan
-from casemate.sandbox.native.steps import Bind, Device, Layered, Private, Synthetic
+from casemate.sandbox.native.steps import Bind, Device, Folder, Layered, Private, Synthetic
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 REMOVE_DIR, REMOVE_FILE, MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK = 16, 32, 64, 128, 256, 512
@@ -36,16 +36,18 @@ def rules(plan: NativePlan) -> Iterator[tuple[str, int]]:
     """Yield every path that stays open inside, and how far."""
     for step in plan.steps:
         match step:
-            case Bind(seen, _, write):
-                yield seen.path, WRITE if write else READ
-            case Layered(seen, _):
-                yield seen.path, WRITE
+            case Bind(write=write):
+                yield step.place, WRITE if write else READ
+            case Layered():
+                yield step.place, WRITE
             case Private(path, _):
                 yield path, WRITE
             case Synthetic(path, _):
                 yield path, READ
-            case Device(path):
-                yield path, READ_FILE | WRITE_FILE
+            case Folder(path, listed=True):
+                yield path, READ_DIR
+            case Device():
+                yield step.place, READ_FILE | WRITE_FILE
             case _:
                 continue
     yield "/proc", READ

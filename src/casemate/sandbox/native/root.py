@@ -92,10 +92,10 @@ class Root:
     def carry_out(self, step: Step, source: int) -> None:
         """Do one step."""
         match step:
-            case Bind(seen, execute, write):
-                self.bind(seen, source, execute=execute, write=write)
-            case Layered(seen, size):
-                self.layer(seen, source, size)
+            case Bind():
+                self.bind(step, source)
+            case Layered():
+                self.layer(step, source)
             case Link(path, text):
                 folder = self.parent(path)
                 os.symlink(text, path.rpartition("/")[2], dir_fd=folder)
@@ -104,9 +104,9 @@ class Root:
                 self.private(path, size)
             case Synthetic(path, content):
                 self.file(path, content.encode(), 0o444)
-            case Device(path):
-                self.file(path, b"", 0o444)
-                self.place(source, path, m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NOEXEC)
+            case Device():
+                self.file(step.place, b"", 0o444)
+                self.place(source, step.place, m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NOEXEC)
             case Folder(path):
                 self.folder(path)
             case Hide(path, directory, fleeting):
@@ -117,13 +117,13 @@ class Root:
             case _:
                 assert_never(step)
 
-    def bind(self, seen: Seen, source: int, *, execute: bool, write: bool) -> None:
-        """Mount a host tree or file at its own path, nosuid, nodev, and read-only unless it is a direct write grant."""
+    def bind(self, step: Bind, source: int) -> None:
+        """Mount a host tree or file, nosuid, nodev, and read-only unless it is a direct write grant."""
         attributes = m.ATTR_NOSUID | m.ATTR_NODEV
-        attributes |= 0 if write else m.ATTR_RDONLY
-        attributes |= 0 if execute else m.ATTR_NOEXEC
-        self.target(seen)
-        self.place(source, seen.path, attributes)
+        attributes |= 0 if step.write else m.ATTR_RDONLY
+        attributes |= 0 if step.execute else m.ATTR_NOEXEC
+        self.target(step)
+        self.place(source, step.place, attributes)
 
     def place(self, source: int, path: str, attributes: int) -> None:
         """Clone the mount at a descriptor, set its attributes and attach it at `path` inside."""
@@ -142,14 +142,14 @@ class Root:
                 m.set_attributes(tree, m.ATTR_IDMAP, users=self.users)
         return tree
 
-    def target(self, seen: Seen) -> None:
+    def target(self, step: Bind | Layered) -> None:
         """Make the mount point, unless a tree that was bound before holds it."""
-        if seen.directory:
-            if not self.is_bound(seen.path):
-                self.folder(seen.path)
-            self.trees.append(seen.path)
-        elif not self.is_bound(seen.path):
-            self.file(seen.path, b"", 0o444)
+        if step.seen.directory:
+            if not self.is_bound(step.place):
+                self.folder(step.place)
+            self.trees.append(step.place)
+        elif not self.is_bound(step.place):
+            self.file(step.place, b"", 0o444)
 
     def is_bound(self, path: str) -> bool:
         """Tell whether a path lies in a tree of the host: those are never changed."""
@@ -198,16 +198,16 @@ class Root:
         m.mount("casemate", NEW + path, "tmpfs", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, memory(size) + ",mode=700")
         os.chown(NEW + path, self.owner, self.owner)
 
-    def layer(self, seen: Seen, source: int, size: int) -> None:
+    def layer(self, step: Layered, source: int) -> None:
         """Put a private layer over a host tree, or a private copy over a file; keep a descriptor for the commit."""
         number = len(self.uppers)
         place = f"{LAYERS}/{number}"
         os.mkdir(place, 0o755)  # noqa: PTH102 -- likewise
-        m.mount("casemate", place, "tmpfs", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, memory(size) + ",mode=755")
-        self.target(seen)
-        (self.overlay if seen.directory else self.copy)(seen, source, place)
+        m.mount("casemate", place, "tmpfs", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, memory(step.size) + ",mode=755")
+        self.target(step)
+        (self.overlay if step.seen.directory else self.copy)(step, source, place)
 
-    def overlay(self, seen: Seen, source: int, place: str) -> None:
+    def overlay(self, step: Layered, source: int, place: str) -> None:
         """See overlayfs: lower is the granted tree, upper and work lie on the layer."""
         for name in ("lower", "upper", "work", "merged"):
             os.mkdir(f"{place}/{name}", 0o755)  # noqa: PTH102 -- likewise
@@ -223,11 +223,11 @@ class Root:
         options += "" if self.users >= 0 else ",userxattr"
         m.mount("casemate", f"{place}/merged", "overlay", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, options)
         merged = os.open(f"{place}/merged", k.O_PATH | os.O_CLOEXEC)
-        target = m.open_within(self.new, seen.path)
+        target = m.open_within(self.new, step.place)
         m.attach(m.clone_tree(merged), target)
         self.uppers.append(os.open(f"{place}/upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
-    def copy(self, seen: Seen, source: int, place: str) -> None:
+    def copy(self, step: Layered, source: int, place: str) -> None:
         """Copy a file into the layer and mount the copy over it."""
         reader = os.open(f"/proc/self/fd/{source}", os.O_RDONLY | os.O_CLOEXEC)
         writer = os.open(f"{place}/file", os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -238,7 +238,7 @@ class Root:
         os.close(reader)
         os.lseek(writer, 0, os.SEEK_SET)
         copied = os.open(f"{place}/file", k.O_PATH | os.O_CLOEXEC)
-        target = m.open_within(self.new, seen.path)
+        target = m.open_within(self.new, step.place)
         tree = m.clone_tree(copied)
         m.set_attributes(tree, m.ATTR_NOSUID | m.ATTR_NODEV | m.ATTR_NOEXEC)
         m.attach(tree, target)

@@ -5,7 +5,7 @@ Each step knows how it prints (`Operation`); `root.py` carries it out. Nothing e
 
 from casemate.model.dataclass import dataclass
 from casemate.model.never import assert_never
-from casemate.model.sandbox import Operation
+from casemate.model.sandbox import Json, Operation
 
 TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
@@ -24,11 +24,20 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """A file or tree of the host, at its own path. `execute`: it may be mapped so; `write`: at once (direct)."""
+    """A file or tree of the host. `execute`: it may be mapped so; `write`: at once (direct).
+
+    `at` is where it is put inside, "" for its own path; the same holds for the steps below.
+    """
 
     seen: Seen
     execute: bool = False
     write: bool = False
+    at: str = ""
+
+    @property
+    def place(self) -> str:
+        """Give the path inside."""
+        return self.at or self.seen.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,12 @@ class Layered:
 
     seen: Seen
     size: int
+    at: str = ""
+
+    @property
+    def place(self) -> str:
+        """Give the path inside."""
+        return self.at or self.seen.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +83,20 @@ class Device:
     """A harmless device node of the host."""
 
     path: str
+    at: str = ""
+
+    @property
+    def place(self) -> str:
+        """Give the path inside."""
+        return self.at or self.path
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """An empty directory that must be there (where the program starts)."""
+    """A directory that must be there (where the program starts); `listed`: the names in it may be read."""
 
     path: str
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +130,11 @@ def describe(step: Step) -> Operation:  # noqa: PLR0911 -- one answer for each k
     match step:
         case Bind(seen, execute, write):
             mode = ("rw" if write else "ro") + (",exec" if execute else "")
-            return Operation("bind", {"path": seen.path, "mode": mode, "inode": f"{seen.device:x}:{seen.inode}"})
+            inode = f"{seen.device:x}:{seen.inode}"
+            return Operation("bind", {"path": seen.path, "mode": mode, "inode": inode, **_elsewhere(step.at)})
         case Layered(seen, size):
-            return Operation("layer", {"path": seen.path, "max": size, "inode": f"{seen.device:x}:{seen.inode}"})
+            inode = f"{seen.device:x}:{seen.inode}"
+            return Operation("layer", {"path": seen.path, "max": size, "inode": inode, **_elsewhere(step.at)})
         case Link(path, text):
             return Operation("symlink", {"path": path, "to": text})
         case Private(path, size):
@@ -118,10 +142,14 @@ def describe(step: Step) -> Operation:  # noqa: PLR0911 -- one answer for each k
         case Synthetic(path, _):
             return Operation("file", {"path": path})
         case Device(path):
-            return Operation("device", {"path": path})
+            return Operation("device", {"path": path, **_elsewhere(step.at)})
         case Folder(path):
             return Operation("directory", {"path": path})
         case Hide(path):
             return Operation("hide", {"path": path})
         case _:
             return assert_never(step)
+
+
+def _elsewhere(at: str) -> dict[str, Json]:
+    return {"at": at} if at else {}
