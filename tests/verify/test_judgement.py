@@ -15,10 +15,21 @@ from casemate.model.classes import classes_of
 from casemate.model.errors import Refused, Unenforceable
 from casemate.model.exits import Exit
 from casemate.model.policy import Grant, Policy
-from casemate.model.sandbox import ClassCoverage, Command, Coverage, Enforcement, Gap, Layer, Outcome, Plan
+from casemate.model.sandbox import (
+    Boundary,
+    ClassCoverage,
+    Command,
+    Coverage,
+    Enforcement,
+    Gap,
+    Layer,
+    Outcome,
+    Plan,
+    Runtime,
+)
 from casemate.model.verification import Probe, Tried, Verdict, Verification
 from casemate.sandbox import RunInput
-from casemate.verify import Setting, catalogue, chosen, verify
+from casemate.verify import Setting, catalogue, chosen, rehearse, verify
 from casemate.verify.starting import BOOT
 
 
@@ -28,6 +39,9 @@ class Open:
 
     claims: Enforcement = Enforcement.ENFORCED
     name: str = "open"
+
+    def runtime(self) -> Runtime:
+        return Runtime(Boundary.KERNEL, available=True)
 
     def layers(self) -> tuple[Layer, ...]:
         return ()
@@ -173,3 +187,64 @@ def test_the_exit_code(verdicts: list[Verdict], code: Exit) -> None:
     probes = [probe for probe in catalogue() if probe.kind == "fs.read.content"]
     results = tuple(Result(probe, verdict, "") for probe, verdict in zip(probes, verdicts, strict=False))
     assert Verification("open", results, Open().coverage(Policy())).code == code
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing(Open):
+    """One that refuses a grant, and says so or says something else."""
+
+    says: str = "net.connect canary.invalid:443: there are no sockets"
+
+    def plan(self, command: Command, policy: Policy) -> Plan:
+        if policy.grants_any(Capability.NET_CONNECT):
+            raise Refused(self.says)
+        return Open.plan(self, command, policy)
+
+
+def test_what_a_backend_refuses_to_grant_is_not_applicable_and_any_other_refusal_is_an_error() -> None:
+    probes = chosen(["networking/loopback-beside-a-grant"])
+    (result,) = verify(probes, setting(Refusing())).results
+    assert (result.verdict, result.reason) == (Verdict.NOT_APPLICABLE, Refusing().says)
+    with pytest.raises(Refused, match="broken"):
+        verify(probes, setting(Refusing(says="something is broken")))
+
+
+LACKING = """
+import sys
+class Hidden:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == "ctypes":
+            raise ModuleNotFoundError("No module named 'ctypes'", name=name)
+sys.meta_path.insert(0, Hidden)
+"""
+
+
+def test_acts_that_need_what_a_python_lacks_fail_and_the_others_are_done() -> None:
+    good = setting(Open())
+    code = f"{LACKING}\n{BOOT}"
+    command = replace(good.target.command, argv=(*good.target.command.argv[:-1], code))
+    lacking = replace(good, target=replace(good.target, command=command))
+    probes = chosen(["environment/variable", "memory/writable-and-executable"])
+    results = {result.probe.name: result for result in verify(probes, lacking, rehearse(probes, good)).results}
+    assert results["environment/variable"].verdict is Verdict.THROUGH
+    held = results["memory/writable-and-executable"]
+    assert (held.verdict, held.reason) == (Verdict.HELD, "ModuleNotFoundError: No module named 'ctypes'")
+
+
+@dataclass(frozen=True, slots=True)
+class Endless(Open):
+    """One whose runs end by their time on the clock."""
+
+    def start(self, plan: Plan, run: RunInput) -> Outcome:
+        return replace(Open.start(self, plan, run), ended_by="wall limit")
+
+
+def test_an_act_that_was_still_going_on_counts_as_one_that_succeeded() -> None:
+    good = setting(Endless())
+    code = f"import os\n{BOOT.replace('perform(job)', '')}\nsay({{'begins': job['probes'][0]['name']}})"
+    command = replace(good.target.command, argv=(*good.target.command.argv[:-1], code))
+    stuck = replace(good, target=replace(good.target, command=command))
+    probes = chosen(["reading/open-by-path"])
+    (result,) = verify(probes, stuck, rehearse(probes, setting())).results
+    assert result.verdict is Verdict.THROUGH

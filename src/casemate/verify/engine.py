@@ -5,7 +5,7 @@ ended it, and the others are done in a further start.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from casemate.model.errors import Refused
@@ -19,6 +19,7 @@ from casemate.verify.starting import Files, Said, Target
 
 PATIENCE = 8.0  # seconds for one probe
 TOGETHER = 48  # probes in one start
+EACH = 2.0  # seconds that one of them takes at most on average, where it does not wait
 OUR_FAULT = ("NameError", "UnboundLocalError", "TypeError", "SyntaxError")  # a probe that was not even tried
 
 
@@ -89,9 +90,22 @@ def _try(group: Sequence[Probe], target: Target, scene: Scene, rehearsed: Mappin
             results[probe] = Result(probe, Verdict.NOT_APPLICABLE, reason)
         else:
             works.append(probe)
-    for probe, tried in _perform(works, target, scene, confined=True).items():
+    try:
+        performed = _perform(works, target, scene, confined=True)
+    except Refused as refused:
+        if not _cannot_be_granted(refused, _policy(works, target, scene)):
+            raise
+        return results | {probe: Result(probe, Verdict.NOT_APPLICABLE, str(refused)) for probe in works}
+    for probe, tried in performed.items():
         results[probe] = Result(probe, _verdict(probe, tried, target, scene), tried.story)
     return results
+
+
+def _cannot_be_granted(refused: Refused, policy: Policy) -> bool:
+    """Tell whether a backend refuses to start because of a grant that it cannot give, which it names."""
+    return any(
+        str(refused).startswith(f"{grant.capability} {grant.resource}".rstrip() + ":") for grant in policy.grants
+    )
 
 
 def _verdict(probe: Probe, tried: Tried, target: Target, scene: Scene) -> Verdict:
@@ -160,10 +174,17 @@ def _start(probes: Sequence[Probe], target: Target, scene: Scene, *, confined: b
             ],
         }
         if confined:
-            return starting.inside(target, scene, job, files, policy)
+            return starting.inside(target, scene, job, files, _in_time(policy, len(probes)))
         return starting.outside(target, scene, job, files, PATIENCE * len(probes))
     finally:
         files.close()
+
+
+def _in_time(policy: Policy, probes: int) -> Policy:
+    """Let a start end where a probe waits for ever: not every Python can give it a child, or an alarm."""
+    longest = round(starting.OVERTIME + EACH * probes)
+    most = min(policy.limits.wall_seconds or longest, longest)
+    return replace(policy, limits=replace(policy.limits, wall_seconds=most))
 
 
 def _judge(probe: Probe, answer: Mapping[str, Json], scene: Scene, *, pushed: bool, confined: bool) -> Tried:
@@ -177,7 +198,7 @@ def _judge(probe: Probe, answer: Mapping[str, Json], scene: Scene, *, pushed: bo
         return Tried(succeeded=True, story=effect)
     if pushed:
         return Tried(succeeded=True, story="something lies in the terminal that nobody typed")
-    if how == "silent":
+    if how == "silent" or (text == "wall limit" and "most_wall" not in probe.uses):
         return Tried(succeeded=confined and not probe.waits, story=f"no answer within {PATIENCE:g} seconds")
     if answer.get("kind") in OUR_FAULT:
         return Tried(succeeded=confined, story=f"the probe itself failed, so nothing was shown: {text}")

@@ -32,6 +32,14 @@ def say(line: Answer) -> None:
         data = data[os.write(1, data) :]
 
 
+class Absent(types.ModuleType):
+    """A module of the standard library that this Python lacks: an act that needs it fails, the others do not."""
+
+    def __getattr__(self, name: str) -> object:
+        """Raise what importing it raised."""
+        raise ModuleNotFoundError(f"No module named {self.__name__!r}", name=self.__name__)
+
+
 def load(files: dict[str, str]) -> None:
     """Make the toolkit and the files of probes modules of a package, as if they had been imported."""
     package = types.ModuleType("probes")
@@ -41,7 +49,15 @@ def load(files: dict[str, str]) -> None:
         module = types.ModuleType(f"probes.{name}")
         module.__package__ = "probes"
         sys.modules[f"probes.{name}"] = module
-        exec(compile(text, f"probes/{name}.py", "exec"), module.__dict__)
+        code = compile(text, f"probes/{name}.py", "exec")
+        while True:
+            try:
+                exec(code, module.__dict__)
+                break
+            except ModuleNotFoundError as error:
+                if not error.name or error.name in sys.modules:
+                    raise
+                sys.modules[error.name] = Absent(error.name)
 
 
 def attempt(act: Callable[[object], object], canary: object) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .toolkit import Canary, must, probe, syscall
+from .toolkit import Canary, Missed, must, probe, syscall
 
 
 @probe("fs.write.content", "open(2), O_CREAT")
@@ -105,9 +105,11 @@ def through_another_process(canary: Canary) -> None:
 @probe("fs.write.content", "fifo(7): a read-only mount keeps nobody from writing into one", granted=("read",))
 def fifo_in_a_read_only_folder(canary: Canary) -> None:
     """Write into a FIFO of a folder that may only be read."""
-    reader = os.open(f"{canary.folder}/shared/fifo", os.O_RDONLY | os.O_NONBLOCK)
-    os.write(os.open(f"{canary.folder}/shared/fifo", os.O_WRONLY | os.O_NONBLOCK), b"x")
-    must(os.read(reader, 1) == b"x")
+    both = os.open(
+        f"{canary.folder}/shared/fifo", os.O_RDWR | os.O_NONBLOCK
+    )  # waits for nobody, whatever the flag does
+    os.write(both, b"x")
+    must(os.read(both, 1) == b"x")
 
 
 @probe("fs.write.content", "mount_setattr(2), MOUNT_ATTR_RDONLY", granted=("read",))
@@ -221,7 +223,12 @@ def delete_in_a_read_only_folder(canary: Canary) -> None:
 @probe("fs.meta.attributes", "chmod(2); landlock(7): it passes")
 def mode_of_a_file(canary: Canary) -> None:
     """Change the mode of a file by its path."""
-    os.chmod(f"{canary.folder}/file", 0o600)
+    before = os.stat(f"{canary.folder}/file").st_mode & 0o777
+    for mode in (0o600, 0o640):  # one of them is another one
+        os.chmod(f"{canary.folder}/file", mode)
+        if os.stat(f"{canary.folder}/file").st_mode & 0o777 == mode != before:
+            return
+    raise Missed("the mode is as it was")
 
 
 @probe("fs.meta.attributes", "chown(2); landlock(7): it passes")
