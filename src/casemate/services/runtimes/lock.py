@@ -8,7 +8,7 @@ import platform
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import blake2b
 from pathlib import Path
 from typing import cast
 
@@ -71,7 +71,9 @@ def load(backend: str, package: Path = PACKAGE) -> Lock:
     content = (package / "sandbox" / backend / "lock.toml").read_bytes()
     table = tomllib.loads(content.decode())
     parts = tuple(_part(entry) for entry in _tables(table, "part"))
-    return Lock(backend, str(table["about"]), int(table["megabytes"]), parts, sha256(content).hexdigest())
+    return Lock(
+        backend, str(table["about"]), int(table["megabytes"]), parts, blake2b(content, digest_size=32).hexdigest()
+    )
 
 
 def _part(table: Mapping[str, object]) -> Part:
