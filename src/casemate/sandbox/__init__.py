@@ -67,7 +67,7 @@ class Backend(Protocol):
 
 def names() -> tuple[str, ...]:
     """Name the backends that there are, in the order in which they were written."""
-    return ("native",)
+    return ("native", "wasm")
 
 
 def variants() -> tuple[str, ...]:
@@ -88,6 +88,10 @@ def choose(name: str) -> Backend:
             from casemate.sandbox.native import Native  # noqa: PLC0415 -- see above
 
             return Native()
+        case "wasm":
+            from casemate.sandbox.wasm import Wasm  # noqa: PLC0415 -- see above
+
+            return Wasm()
         case _:
             raise UsageError(f"there is no backend {name!r}; there are: {', '.join(names())}, auto")
 

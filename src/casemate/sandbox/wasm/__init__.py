@@ -1,0 +1,236 @@
+"""The wasm backend: CPython compiled to WebAssembly, in wasmtime, in the native backend."""
+# ruff: noqa: PTH112, PTH118, PTH120, PTH208 -- a path stays the string that was written
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+
+from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
+from casemate.model.classes import CLASSES
+from casemate.model.dataclass import replace
+from casemate.model.errors import Refused
+from casemate.model.policy import Grant, Limits, Policy
+from casemate.model.sandbox import Boundary, Command, Coverage, Gap, Json, Operation, Outcome, Plan, Runtime
+from casemate.model.tree import below
+from casemate.sandbox import ours
+from casemate.sandbox.coverage import Table
+from casemate.sandbox.hosted import Guest, Hosted, HostedPlan
+from casemate.sandbox.installed import Installed, find
+from casemate.sandbox.invocation import Invocation, Kind, invocation
+from casemate.sandbox.native import world
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.steps import Step, describe
+from casemate.sandbox.streams import RunInput
+from casemate.sandbox.wasm.parts import COMPILED, DRIVER, EXECUTABLE, LIBRARY, PYTHON
+from casemate.sandbox.wasm.view import RUNTIME, Shown, View, view
+
+VERSION = "CPython 3.12.0 for WASI in wasmtime 50.0.1"
+GUEST_LIBRARY = "/usr/local/lib"  # where the guest's Python looks for its standard library
+GUEST = "CASEMATE_GUEST_"  # begins the name of a variable of the guest in the environment of the driver
+ADDRESSES = 5 << 30  # bytes of address space of the driver: wasmtime reserves 4 GiB for the guest, and guards
+THREADS = 32  # of the driver: wasmtime's own
+# However many processors there are: each thread would reserve addresses of its own (malloc(3), tokio).
+QUIET = {"TOKIO_WORKER_THREADS": "1", "RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+FEWEST_FDS = 32  # what the driver itself opens, and some for the guest
+NO_SOCKETS, NO_PROCESSES = "WASI has no sockets", "WASI has no processes"
+WRITING = frozenset(name for name in CLASSES if name.startswith(("fs.write.", "fs.delete.", "fs.meta.")))
+NATIVE_ALONE = frozenset({"kernel.cores"})  # a crash is one of the driver
+WHOLE: Mapping[C, str] = {
+    C.PROC_FORK: "WASI has no processes",
+    C.PROC_THREAD: "WASI has no threads",
+    C.RES_MEMORY: "the memory of the guest; wasmtime itself takes some 40 MB more",
+}
+RESIDUAL = (
+    "A hole in wasmtime leads into the process of the driver, which the native backend confines.",
+    "The guest's Python is 3.12.0, whatever the program's own is; its standard library is not patched since.",
+    "C extensions, threads, sockets and child processes are absent.",
+)
+
+
+class Wasm(Hosted):
+    """CPython for WASI in wasmtime, confined by the native backend: no C extensions, threads, sockets, processes."""
+
+    name = "wasm"
+    guest = Guest(
+        layer="wasm",
+        classes=frozenset(CLASSES) - NATIVE_ALONE,
+        budgets=frozenset({C.PROC_FORK, C.PROC_THREAD, C.RES_PROCS, C.RES_MEMORY}),
+        needs=frozenset({C.NATIVE_WX}),
+        refuses={
+            C.NET_CONNECT: NO_SOCKETS,
+            C.NET_LISTEN: NO_SOCKETS,
+            C.NET_UNIX: NO_SOCKETS,
+            C.PROC_SPAWN: NO_PROCESSES,
+            C.NATIVE_WX: "WebAssembly executes no machine code",
+        },
+    )
+
+    def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
+        """See Hosted."""
+        super().__init__(without=without)
+        self._found: Installed | None = None
+
+    def runtime(self) -> Runtime:
+        """Say whether the runtime is installed for the caller."""
+        found = self._installed()
+        return Runtime(
+            boundary=Boundary.WASM,
+            available=not found.why_not,
+            version=VERSION,
+            why_not=found.why_not,
+            install="" if not found.why_not else "casemate backends install wasm",
+            residual=RESIDUAL,
+        )
+
+    def outer_policy(self, policy: Policy) -> Policy:
+        """Give the driver what the guest is granted, an interpreter, and memory that is made executable."""
+        given = tuple(grant for grant in policy.grants if grant.capability is not C.ENV_READ)
+        without = replace(policy, grants=given, settings=(), secrets=(), limits=_limits(policy.limits))
+        return without.plus(Grant(C.NATIVE_WX, ""), *ours.grants(), Grant(C.FS_READ, DRIVER))
+
+    def outer_command(self, command: Command, policy: Policy) -> Command:
+        """Start the driver with the job: which program, and which folders. Raises Refused."""
+        called, seen = invocation(command, self.name), view(policy, command.directory)
+        if "S" in called.flags:
+            raise Refused("the wasm backend cannot give Python its option -S: the guest begins by a module of site")
+        job = self._job(called, command, policy, seen)
+        argv = (ours.interpreter(), *EXECUTABLE, json.dumps(job, ensure_ascii=False))
+        return Command(argv, ours.interpreter(), world.HOME)
+
+    def plan(self, command: Command, policy: Policy) -> Plan:
+        """Say exactly what would be started. Raises Refused for what the guest cannot be granted."""
+        self._refuse(policy)
+        made = super().plan(command, policy)
+        if not isinstance(made, HostedPlan) or not isinstance(made.native, NativePlan):
+            raise TypeError(type(made).__name__)
+        native, names = made.native, world.variables(policy)
+        try:
+            steps = tuple(view(policy, command.directory).steps(native.steps, self._installed().folder))
+        except OSError as error:
+            raise Refused(f"{error.filename}: {error.strerror}") from None
+        inner = replace(native, steps=steps, environment=(*QUIET, *(GUEST + name for name in names)))
+        return replace(
+            made,
+            native=inner,
+            environment=names,
+            operations=tuple(_operations(made.operations, native.steps, steps)),
+        )
+
+    def start(self, plan: Plan, run: RunInput) -> Outcome:
+        """Start a plan of this backend; the driver's own environment holds nothing that a policy could name."""
+        values = {**world.DEFAULTS, **run.environment}
+        told = QUIET | {GUEST + name: value for name, value in values.items()}
+        return super().start(plan, replace(run, environment=told))
+
+    def finish(self, folder: str) -> None:
+        """Compile the guest for this machine and take its standard library out, inside the native backend."""
+        from casemate.sandbox.wasm.prepare import prepare  # noqa: PLC0415 -- once, when it is installed
+
+        prepare(self._native, folder)
+
+    def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
+        """Say for every capability which layers withhold it from the guest."""
+        return super(Wasm, self._under(policy)).coverage(policy)
+
+    def gaps(self, policy: Policy) -> Iterator[Gap]:
+        """Yield what is denied to the guest and cannot be withheld here."""
+        return super(Wasm, self._under(policy)).gaps(policy)
+
+    def _table(self) -> Table:
+        """Leave out what native limits to more than the policy says, since the driver needs it."""
+        table, only = super()._table(), (self.guest.layer,)
+        return replace(
+            table,
+            budgets={**table.budgets, **dict.fromkeys(self.guest.budgets, only)},
+            whole={**table.whole, **WHOLE},
+            whole_run=(*table.whole_run, self.guest.layer),
+        )
+
+    def _under(self, policy: Policy) -> "Wasm":
+        """Give the backend as it is under a policy: where files can be written beside others, it claims less."""
+        single = any(not os.path.isdir(grant.resource) for grant in policy.of(C.FS_WRITE))
+        return Mixed(without=self._without) if single and view(policy, "/").mixed else self
+
+    def _installed(self) -> Installed:
+        if self._found is None:
+            self._found = find(self.name)
+        return self._found
+
+    def _refuse(self, policy: Policy) -> None:
+        """Raise Refused for what no job can be made of."""
+        folder, limits = self._installed().folder, policy.limits
+        if limits.fds and limits.fds < FEWEST_FDS:
+            raise Refused(f"res.fds {limits.fds}: the wasm backend itself needs {FEWEST_FDS} (limits.fds)")
+        for secret in policy.secrets:
+            raise Refused(f"env.secret {secret.name}: the wasm backend cannot exchange it: {NO_SOCKETS}")
+        for grant in policy.of(C.FS_WRITE):
+            real = os.path.realpath(grant.resource)
+            if below(folder, real) or below(real, os.path.dirname(folder)):
+                raise Refused(f"{grant.resource} cannot be writable: the runtime of the wasm backend lies there")
+
+    def _job(self, called: Invocation, command: Command, policy: Policy, seen: View) -> dict[str, Json]:
+        what = called.what
+        name = what if called.kind is Kind.FILE else ""
+        program: Mapping[Kind, tuple[str, ...]] = {
+            Kind.CODE: ("-c", what),
+            Kind.MODULE: ("-m", what),
+            Kind.FILE: (os.path.join(command.directory, what),),
+            Kind.STDIN: ("-",),
+        }
+        settings = {
+            "CASEMATE_CWD": command.directory,
+            "CASEMATE_NAME": name,
+            "CASEMATE_SITE": ":".join(packages(command.executable, policy)),
+            "CASEMATE_WAIT": "yes" if command.waits else "",
+        }
+        folders: list[Json] = [
+            {"host": one.host, "guest": one.guest, "write": one.write}
+            for one in (Shown(f"{RUNTIME}/{PYTHON}", GUEST_LIBRARY, write=False), *seen.folders.values())
+        ]
+        return {
+            "library": f"{RUNTIME}/{LIBRARY}",
+            "module": f"{RUNTIME}/{COMPILED}",
+            "argv": ["python", *called.options, *program[called.kind], *called.arguments],
+            "before": GUEST,
+            "settings": settings,
+            "folders": folders,
+            "memory": policy.limits.memory_bytes,
+        }
+
+
+class Mixed(Wasm):
+    """The same where a file may be written beside others that may not: only the native layers tell those apart."""
+
+    guest = replace(Wasm.guest, classes=Wasm.guest.classes - WRITING)
+
+
+def packages(executable: str, policy: Policy) -> Iterator[str]:
+    """Yield the folders of installed packages of the program's own Python that the policy shows."""
+    prefix = os.path.dirname(os.path.dirname(executable))
+    shown = [grant.resource for kind in (C.FS_READ, C.FS_WRITE) for grant in policy.of(kind)]
+    libraries = sorted(os.listdir(f"{prefix}/lib")) if os.path.isdir(f"{prefix}/lib") else ()
+    for library in (f"{prefix}/lib/{name}" for name in libraries if name.startswith("python3")):
+        for name in ("site-packages", "dist-packages"):
+            path = f"{library}/{name}"
+            if os.path.isdir(path) and any(below(path, tree) for tree in shown):
+                yield path
+
+
+def _limits(limits: Limits) -> Limits:
+    """Give the limits of the driver: what the guest's boundary limits itself is only kept from being too little."""
+    return replace(
+        limits,
+        memory_bytes=limits.memory_bytes and ADDRESSES,
+        processes=limits.processes and max(limits.processes, THREADS),
+    )
+
+
+def _operations(known: tuple[Operation, ...], before: tuple[Step, ...], after: tuple[Step, ...]) -> Iterator[Operation]:
+    """Tell the steps as they are carried out, in the place of those that the native backend planned."""
+    old, told = [describe(step) for step in before], False
+    for operation in known:
+        if operation not in old:
+            yield operation
+        elif not told:
+            told = True
+            yield from map(describe, after)
