@@ -3,7 +3,8 @@
 `infer` reads a program and the modules of its own that it imports, runs nothing, and writes the least policy under
 which it can do what its code names. What it cannot tell it lists as comments and does not grant. Start the program in
 the folder of the policy: relative paths begin there. `show` prints a policy with every set expanded to the paths of
-this host. `export` writes it in the words of another tool and says what that tool cannot withhold. `trust` accepts a casemate.toml, so that `run` uses it in its folder until a byte of it changes.
+this host. `export` writes it in the words of another tool and says what that tool cannot withhold. `trust` accepts a
+casemate.toml, so that `run` uses it in its folder until a byte of it changes.
 """
 # ruff: noqa: PTH100, PTH110, PTH119, PTH120 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 

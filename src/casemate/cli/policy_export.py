@@ -1,5 +1,4 @@
 """`casemate policy export`: a policy in the words of another tool, and what that tool cannot say."""
-# ruff: noqa: PTH100 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import json
 import os
@@ -25,7 +24,7 @@ from casemate.policy.sets import READ_SETS, Places, homes
 from casemate.readers.host.program import Executable
 from casemate.run import SEARCH, Request, prepare
 from casemate.sandbox.native.steps import Filter
-from casemate.sandbox.seccomp import profile
+from casemate.sandbox.seccomp import passing, profile
 
 PROFILE = "seccomp"  # the filter alone
 IN_IMAGE = frozenset(READ_SETS) - {"@cwd"}  # what an image brings along
@@ -58,7 +57,7 @@ def run(args: Namespace) -> int:
     if output is not None:
         check(output)
     if args.to == PROFILE:
-        _write(_json(_filter(policy)), output)
+        _write(_json(profile(_shape(policy))), output)
         return Exit.CLEAN
     target = TARGETS[args.to]
     deployment = _deployment(args, policy, target)
@@ -160,18 +159,18 @@ def _made(args: Namespace, policy: Policy, settings: dict[str, str], command: Co
         settings=tuple(settings.items()),
         passed=tuple(grant.resource for grant in policy.of(Capability.ENV_READ)),
         command=command,
-        profile=_filter(policy),
+        profile=profile(_shape(policy)),
+        calls=passing(_shape(policy)),
         image=args.image or "",
     )
 
 
-def _filter(policy: Policy) -> dict[str, Json]:
-    """Give the filter of the native backend for what a policy grants."""
+def _shape(policy: Policy) -> Filter:
+    """Say what the filter of the native backend leaves open for what a policy grants."""
     network = policy.grants_any(Capability.NET_CONNECT) or policy.grants_any(Capability.NET_LISTEN)
-    shape = Filter(
+    return Filter(
         wx=policy.grants_any(Capability.NATIVE_WX),
         unix=policy.grants_any(Capability.NET_UNIX),
         inet=network,
         spawn=policy.grants_any(Capability.PROC_SPAWN),
     )
-    return dict(profile(shape))

@@ -75,8 +75,8 @@ def render(deployment: Deployment) -> str:
     name = profile_name(deployment)
     rules = "".join(f"  {rule},\n" for rule in dict.fromkeys(_rules(deployment, name)))
     return (
-        f"# casemate policy {sentence(deployment.name)} for AppArmor. Load it with apparmor_parser -r; start the program\n"
-        f"# with aa-exec -p {name} -- COMMAND, or by AppArmorProfile={name} in its unit.\n"
+        f"# casemate policy {sentence(deployment.name)} for AppArmor. Load it with apparmor_parser -r; start\n"
+        f"# the program with aa-exec -p {name} -- COMMAND, or by AppArmorProfile={name} in its unit.\n"
         f"# What this cannot withhold or does not give:\n{said}abi <abi/3.0>,\n\nprofile {name} {{\n{rules}}}\n"
     )
 

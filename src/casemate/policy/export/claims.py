@@ -70,7 +70,13 @@ class Claims:
 def losses(deployment: Deployment, claims: Claims) -> tuple[Loss, ...]:
     """List what a target cannot withhold, and what it does not give, of this policy."""
     policy = deployment.policy
-    found = [*_wider(policy, claims), *_writing(policy, claims), *_absent(policy, claims), *claims.also, *_always(policy)]
+    found = [
+        *_wider(policy, claims),
+        *_writing(policy, claims),
+        *_absent(policy, claims),
+        *claims.also,
+        *_always(policy),
+    ]
     return tuple(dict.fromkeys(found))
 
 
@@ -83,7 +89,7 @@ def _wider(policy: Policy, claims: Claims) -> Iterator[Loss]:
 def concerns(capability: C, policy: Policy) -> bool:
     """Tell whether a policy denies, or limits, anything of a capability."""
     if capability in LIMIT_OF:
-        return getattr(policy.limits, LIMIT_OF[capability]) != 0
+        return bool(getattr(policy.limits, LIMIT_OF[capability]))
     if capability is C.FS_PERSIST:
         return "@persist" in policy.deny and policy.grants_any(C.FS_WRITE)
     return capability is not C.NATIVE_WX or not policy.grants_any(C.NATIVE_WX)

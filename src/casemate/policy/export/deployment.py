@@ -1,5 +1,5 @@
 """What every target is made of: the folders and files that are shown, those that are hidden, variables, the command."""
-# ruff: noqa: PTH110, PTH112 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
+# ruff: noqa: PTH112 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
 import os
 import re
@@ -43,7 +43,8 @@ class Deployment:
     """A policy of absolute paths and what is to run under it.
 
     `image` is "" where the program is one of this host, `command` None where it is the one of an image; `settings` are
-    variables with values, `passed` those whose values the deployment gives; `profile` is the system call filter.
+    variables with values, `passed` those whose values the deployment gives; `profile` is the system call filter, and
+    `calls` are the names of what passes it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Deployment:
     passed: tuple[str, ...]
     command: Command | None
     profile: Mapping[str, Json]
+    calls: tuple[str, ...]
     image: str = ""
 
 

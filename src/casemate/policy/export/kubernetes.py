@@ -55,8 +55,8 @@ def render(deployment: Deployment) -> str:
     """Write both objects, and before them what they lack."""
     said = "".join(f"#   {sentence(str(loss))}\n" for loss in losses(deployment, CLAIMS))
     return (
-        f"# casemate policy {sentence(deployment.name)} for Kubernetes. The system call filter is the file beside this\n"
-        f"# one; every node needs it as {profile_name(deployment)} below the folder `seccomp` of its kubelet.\n"
+        f"# casemate policy {sentence(deployment.name)} for Kubernetes. The system call filter is the file beside\n"
+        f"# this one; every node needs it as {profile_name(deployment)} below the folder `seccomp` of its kubelet.\n"
         f"# What this cannot withhold or does not give:\n{said}---\n{spell.yaml(_pod(deployment))}"
         f"---\n{spell.yaml(_network(deployment))}"
     )
@@ -139,21 +139,22 @@ def _literal(text: str) -> str:
 
 def _places(deployment: Deployment) -> Iterator[tuple[Json, Json]]:
     """Yield each volume and where it is mounted."""
-    memory = {"medium": "Memory", "sizeLimit": deployment.policy.tmp_bytes}
+    memory: Json = {"medium": "Memory", "sizeLimit": deployment.policy.tmp_bytes}
     yield {"name": "tmp", "emptyDir": memory}, {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 -- its own
     yield {"name": "home", "emptyDir": memory}, {"name": "home", "mountPath": HOME}
     for number, mount in enumerate(deployment.mounts, 1):
         yield _host(f"host-{number}", mount)
     for number, one in enumerate(deployment.hidden, 1):
         name = f"hidden-{number}"
-        empty = {"emptyDir": {"medium": "Memory", "sizeLimit": 4096}}
-        void = {"hostPath": {"path": "/dev/null", "type": "CharDevice"}}
-        yield {"name": name, **(empty if one.directory else void)}, _mounted(name, one.path, read_only=True)
+        nothing: Mapping[str, Json] = {"hostPath": {"path": "/dev/null", "type": "CharDevice"}}
+        if one.directory:
+            nothing = {"emptyDir": {"medium": "Memory", "sizeLimit": 4096}}
+        yield {"name": name, **nothing}, _mounted(name, one.path, read_only=True)
 
 
 def _host(name: str, mount: Mount) -> tuple[Json, Json]:
     kind = "Socket" if mount.socket else KINDS[mount.directory]
-    volume = {"name": name, "hostPath": {"path": mount.source, "type": kind}}
+    volume: Json = {"name": name, "hostPath": {"path": mount.source, "type": kind}}
     return volume, _mounted(name, mount.path, read_only=not mount.write)
 
 
@@ -161,7 +162,7 @@ def _mounted(name: str, path: str, *, read_only: bool) -> Mapping[str, Json]:
     """Give a mount. Kubernetes forbids a colon in its path."""
     if ":" in path:
         raise PolicyError(f"{path}: Kubernetes mounts nothing at a path with a colon")
-    how = {"readOnly": True, "recursiveReadOnly": "IfPossible"} if read_only else {}
+    how: Mapping[str, Json] = {"readOnly": True, "recursiveReadOnly": "IfPossible"} if read_only else {}
     return {"name": name, "mountPath": path, **how}
 
 

@@ -77,21 +77,24 @@ def render(deployment: Deployment) -> str:
     command = deployment.command
     if command is None:
         raise UsageError("an OCI bundle starts a program of this host: name it with --run")
-    return json.dumps(
-        {
-            "ociVersion": VERSION,
-            "process": _process(deployment, (command.executable, *command.argv[1:]), command.directory),
-            "root": {"path": "rootfs", "readonly": True},
-            "hostname": "casemate",
-            "mounts": list(_mounts(deployment)),
-            "linux": _linux(deployment),
-            "annotations": {
-                f"casemate.{number:02}": sentence(str(loss))
-                for number, loss in enumerate(losses(deployment, CLAIMS), 1)
+    return (
+        json.dumps(
+            {
+                "ociVersion": VERSION,
+                "process": _process(deployment, (command.executable, *command.argv[1:]), command.directory),
+                "root": {"path": "rootfs", "readonly": True},
+                "hostname": "casemate",
+                "mounts": list(_mounts(deployment)),
+                "linux": _linux(deployment),
+                "annotations": {
+                    f"casemate.{number:02}": sentence(str(loss))
+                    for number, loss in enumerate(losses(deployment, CLAIMS), 1)
+                },
             },
-        },
-        indent=2,
-    ) + "\n"
+            indent=2,
+        )
+        + "\n"
+    )
 
 
 def _process(deployment: Deployment, argv: tuple[str, ...], directory: str) -> Mapping[str, Json]:

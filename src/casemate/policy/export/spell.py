@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from casemate.model.sandbox import Json
 
-REGULAR = frozenset("*?[]{}^@\\\"")  # what AppArmor reads in a path: globs, alternatives, variables, quotes
+REGULAR = frozenset('*?[]{}^@\\"')  # what AppArmor reads in a path: globs, alternatives, variables, quotes
 
 
 def csv(*fields: str) -> str:

@@ -1,0 +1,115 @@
+"""What is known of the runtimes that backends use: advisories by runtime and version, each with its source.
+
+The ranges are those of the authors. A distribution fixes a fault without changing the authors' number, so that for its
+builds the answer is "affected upstream, perhaps fixed here", and never "fixed" or "affected".
+"""
+
+import re
+import tomllib
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+from casemate.model.dataclass import dataclass
+
+FILE = Path(__file__).with_name("advisories.toml")
+NUMBERS = re.compile(r"(?:^|[^\d.])(?:\d+:)?v?(\d+(?:\.\d+)*)(?:[-.~]?(rc|alpha|beta|dev)[.-]?(\d+))?", re.IGNORECASE)
+BUILT = re.compile(r"\+(?:ds|dfsg|deb)|~deb|ubuntu|debian|-\d+\.(?:el|fc)\d", re.IGNORECASE)
+BOUND = re.compile(r"(<=|>=|<|>)(\S+)")
+EVERY = "*"
+PREVIEWS = {"dev": 0, "alpha": 1, "beta": 2, "rc": 3}
+FINAL = 4
+OF_DISTRIBUTION = "the range is the authors'; this is a build of a distribution, which may have the fix"
+UNKNOWN = "the version is not known: every advisory is listed"
+
+Version = tuple[tuple[int, ...], int, int]  # numbers, kind of preview, its number
+
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """One published fault. `affected` are ranges of the authors' versions, "*" where its source names no fixed one."""
+
+    id: str
+    affected: tuple[str, ...]
+    summary: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What concerns one version of a runtime. `note` says how far the answer can be relied on; "" where it can be."""
+
+    advisories: tuple[Advisory, ...]
+    note: str = ""
+
+
+def known(runtime: str, version: str) -> Known:
+    """List the advisories for a version as the runtime itself, or a package, writes it. None for an unknown runtime."""
+    every = _table().get(runtime, ())
+    parsed = parse(version)
+    if parsed is None:
+        return Known(every, UNKNOWN if every else "")
+    found = tuple(one for one in every if any(matches(parsed, span) for span in one.affected))
+    return Known(found, OF_DISTRIBUTION if found and BUILT.search(version) else "")
+
+
+def runtimes() -> tuple[str, ...]:
+    """Name the runtimes that the table speaks of."""
+    return tuple(_table())
+
+
+def collected() -> date:
+    """Say when the sources were read."""
+    return cast("date", tomllib.loads(FILE.read_text("utf-8"))["collected"])
+
+
+def parse(text: str) -> Version | None:
+    """Read the authors' version out of any spelling, such as `1:7.2+dfsg-7+deb12u18` or `release-20250319.0`."""
+    found = NUMBERS.search(text)
+    if found is None:
+        return None
+    numbers = tuple(int(part[:18]) for part in found[1].split("."))
+    while numbers[-1:] == (0,):
+        numbers = numbers[:-1]  # 1.20 and 1.20.0 are one version
+    return numbers, PREVIEWS[found[2].lower()] if found[2] else FINAL, int((found[3] or "0")[:18])
+
+
+def matches(version: Version, span: str) -> bool:
+    """Tell whether a version lies in a range such as `>=1.0.0-rc93 <1.1.12`. Raises ValueError for no range."""
+    if span == EVERY:
+        return True
+    bounds = BOUND.findall(span)
+    if " ".join(sign + text for sign, text in bounds) != span:
+        raise ValueError(f"{span!r} is no range of versions")
+    return all(_holds(version, sign, text) for sign, text in bounds)
+
+
+def _holds(version: Version, sign: str, text: str) -> bool:
+    bound = parse(text)
+    if bound is None:
+        raise ValueError(f"{text!r} is no version")
+    match sign:
+        case "<":
+            return version < bound
+        case "<=":
+            return version <= bound
+        case ">":
+            return version > bound
+        case _:
+            return version >= bound
+
+
+@cache
+def _table() -> dict[str, tuple[Advisory, ...]]:
+    """Read the file; a wrong row is an error of ours."""
+    rows = tomllib.loads(FILE.read_text("utf-8"))
+    return {name: tuple(map(_row, cast("list[dict[str, object]]", rows[name]))) for name in rows if name != "collected"}
+
+
+def _row(row: dict[str, object]) -> Advisory:
+    if set(row) != {"id", "affected", "summary", "source"}:
+        raise ValueError(f"an advisory has exactly id, affected, summary and source: {row}")
+    return Advisory(
+        str(row["id"]), tuple(map(str, cast("list[str]", row["affected"]))), str(row["summary"]), str(row["source"])
+    )
