@@ -10,6 +10,8 @@ from casemate.model.sandbox import Json
 
 REGULAR = frozenset('*?[]{}^@\\"')  # what AppArmor reads in a path: globs, alternatives, variables, quotes
 
+WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})  # no texts in YAML 1.1
+
 
 def csv(*fields: str) -> str:
     """Write the value of `--mount`, which podman and docker read as one line of CSV (RFC 4180)."""
@@ -49,7 +51,8 @@ def _lines(value: Json, margin: str) -> Iterator[str]:
 
 
 def _key(key: str) -> str:
-    return key if key.isascii() and key.replace("-", "").isalnum() else scalar(key)
+    bare = key[:1].isalpha() and key.isascii() and key.isalnum() and key.lower() not in WORDS
+    return key if bare else scalar(key)
 
 
 def scalar(value: Json) -> str:

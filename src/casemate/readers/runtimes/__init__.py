@@ -16,7 +16,7 @@ from casemate.model.dataclass import dataclass
 FILE = Path(__file__).with_name("advisories.toml")
 NUMBERS = re.compile(r"(?:^|[^\d.])(?:\d+:)?v?(\d+(?:\.\d+)*)(?:[-.~]?(rc|alpha|beta|dev)[.-]?(\d+))?", re.IGNORECASE)
 BUILT = re.compile(r"\+(?:ds|dfsg|deb)|~deb|ubuntu|debian|-\d+\.(?:el|fc)\d", re.IGNORECASE)
-BOUND = re.compile(r"(<=|>=|<|>)(\S+)")
+BOUND = re.compile(r"(<=|>=|<|>)([0-9][0-9A-Za-z.-]*)")
 EVERY = "*"
 PREVIEWS = {"dev": 0, "alpha": 1, "beta": 2, "rc": 3}
 FINAL = 4
@@ -80,7 +80,7 @@ def matches(version: Version, span: str) -> bool:
     if span == EVERY:
         return True
     bounds = BOUND.findall(span)
-    if " ".join(sign + text for sign, text in bounds) != span:
+    if not bounds or " ".join(sign + text for sign, text in bounds) != span:
         raise ValueError(f"{span!r} is no range of versions")
     return all(_holds(version, sign, text) for sign, text in bounds)
 
