@@ -35,5 +35,5 @@ def _options(deployment: Deployment) -> Iterator[str]:
 def _hide(path: str, *, directory: bool) -> str:
     """Cover a denied path with an empty folder or device that nobody inside can open or fill."""
     if directory:
-        return spell.csv("type=tmpfs", f"dst={path}", "tmpfs-size=4k", "tmpfs-mode=0", "ro")
+        return spell.csv("type=tmpfs", f"dst={path}", "tmpfs-size=4k", "tmpfs-mode=0", "notmpcopyup", "ro")
     return spell.csv("type=bind", "src=/dev/null", f"dst={path}", "ro", "nodev")
