@@ -1,9 +1,11 @@
 """`casemate policy export`: each target is accepted by its own parser, and what can be started here is started."""
+# ruff: noqa: S607 -- the tools as the user's PATH finds them
 
 import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,6 @@ import yaml
 from jsonschema import Draft4Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
-
 from tests.conftest import require
 
 Casemate = Callable[..., subprocess.CompletedProcess[str]]
@@ -233,6 +234,56 @@ def test_a_unit_is_verified_and_little_exposed(export: Callable[..., Path], proj
     assert "RestrictAddressFamilies=AF_INET AF_INET6\n" in text
 
 
+BOOT = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs none /run
+umount -l /sys/fs/cgroup
+mount -t cgroup2 none /sys/fs/cgroup
+mount -t proc proc /proc
+for name in passwd group; do mount --bind "$1/$name" /etc/$name; done
+exec env -i container=test PATH=/usr/bin:/bin SYSTEMD_UNIT_PATH="$1/units" SYSTEMD_LOG_TARGET=null \\
+  /lib/systemd/systemd --system --unit=test.target --show-status=no
+"""
+UNITS = {
+    "test.target": "[Unit]\nDefaultDependencies=no\nWants=night-report.service end.service\n",
+    "end.service": "[Unit]\nDefaultDependencies=no\nAfter=night-report.service\n[Service]\nType=oneshot\n"
+    "ExecStart=/bin/sh -c 'while systemctl is-active -q night-report.service; do sleep 0.1; done; "
+    'systemctl show -P ExecMainStatus night-report.service >"{folder}/status"; '
+    'mv "{folder}/status" "{folder}/code"\'\n',
+    "night-report.service.d/test.conf": "[Unit]\nDefaultDependencies=no\n[Service]\nStandardOutput=file:{folder}/out\n",
+}
+
+
+def test_a_unit_gives_what_the_policy_gives_and_withholds_the_rest(export: Callable[..., Path], project: Path) -> None:
+    """A systemd of its own, in namespaces of its own, starts the unit as it was written."""
+    require("systemd", there=Path("/lib/systemd/systemd").exists())
+    require("root", there=os.geteuid() == 0)
+    (project / "casemate.toml").write_text(POLICY.replace(', "10.1.2.3:443"', ""), "utf-8")  # nothing leaves the test
+    folder = project.parent / "boot"
+    (folder / "units/night-report.service.d").mkdir(parents=True)
+    for name, text in UNITS.items():
+        (folder / "units" / name).write_text(text.replace("{folder}", str(folder)), "utf-8")
+    shutil.move(export("systemd", "--run", "app.py", f"{project}/{ODD}"), folder / "units/night-report.service")
+    user = "casemate-night-report"
+    for name, line in (("passwd", f"{user}:x:61555:61555::/:/nonexistent\n"), ("group", f"{user}:x:61555:\n")):
+        (folder / name).write_text(Path(f"/etc/{name}").read_text("utf-8") + line, "utf-8")
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--ipc", "--uts", "sh", "-c", BOOT]
+    with subprocess.Popen([*command, "sh", folder]) as booted:
+        for _ in range(300):
+            if (folder / "code").exists() or booted.poll() is not None:
+                break
+            time.sleep(0.1)
+        booted.kill()
+    assert (folder / "code").read_text("utf-8") == "7\n"
+    found = json.loads((folder / "out").read_text("utf-8"))
+    assert found.pop("others") == []
+    assert found.pop("ids") == [61555, 61555]
+    assert found.pop("thread") == ["done", ""]
+    assert {"HOME", "PATH", "LANG", "TERM", "MODE"} <= set(found.pop("environment"))
+    assert {name for name, (how, _) in found.items() if how == "done"} == GIVEN
+
+
 def test_a_profile_is_compiled(export: Callable[..., Path]) -> None:
     profile = export("apparmor", "--run", "app.py")
     told("apparmor_parser", "--skip-kernel-load", "--skip-cache", profile)
@@ -280,16 +331,16 @@ def test_podman_runs_the_command_with_all_that_it_says(export: Callable[..., Pat
     assert told("podman", "ps", "--all", "--quiet") == ""
 
 
-PODMAN = f"""
+PODMAN = """
 b=/bin/busybox
 $b id -u; $b cat "$1/number"; echo; echo "$MODE"; echo $HOME
 $b grep -E 'Seccomp:|NoNew|CapEff' /proc/self/status
-$b touch {{0}} && echo read-only root was written
+$b touch /new && echo read-only root was written
 $b touch "$1/new" && echo read-only mount was written
 $b cat "$1/hidden/secret"
-$b touch "${{1%/*}}/out/pod"
+$b touch "${1%/*}/out/pod"
 true
-""".replace("{0}", "/new")
+"""
 
 
 # what is wrong

@@ -2,7 +2,7 @@
 
 import pytest
 
-from casemate.model.capability import Capability as C
+from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.dataclass import replace
 from casemate.model.policy import Grant, Limits, Policy, WriteMode
 from casemate.model.sandbox import Command
@@ -89,7 +89,7 @@ def test_a_grant_of_an_address_is_given_or_named(target: Target) -> None:
 @EVERY
 def test_a_limit_that_is_not_set_is_no_loss(target: Target) -> None:
     none = replace(FULL, limits=Limits(0, 0, 0, 0, 0, 0, 0), grants=(), secrets=(), deny=())
-    assert not [item for item in said(target, none) if item.startswith("res.") or item.startswith("fs.deny")]
+    assert not [item for item in said(target, none) if item.startswith(("res.", "fs.deny"))]
 
 
 @EVERY

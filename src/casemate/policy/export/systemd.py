@@ -22,7 +22,6 @@ LIMITS = (  # directive, limit, what stands for none
 )
 ALWAYS = """
 Type=exec
-DynamicUser=yes
 PrivateUsers=yes
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -30,9 +29,6 @@ AmbientCapabilities=
 UMask=0077
 KeyringMode=private
 StandardInput=null
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
 PrivateDevices=yes
 PrivateIPC=yes
 ProtectProc=invisible
@@ -48,20 +44,25 @@ RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
-RemoveIPC=yes
 MemorySwapMax=0
 KillMode=control-group
 MountAPIVFS=yes
-NoExecPaths=/
 """.split()  # noqa: SIM905 -- a list that is read and compared by people
 LOCKED = "SecureBits=noroot noroot-locked"
+# A TemporaryFileSystem=/ is entered only below a RootDirectory: a folder of every host, which it covers while the root
+# is built, so that nothing can be bound from there. There is nothing else at "/": of two mounts at one place systemd
+# takes one (ProtectSystem= and NoExecPaths=/ would win, and that folder be the root). DynamicUser= means
+# ProtectSystem=strict, so the user has to be made.
+COVERED = "/etc/systemd/system"
+LONGEST = 31  # letters of the name of a user
+QUIET = "nosuid,nodev,noexec"
 CLAIMS = Claims(
     held={
         C.FS_READ: "TemporaryFileSystem, BindReadOnlyPaths: only what is granted is there",
         C.FS_LIST: "TemporaryFileSystem, BindReadOnlyPaths",
-        C.FS_WRITE: "BindReadOnlyPaths, DynamicUser",
-        C.FS_DELETE: "BindReadOnlyPaths, DynamicUser",
-        C.FS_EXEC: "NoExecPaths, ExecPaths",
+        C.FS_WRITE: "BindReadOnlyPaths",
+        C.FS_DELETE: "BindReadOnlyPaths",
+        C.FS_EXEC: "NoExecPaths",
         C.FS_DEV: "PrivateDevices, DevicePolicy",
         C.NET_CONNECT: "PrivateNetwork, RestrictAddressFamilies",
         C.NET_LISTEN: "PrivateNetwork, RestrictAddressFamilies, SocketBindDeny",
@@ -73,16 +74,17 @@ CLAIMS = Claims(
         C.PROC_SHELL: "TemporaryFileSystem: no shell is there unless it is granted",
         C.PROC_FORK: "counted: TasksMax",
         C.PROC_THREAD: "counted: TasksMax",
-        C.PROC_SIGNAL: "DynamicUser: no other process has its user",
-        C.PROC_TRACE: "SystemCallFilter, DynamicUser, ProtectProc",
+        C.PROC_SIGNAL: "User: no other process has it",
+        C.PROC_TRACE: "SystemCallFilter, User, ProtectProc",
         C.PROC_PRIV: "CapabilityBoundingSet, NoNewPrivileges, RestrictNamespaces, SystemCallFilter",
         C.IPC_SHM: "PrivateIPC, SystemCallFilter",
         C.IPC_MQ: "PrivateIPC, SystemCallFilter",
         C.ENV_READ: "only what is named, and what systemd sets",
         C.ENV_WRITE: "its own variables alone",
-        C.NATIVE_EXT: "NoExecPaths, ExecPaths",
+        C.NATIVE_EXT: "NoExecPaths",
         C.NATIVE_WX: "MemoryDenyWriteExecute, SystemCallFilter",
         C.RES_WALL: "RuntimeMaxSec",
+        C.RES_DISK: "LimitFSIZE: the largest file",
         C.RES_MEMORY: "MemoryMax",
         C.RES_FDS: "LimitNOFILE of each process",
         C.RES_PROCS: "TasksMax",
@@ -91,9 +93,8 @@ CLAIMS = Claims(
     wider={
         C.FS_META: "leases and notices (fcntl) pass: arguments of system calls are not looked at",
         C.FS_PERSIST: "names under which something is executed later can be written in the writable folders",
-        C.PROC_SPAWN: "everything in ExecPaths can be started again: the interpreter and its loader too",
+        C.PROC_SPAWN: "everything that is bound executable can be started again: the interpreter and its loader too",
         C.RES_CPU: "each process has the budget, not the run",
-        C.RES_DISK: "/tmp is a private folder on the disk, without a size; LimitFSIZE is the largest file",  # noqa: S108 -- its own
         C.RES_OUTPUT: "output goes to the journal and is not counted",
     },
     absent={
@@ -117,7 +118,8 @@ def render(deployment: Deployment) -> str:
     """Write the unit, and before it what it lacks."""
     said = "".join(f"#   {comment(str(loss))}\n" for loss in losses(deployment, CLAIMS))
     return (
-        f"# casemate policy {comment(deployment.name)} for systemd.\n"
+        f"# casemate policy {comment(deployment.name)} for systemd. Make its user, and let it own what it writes:\n"
+        f"#   systemd-sysusers --inline 'u {user(deployment)} -'\n"
         f"# What this cannot withhold or does not give:\n{said}\n"
         f"[Unit]\nDescription={deployment.name}, by a policy of casemate\n\n[Service]\n"
         + "".join(f"{line}\n" for line in _service(deployment))
@@ -175,17 +177,25 @@ def _limits(deployment: Deployment) -> Iterator[str]:
     yield f"LimitCORE={CORES}"
 
 
+def user(deployment: Deployment) -> str:
+    """Name the user of the unit, who owns nothing else."""
+    return f"casemate-{deployment.name.removeprefix('casemate-')}"[:LONGEST].rstrip("-")
+
+
 def _files(deployment: Deployment) -> Iterator[str]:
-    yield "TemporaryFileSystem=/:ro,nosuid,nodev"
-    yield f"TemporaryFileSystem={HOME}:rw,nosuid,nodev,noexec,mode=0777,size={deployment.policy.tmp_bytes}"
+    """Build the root. Paths after a `+` are those inside."""
+    tmp = deployment.policy.tmp_bytes
+    yield from (f"User={user(deployment)}", f"Group={user(deployment)}", f"RootDirectory={COVERED}")
+    yield f"TemporaryFileSystem=/:{QUIET},ro,mode=0755"
+    for path in ("/tmp", HOME):  # noqa: S108 -- its own
+        yield f"TemporaryFileSystem={path}:{QUIET},mode=1777,size={tmp}"
     for mount in deployment.mounts:
         directive = "BindPaths" if mount.write else "BindReadOnlyPaths"
         yield f"{directive}={spell.unit(mount.source)}:{spell.unit(mount.path)}"
     for mount in deployment.mounts:
-        if mount.execute or mount.write:
-            yield f"{'NoExecPaths' if mount.write else 'ExecPaths'}={spell.unit(mount.path)}"
+        yield f"{'ExecPaths' if mount.execute else 'NoExecPaths'}={spell.unit(f'+{mount.path}')}"
     for path in ("/sys", *(one.path for one in deployment.hidden)):
-        yield f"InaccessiblePaths={spell.unit(f'-{path}')}"
+        yield f"InaccessiblePaths={spell.unit(f'-+{path}')}"
 
 
 def _network(deployment: Deployment) -> Iterator[str]:
