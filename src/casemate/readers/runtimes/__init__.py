@@ -6,22 +6,28 @@ builds the answer is "affected upstream, perhaps fixed here", and never "fixed" 
 
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import cast
 
+from casemate.model.advisory import Known
 from casemate.model.dataclass import dataclass
 
 FILE = Path(__file__).with_name("advisories.toml")
 NUMBERS = re.compile(r"(?:^|[^\d.])(?:\d+:)?v?(\d+(?:\.\d+)*)(?:[-.~]?(rc|alpha|beta|dev)[.-]?(\d+))?", re.IGNORECASE)
-BUILT = re.compile(r"\+(?:ds|dfsg|deb)|~deb|ubuntu|debian|-\d+\.(?:el|fc)\d", re.IGNORECASE)
+BUILT = re.compile(
+    r"\+(?:ds|dfsg|deb)|~deb|ubuntu|debian|-\d+\.(?:el|fc)\d|-\d+-(?:amd|arm|cloud|generic)", re.IGNORECASE
+)
 BOUND = re.compile(r"(<=|>=|<|>)([0-9][0-9A-Za-z.-]*)")
 EVERY = "*"
 PREVIEWS = {"dev": 0, "alpha": 1, "beta": 2, "rc": 3}
 FINAL = 4
-OF_DISTRIBUTION = "the range is the authors'; this is a build of a distribution, which may have the fix"
-UNKNOWN = "the version is not known: every advisory is listed"
+OF_DISTRIBUTION = "this is a build of a distribution, which may have the fix"
+UNKNOWN = "the version is not known, so that every advisory is listed"
+STANDS_ON: Mapping[str, str] = {"native": "linux", "bubblewrap": "bubblewrap", "vm": "qemu", "wasm": "wasmtime",
+                                "graalpy": "graalpy"}  # fmt: skip
 
 Version = tuple[tuple[int, ...], int, int]  # numbers, kind of preview, its number
 
@@ -36,22 +42,31 @@ class Advisory:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What concerns one version of a runtime. `note` says how far the answer can be relied on; "" where it can be."""
-
-    advisories: tuple[Advisory, ...]
-    note: str = ""
+def of_backend(name: str, version: str) -> tuple[Known, ...]:
+    """List what is known of what a backend stands on (`oci:runc` on runc), by the version that the backend tells."""
+    kind, _, option = name.partition(":")
+    return known(option or STANDS_ON.get(kind, kind), version)
 
 
-def known(runtime: str, version: str) -> Known:
+def known(runtime: str, version: str) -> tuple[Known, ...]:
     """List the advisories for a version as the runtime itself, or a package, writes it. None for an unknown runtime."""
     every = _table().get(runtime, ())
-    parsed = parse(version)
+    parsed = parse(_own(runtime, version))
     if parsed is None:
-        return Known(every, UNKNOWN if every else "")
-    found = tuple(one for one in every if any(matches(parsed, span) for span in one.affected))
-    return Known(found, OF_DISTRIBUTION if found and BUILT.search(version) else "")
+        return tuple(_known(one, UNKNOWN) for one in every)
+    found = (one for one in every if any(matches(parsed, span) for span in one.affected))
+    return tuple(_known(one, OF_DISTRIBUTION if BUILT.search(version) else "") for one in found)
+
+
+def _own(runtime: str, version: str) -> str:
+    """Take what follows the runtime's own name, where a text names several versions."""
+    at = version.lower().rfind(runtime)
+    return version if at < 0 else version[at + len(runtime) :]
+
+
+def _known(one: Advisory, note: str) -> Known:
+    which = "versions not named" if one.affected == (EVERY,) else f"upstream {', '.join(one.affected)}"
+    return Known(one.id, one.summary, "; ".join(part for part in (which, note, one.source) if part))
 
 
 def runtimes() -> tuple[str, ...]:
