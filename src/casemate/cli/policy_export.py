@@ -1,4 +1,8 @@
-"""`casemate policy export`: a policy in the words of another tool, and what that tool cannot say."""
+"""Write a policy in the words of another tool, for a deployment of your own, and say what that tool cannot withhold.
+
+oci, systemd and apparmor start a program of this host (--run, --command); podman, docker and kubernetes an image.
+What is written is confined by that tool alone: casemate is not there. On standard error stands what it loses.
+"""
 
 import json
 import os

@@ -68,6 +68,15 @@ def test_what_only_casemate_does_is_named_for_every_target(target: Target) -> No
 
 
 @EVERY
+def test_a_local_socket_that_is_granted_opens_others_unless_it_is_granted_by_name(target: Target) -> None:
+    granted = FULL.plus(Grant(C.NET_UNIX, "/run/postgresql/.s.PGSQL.5432"))
+    reason = {str(loss) for loss in losses(deployment(granted), target.claims)} - {
+        str(loss) for loss in losses(deployment(FULL), target.claims)
+    }
+    assert bool(reason) is not target.claims.names
+
+
+@EVERY
 def test_persistence_is_withheld_or_named(target: Target) -> None:
     assert (C.FS_PERSIST in target.claims.held) or said(target, FULL)["fs.persist"] is Effect.WIDER
 

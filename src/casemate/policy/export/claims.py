@@ -73,6 +73,7 @@ def losses(deployment: Deployment, claims: Claims) -> tuple[Loss, ...]:
     found = [
         *_wider(policy, claims),
         *_writing(policy, claims),
+        *_sockets(policy, claims),
         *_absent(policy, claims),
         *claims.also,
         *_always(policy),
@@ -105,6 +106,12 @@ def _writing(policy: Policy, claims: Claims) -> Iterator[Loss]:
     later = [path for path in policy.deny if any(below(path, grant.resource) for grant in writes)]
     if later and not claims.names:
         yield Loss("fs.deny", Effect.WIDER, f"what is denied and not there yet can be made: {', '.join(later)}")
+
+
+def _sockets(policy: Policy, claims: Claims) -> Iterator[Loss]:
+    """Say that a filter of system calls opens all local sockets or none; casemate covers those that are not granted."""
+    if policy.grants_any(C.NET_UNIX) and not claims.names:
+        yield Loss("net.unix", Effect.WIDER, "every socket in a folder that is shown can be used, granted or not")
 
 
 def _absent(policy: Policy, claims: Claims) -> Iterator[Loss]:

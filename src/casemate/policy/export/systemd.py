@@ -63,7 +63,6 @@ CLAIMS = Claims(
         C.FS_WRITE: "BindReadOnlyPaths",
         C.FS_DELETE: "BindReadOnlyPaths",
         C.FS_EXEC: "NoExecPaths",
-        C.FS_DEV: "PrivateDevices, DevicePolicy",
         C.NET_CONNECT: "PrivateNetwork, RestrictAddressFamilies",
         C.NET_LISTEN: "PrivateNetwork, RestrictAddressFamilies, SocketBindDeny",
         C.NET_UDP: "PrivateNetwork, RestrictAddressFamilies",
@@ -91,6 +90,7 @@ CLAIMS = Claims(
         C.KERNEL: "SystemCallFilter",
     },
     wider={
+        C.FS_DEV: "requests to what is open (ioctl) pass: arguments of system calls are not looked at",
         C.FS_META: "leases and notices (fcntl) pass: arguments of system calls are not looked at",
         C.FS_PERSIST: "names under which something is executed later can be written in the writable folders",
         C.PROC_SPAWN: "everything that is bound executable can be started again: the interpreter and its loader too",

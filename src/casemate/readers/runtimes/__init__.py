@@ -49,8 +49,13 @@ def of_backend(name: str, version: str) -> tuple[Known, ...]:
 
 
 def known(runtime: str, version: str) -> tuple[Known, ...]:
-    """List the advisories for a version as the runtime itself, or a package, writes it. None for an unknown runtime."""
+    """List the advisories for a version as the runtime itself, or a package, writes it; for "*" all there are.
+
+    None for an unknown runtime.
+    """
     every = _table().get(runtime, ())
+    if version == EVERY:
+        return tuple(_known(one, "") for one in every)
     parsed = parse(_own(runtime, version))
     if parsed is None:
         return tuple(_known(one, UNKNOWN) for one in every)
