@@ -155,9 +155,9 @@ def export_page() -> str:
     """Give the page of the targets of `policy export`: what each withholds, and what it does not."""
     head = (
         "# What an exported policy withholds\nMade from `src/casemate/policy/export/` by `docs/generate.py`; how to "
-        "export one says [a page of its own](../how-to/export-a-policy.md).\n**no**: nothing of the target withholds "
-        "it, or not all of it, although a policy denies or limits it. What withholds\nthe others and why the rest is not "
-        "withheld stands below. This speaks of what is written and not of a host: nothing\ntries it there.\n\n"
+        "export one says\n[a page of its own](../how-to/export-a-policy.md). **no**: nothing of the target withholds "
+        "it, or not all of it, although a\npolicy denies or limits it. What withholds the others, and why the rest is "
+        "not withheld, stands below. This speaks of\nwhat is written and not of a host: nothing tries it there.\n\n"
     )
     held = [target.claims.held for target in TARGETS.values()]
     rows = "".join(

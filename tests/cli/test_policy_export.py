@@ -395,9 +395,20 @@ def test_a_hostile_argument_and_folder_give_no_order(casemate: Casemate, project
     assert "\nUser=root" not in done.stdout
 
 
-def test_a_grant_of_everything_is_refused(casemate: Casemate, project: Path) -> None:
-    (project / "p.toml").write_text('[policy]\nversion = 1\n[fs]\nread = ["/"]\n', "utf-8")
-    refused(casemate("policy", "export", "p.toml", "--to", "docker", "--image", "a"), "/ cannot be granted")
+@pytest.mark.parametrize("path", ["/", "/proc/cpuinfo", "/sys/kernel", "/dev/pts"])
+def test_a_grant_of_what_is_the_kernel_s_is_refused_and_not_dropped(
+    casemate: Casemate, project: Path, path: str
+) -> None:
+    (project / "p.toml").write_text(f'[policy]\nversion = 1\n[fs]\nread = ["{path}"]\n', "utf-8")
+    refused(casemate("policy", "export", "p.toml", "--to", "docker", "--image", "a"), f"{path} cannot be granted")
+
+
+def test_a_grant_of_tmp_takes_the_place_of_the_private_one(casemate: Casemate, project: Path) -> None:
+    (project / "p.toml").write_text('[policy]\nversion = 1\n[fs]\nwrite = ["/tmp"]\nread = ["/dev/null"]\n', "utf-8")
+    said = casemate("policy", "export", "p.toml", "--to", "docker", "--image", "a").stdout
+    assert "--tmpfs=/tmp" not in said
+    assert "--mount=type=bind,src=/tmp,dst=/tmp,bind-recursive=disabled \\\n" in said
+    assert "/dev/null" not in said
 
 
 def test_the_filter_alone_is_what_lies_beside_a_script(casemate: Casemate, export: Callable[..., Path]) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.conftest import require
 
 from casemate.model.errors import PolicyError
-from casemate.policy.export import spell
+from casemate.policy.export import spell, systemd
 from casemate.policy.export.deployment import label, plain, sentence
 
 HOSTILE = (
@@ -74,6 +74,15 @@ def test_systemd_starts_the_words_that_were_written(tmp_path: Path, found: list[
     (line,) = after(lines, "Command Line: ")
     words = [re.sub(r"\\([$`])", r"\1", word) for word in shlex.split(line)]  # which shlex leaves in double quotes
     assert words[1:] == found
+
+
+def test_systemd_gives_a_variable_the_value_that_was_written(tmp_path: Path) -> None:
+    value = "a\tb'\"c\\x41 %n $HOME\x7f\u4e2d end"
+    lines = of_unit(f"Environment={systemd.setting('MODE', value)}\n", tmp_path)
+    assert after(lines, "Environment: ") == [f"MODE={value}"]
+    injected = systemd.setting("MODE", "a\nUser=root")
+    assert "\n" not in injected
+    assert "\t\tUser: root" not in of_unit(f"Environment={injected}\n", tmp_path)
 
 
 def of_profile(rule: str) -> bytes:

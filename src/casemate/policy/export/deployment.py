@@ -19,6 +19,9 @@ from casemate.readers.host.real import real
 HOME = "/home/casemate"
 UID = 1000
 OWN = ("/proc", "/dev", "/sys")  # made anew by every target
+READY = frozenset(
+    f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "fd")
+)
 EXECUTING = (C.FS_EXEC, C.PROC_SPAWN, C.NATIVE_EXT)
 MEMORY = 64 << 20  # bytes of /dev/shm
 LABEL = re.compile(r"[^a-z0-9]+")
@@ -97,13 +100,18 @@ def mounts(policy: Policy) -> tuple[Mount, ...]:
 
 
 def _is_own(path: str) -> bool:
-    """Tell whether every target makes a path anew; raise for what would show the kernel of the host."""
-    if path == "/":
-        raise PolicyError("/ cannot be granted: /proc, /dev and /sys would be the host's")
-    inside = next((own for own in OWN if below(path, own)), "")
-    if inside and path in OWN:
-        raise PolicyError(f"{path} cannot be granted: it is made anew inside")
-    return bool(inside)
+    """Tell whether every target has a path anyway. Raises PolicyError for what would show the kernel of the host."""
+    if path in READY or path.startswith("/proc/self/"):
+        return True
+    if path == "/" or any(below(path, own) for own in OWN):
+        raise PolicyError(f"{path} cannot be granted to another tool: /proc, /dev and /sys are made anew there")
+    return False
+
+
+def private(shown: Iterable[Mount]) -> tuple[str, ...]:
+    """Name the empty places in memory that a program has of its own, unless the policy grants the host's."""
+    taken = {mount.path for mount in shown}
+    return tuple(path for path in ("/tmp", HOME) if path not in taken)  # noqa: S108 -- its own
 
 
 def _mount(path: str, capability: C) -> Mount:

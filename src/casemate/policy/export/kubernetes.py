@@ -11,7 +11,7 @@ from casemate.model.errors import PolicyError
 from casemate.model.sandbox import Json
 from casemate.policy.export import spell
 from casemate.policy.export.claims import IDENTITY, Claims, losses
-from casemate.policy.export.deployment import HOME, UID, Deployment, Mount, sentence
+from casemate.policy.export.deployment import UID, Deployment, Mount, private, sentence
 from casemate.policy.export.script import HELD, WIDER
 
 PLUGIN = "where the network plugin enforces NetworkPolicy, and by seccomp where nothing is granted"
@@ -140,8 +140,9 @@ def _literal(text: str) -> str:
 def _places(deployment: Deployment) -> Iterator[tuple[Json, Json]]:
     """Yield each volume and where it is mounted."""
     memory: Json = {"medium": "Memory", "sizeLimit": deployment.policy.tmp_bytes}
-    yield {"name": "tmp", "emptyDir": memory}, {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 -- its own
-    yield {"name": "home", "emptyDir": memory}, {"name": "home", "mountPath": HOME}
+    for path in private(deployment.mounts):
+        name = path.rpartition("/")[2]
+        yield {"name": name, "emptyDir": memory}, {"name": name, "mountPath": path}
     for number, mount in enumerate(deployment.mounts, 1):
         yield _host(f"host-{number}", mount)
     for number, one in enumerate(deployment.hidden, 1):

@@ -10,7 +10,7 @@ from casemate.model.capability import Capability as C  # noqa: N817 -- tables of
 from casemate.model.errors import UsageError
 from casemate.model.sandbox import Json
 from casemate.policy.export.claims import IDENTITY, Claims, losses
-from casemate.policy.export.deployment import CORES, HOME, MEMORY, UID, Deployment, Mount, plain, sentence
+from casemate.policy.export.deployment import CORES, MEMORY, UID, Deployment, Mount, plain, private, sentence
 
 VERSION = "1.0.2"
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup")
@@ -130,8 +130,8 @@ def _mounts(deployment: Deployment) -> Iterator[Mapping[str, Json]]:
     yield _memory("/dev", 1 << 16, "nosuid", "noexec", "mode=755")
     yield _memory("/dev/shm", MEMORY, *quiet, "mode=1777")  # noqa: S108 -- its own
     tmp = deployment.policy.tmp_bytes
-    yield _memory("/tmp", tmp, *quiet, "mode=1777")  # noqa: S108 -- its own
-    yield _memory(HOME, tmp, *quiet, "mode=700", f"uid={UID}", f"gid={UID}")
+    for path in private(deployment.mounts):
+        yield _memory(path, tmp, *quiet, "mode=1777")
     for mount in deployment.mounts:
         yield {
             "destination": mount.path,

@@ -7,7 +7,7 @@ from shlex import quote
 from casemate.model.capability import Capability as C  # noqa: N817 -- tables of them
 from casemate.model.errors import UsageError
 from casemate.policy.export.claims import Claims, losses
-from casemate.policy.export.deployment import CORES, HOME, MEMORY, UID, Deployment, sentence
+from casemate.policy.export.deployment import CORES, MEMORY, UID, Deployment, private, sentence
 
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 HELD = {
@@ -84,9 +84,8 @@ def common(deployment: Deployment) -> Iterator[str]:
     yield from ("--rm", "--interactive", "--pull=never", "--read-only", "--cap-drop=ALL", "--network=none")
     yield from ("--ipc=private", "--cgroupns=private", "--security-opt=no-new-privileges", "--hostname=casemate")
     yield f"--user={UID}:{UID}"
-    yield f"--workdir={deployment.command.directory if deployment.command else '/'}"
     yield f"--shm-size={MEMORY}b"
-    for path in ("/tmp", HOME):  # noqa: S108 -- its own
+    for path in private(deployment.mounts):
         yield f"--tmpfs={path}:rw,nosuid,nodev,noexec,size={policy.tmp_bytes},mode=1777"
     if limits.memory_bytes:
         yield from (f"--memory={limits.memory_bytes}b", f"--memory-swap={limits.memory_bytes}b")

@@ -10,7 +10,7 @@ from casemate.model.capability import Capability as C  # noqa: N817 -- a table o
 from casemate.model.errors import PolicyError, UsageError
 from casemate.policy.export import spell
 from casemate.policy.export.claims import Claims, losses
-from casemate.policy.export.deployment import CORES, HOME, Deployment, plain, sentence
+from casemate.policy.export.deployment import CORES, Deployment, plain, private, sentence
 
 LIMITS = (  # directive, limit, what stands for none
     ("LimitCPU", "cpu_seconds", "infinity"),
@@ -153,7 +153,7 @@ def _program(deployment: Deployment) -> Iterator[str]:
     yield f"ExecStart={' '.join((head, *words))}"
     yield f"WorkingDirectory={_directory(command.directory)}"
     for name, value in deployment.settings:
-        yield f"Environment={_setting(name, value)}"
+        yield f"Environment={setting(name, value)}"
     if deployment.passed:
         yield f"PassEnvironment={' '.join(deployment.passed)}"
 
@@ -165,7 +165,7 @@ def _directory(path: str) -> str:
     return spell.specifiers(plain(path))
 
 
-def _setting(name: str, value: str) -> str:
+def setting(name: str, value: str) -> str:
     """Write a variable; line ends and other controls of its value as C does."""
     word = spell.unit(f"{name}={value}")
     return "".join(f"\\x{ord(letter):02x}" if ord(letter) < 0x20 or ord(letter) == 0x7F else letter for letter in word)
@@ -187,7 +187,7 @@ def _files(deployment: Deployment) -> Iterator[str]:
     tmp = deployment.policy.tmp_bytes
     yield from (f"User={user(deployment)}", f"Group={user(deployment)}", f"RootDirectory={COVERED}")
     yield f"TemporaryFileSystem=/:{QUIET},ro,mode=0755"
-    for path in ("/tmp", HOME):  # noqa: S108 -- its own
+    for path in private(deployment.mounts):
         yield f"TemporaryFileSystem={path}:{QUIET},mode=1777,size={tmp}"
     for mount in deployment.mounts:
         directive = "BindPaths" if mount.write else "BindReadOnlyPaths"
