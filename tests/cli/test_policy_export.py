@@ -41,7 +41,7 @@ wall = "1m"
 memory = "1GiB"
 """
 HOSTILE = r"""
-import ctypes, json, os, shutil, socket, subprocess, sys, threading
+import ctypes, fcntl, json, os, shutil, socket, subprocess, sys, threading
 found = {}
 def attempt(name, act):
     try:
@@ -77,6 +77,8 @@ attempt("packet", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
 attempt("vsock", lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM))
 attempt("shell", lambda: spawn("/bin/sh", "-c", "true"))
 attempt("copied", copied)
+attempt("itself", lambda: spawn(sys.executable, "-c", "1"))
+attempt("notice", lambda: fcntl.fcntl(os.open("/tmp", os.O_RDONLY), fcntl.F_NOTIFY, fcntl.DN_CREATE))
 attempt("setid", lambda: os.chmod("out/result", 0o4755))
 attempt("namespace", lambda: call("unshare", 0x10000000))
 attempt("mount", lambda: call("mount", b"none", b"/tmp", b"tmpfs", 0, None))
@@ -99,6 +101,8 @@ WITHHELD = {
     *("packet", "vsock", "shell", "copied", "setid", "namespace", "mount", "ptrace", "memfd", "bpf", "keyctl", "shm"),
     *("wx", "device", "root"),
 }
+NOT_WITHHELD = {"itself"}  # proc.spawn, as the tables of both targets say
+BY_ARGUMENTS = {"notice"}  # fs.meta, which systemd does not withhold, and says so
 GIVEN = {"read granted", "write granted", "write tmp", "write home"}
 
 
@@ -169,8 +173,8 @@ def test_a_bundle_gives_what_the_policy_gives_and_withholds_the_rest(runtime: st
     assert found.pop("ids") == [1000, 1000]
     assert found.pop("thread") == ["done", ""]
     assert set(found.pop("environment")) - {"LC_CTYPE"} == {"HOME", "PATH", "LANG", "TERM", "MODE"}
-    assert {name for name, (how, _) in found.items() if how == "done"} == GIVEN
-    assert set(found) == WITHHELD | GIVEN
+    assert {name for name, (how, _) in found.items() if how == "done"} == GIVEN | NOT_WITHHELD
+    assert set(found) == WITHHELD | GIVEN | NOT_WITHHELD | BY_ARGUMENTS
     assert found["read granted"] == ["done", "41"]
 
 
@@ -281,7 +285,7 @@ def test_a_unit_gives_what_the_policy_gives_and_withholds_the_rest(export: Calla
     assert found.pop("ids") == [61555, 61555]
     assert found.pop("thread") == ["done", ""]
     assert {"HOME", "PATH", "LANG", "TERM", "MODE"} <= set(found.pop("environment"))
-    assert {name for name, (how, _) in found.items() if how == "done"} == GIVEN
+    assert {name for name, (how, _) in found.items() if how == "done"} == GIVEN | NOT_WITHHELD | BY_ARGUMENTS
 
 
 def test_a_profile_is_compiled(export: Callable[..., Path]) -> None:
