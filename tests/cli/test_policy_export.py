@@ -322,6 +322,7 @@ def test_podman_runs_the_command_with_all_that_it_says(export: Callable[..., Pat
         text = script.read_text("utf-8")  # podman raises RLIMIT_NPROC unless it is named, which not every root may
         script.write_text(text.replace("podman run", "podman --runtime=runc run --ulimit=nproc=500:500"), "utf-8")
         said = told("sh", script)
+        assert told("podman", "ps", "--all", "--quiet", "--filter", f"ancestor={IMAGE}") == ""
     finally:
         told("podman", "rmi", "--force", IMAGE)
     assert said.splitlines()[:4] == ["1000", "41", "a \"b' $HOME %n", "/home/casemate"]
@@ -332,7 +333,6 @@ def test_podman_runs_the_command_with_all_that_it_says(export: Callable[..., Pat
     assert "s3cret" not in said
     assert (project / "out/pod").exists()
     assert not (project / ODD / "new").exists()
-    assert told("podman", "ps", "--all", "--quiet") == ""
 
 
 PODMAN = """

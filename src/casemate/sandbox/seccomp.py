@@ -23,8 +23,8 @@ MISSED = ("clone3", "openat2")  # what C libraries try first: they go on only wh
 RESOURCES = tuple(number for number in range(16) if number != a.RLIMIT_CORE)
 SOCKET, TCP = 1, 6  # levels of setsockopt(2)
 OPTIONS: Mapping[int, tuple[int, ...]] = {  # by level; no socket filters, no upper protocols
-    SOCKET: tuple(number for number in range(1, 84) if number not in (26, 50, 51, 52)),
-    TCP: tuple(number for number in range(1, 45) if number != 31),
+    SOCKET: tuple(number for number in range(84) if number not in (26, 50, 51, 52)),
+    TCP: tuple(number for number in range(45) if number != 31),
 }
 LEVELS = (0, 17, 41)  # IP, UDP, IPv6: every option
 
