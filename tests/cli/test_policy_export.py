@@ -368,6 +368,8 @@ def refused(done: subprocess.CompletedProcess[str], said: str) -> None:
         (("--to", "oci", "--run", "gone.py"), "gone.py"),
         (("--to", "oci", "--run", "--read", "/etc", "app.py"), "no options of run"),
         (("--to", "podman"), "--image NAME"),
+        (("--to", "podman", "--image", "a", "--python", "python3"), "--python belongs to"),
+        (("--to", "seccomp", "--image", "a"), "starts nothing"),
         (("--to", "docker", "--image", "--privileged"), "--image"),
         (("--to", "docker", "--image=--privileged"), "no name of an image"),
         (("--to", "docker", "--image", "a b"), "no name of an image"),

@@ -60,7 +60,11 @@ def run(args: Namespace) -> int:
     output = None if args.output == "-" else Path(args.output)
     if output is not None:
         check(output)
+    if (args.to == PROFILE or TARGETS[args.to].image) and args.python is not None:
+        raise UsageError(f"--python belongs to a program of this host, which --to {args.to} does not start")
     if args.to == PROFILE:
+        if args.run or args.command or args.image:
+            raise UsageError(f"--to {PROFILE} starts nothing: it takes no --run, --command or --image")
         _write(_json(profile(_shape(policy))), output)
         return Exit.CLEAN
     target = TARGETS[args.to]
