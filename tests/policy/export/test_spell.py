@@ -17,7 +17,7 @@ from tests.conftest import require
 
 from casemate.model.errors import PolicyError
 from casemate.policy.export import spell, systemd
-from casemate.policy.export.deployment import label, plain, sentence
+from casemate.policy.export.deployment import is_text, label, plain, sentence
 
 HOSTILE = (
     '/a b/c"d\'e\\f', "/x:y,z", "/%n/%%h/$HOME/${X}", "/*?[a]{b,c}^@{HOME}", "/a\\", "/a ", "/ a", "/#c;d", "/\\x20\\n",
@@ -32,7 +32,7 @@ parts = st.text(
     ),
     min_size=1,
     max_size=12,
-).filter(lambda part: part not in (".", ".."))
+).filter(lambda part: part not in (".", "..") and is_text(part))
 paths = st.lists(parts, min_size=1, max_size=3).map(lambda found: "/" + "/".join(found))
 slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -80,6 +80,8 @@ def test_systemd_gives_a_variable_the_value_that_was_written(tmp_path: Path) -> 
     value = "a\tb'\"c\\x41 %n $HOME\x7f\u4e2d end"
     lines = of_unit(f"Environment={systemd.setting('MODE', value)}\n", tmp_path)
     assert after(lines, "Environment: ") == [f"MODE={value}"]
+    with pytest.raises(PolicyError, match="MODE"):
+        systemd.setting("MODE", "\U0001ffff")
     injected = systemd.setting("MODE", "a\nUser=root")
     assert "\n" not in injected
     assert "\t\tUser: root" not in of_unit(f"Environment={injected}\n", tmp_path)
@@ -162,7 +164,9 @@ def test_a_label_is_a_label_of_dns(text: str) -> None:
     assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", label(text))
 
 
-@pytest.mark.parametrize("text", ["/a\nb", "/a\rb", "/a\0b", "/a\x1b", "/a\x85b", "/a\u2028b", "/a\udcff", "/a\tb"])
+@pytest.mark.parametrize(
+    "text", ["/a\nb", "/a\rb", "/a\0b", "/a\x1b", "/a\x85b", "/a\u2028b", "/a\udcff", "/a\tb", "/\ufffe", "/\ufdd0"]
+)
 def test_what_could_end_a_line_is_refused(text: str) -> None:
     with pytest.raises(PolicyError) as caught:
         plain(text)

@@ -76,7 +76,14 @@ def plain(text: str) -> str:
         raise PolicyError(f"{visible(text)}: what is not UTF-8 cannot be written for another tool") from None
     if any(ord(letter) < 0x20 or 0x7F <= ord(letter) < 0xA0 or letter in "\u2028\u2029" for letter in text):
         raise PolicyError(f"{visible(text)}: a control character cannot be written for another tool")
+    if not is_text(text):
+        raise PolicyError(f"{visible(text)}: what Unicode calls no character cannot be written for another tool")
     return text
+
+
+def is_text(text: str) -> bool:
+    """Tell whether a text has only characters: systemd reads no line with one of the 66 that Unicode keeps free."""
+    return not any(ord(letter) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(letter) <= 0xFDEF for letter in text)
 
 
 def sentence(text: str) -> str:

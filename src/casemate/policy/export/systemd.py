@@ -10,7 +10,7 @@ from casemate.model.capability import Capability as C  # noqa: N817 -- a table o
 from casemate.model.errors import PolicyError, UsageError
 from casemate.policy.export import spell
 from casemate.policy.export.claims import Claims, losses
-from casemate.policy.export.deployment import CORES, Deployment, plain, private, sentence
+from casemate.policy.export.deployment import CORES, Deployment, is_text, plain, private, sentence
 
 LIMITS = (  # directive, limit, what stands for none
     ("LimitCPU", "cpu_seconds", "infinity"),
@@ -167,6 +167,10 @@ def _directory(path: str) -> str:
 
 def setting(name: str, value: str) -> str:
     """Write a variable; line ends and other controls of its value as C does."""
+    if not is_text(value):
+        raise PolicyError(
+            f"the value of {name} cannot be written for systemd: it holds what Unicode calls no character"
+        )
     word = spell.unit(f"{name}={value}")
     return "".join(f"\\x{ord(letter):02x}" if ord(letter) < 0x20 or ord(letter) == 0x7F else letter for letter in word)
 
