@@ -17,13 +17,18 @@ from textwrap import dedent
 import casemate
 from casemate.cli import VERBS
 from casemate.cli import main as main_of_casemate
+from casemate.model.capability import Capability
 from casemate.model.classes import CLASSES
 from casemate.model.rule import Rule
+from casemate.policy.export import TARGETS, Target
+from casemate.policy.export.claims import COMMIT, QUOTA, SELF_TEST
 from casemate.readers.code import Code
+from casemate.readers.runtimes import EVERY, collected, known, runtimes
 from casemate.rules import about_code
 from casemate.verify import catalogue
 
 WIDTH = 110  # characters of a line of code
+EVERYWHERE = f"in every target | {COMMIT}; {QUOTA}; {SELF_TEST}"
 REFERENCE = Path(__file__).parent / "reference"
 
 
@@ -69,7 +74,7 @@ def helped(*arguments: str) -> str:
 
 def cli_page() -> str:
     """Give the page of all verbs: their help, as it is printed."""
-    sub_verbs = (("policy", "infer"), ("policy", "show"), ("policy", "trust"))
+    sub_verbs = (("policy", "infer"), ("policy", "show"), ("policy", "export"), ("policy", "trust"))
     head = (
         "# The command line\nWhat each verb prints when it is asked for `--help`; made from the code by "
         "`docs/generate.py`.\nThe exit codes stand on [a page of their own](exit-codes.md).\n"
@@ -146,11 +151,63 @@ def verify_page() -> str:
     )
 
 
+def export_page() -> str:
+    """Give the page of the targets of `policy export`: what each withholds, and what it does not."""
+    head = (
+        "# What an exported policy withholds\nMade from `src/casemate/policy/export/` by `docs/generate.py`; how to "
+        "export one says\n[a page of its own](../how-to/export-a-policy.md). **no**: nothing of the target withholds "
+        "it, or not all of it, although a\npolicy denies or limits it. What withholds the others, and why the rest is "
+        "not withheld, stands below. This speaks of\nwhat is written and not of a host: nothing tries it there.\n\n"
+    )
+    held = [target.claims.held for target in TARGETS.values()]
+    rows = "".join(
+        f"| `{capability}` | {' | '.join('yes' if capability in one else '**no**' for one in held)} |\n"
+        for capability in Capability
+        if capability.enforceable
+    )
+    table = f"| | {' | '.join(TARGETS)} |\n|---|{'---|' * len(TARGETS)}\n{rows}"
+    return head + table + "".join(f"\n## {name}\n{target_section(target)}" for name, target in TARGETS.items())
+
+
+def target_section(target: Target) -> str:
+    """Say of one target what it writes, what withholds what, what nothing withholds, and what it does not give."""
+    claims = target.claims
+    by = dict[str, list[str]]()
+    for capability, how in claims.held.items():
+        by.setdefault(how, []).append(f"`{capability}`")
+    said = f"Writes {target.what}.\n\n| withheld | by |\n|---|---|\n"
+    said += "".join(f"| {', '.join(names)} | {how} |\n" for how, names in by.items())
+    said += "\n| not withheld | because |\n|---|---|\n"
+    said += "".join(f"| `{capability}` | {why} |\n" for capability, why in claims.wider.items())
+    said += "".join(f"| {loss.item} | {loss.reason} |\n" for loss in claims.also)
+    said += f"| {EVERYWHERE} |\n"
+    said += "\n| not given | because |\n|---|---|\n"
+    said += "".join(f"| `{capability}` | {why} |\n" for capability, why in claims.absent.items())
+    return said + (f"\n`net.connect` to an address is given and opens more: {claims.opens}.\n" if claims.opens else "")
+
+
+def advisories_page() -> str:
+    """Give the page of the advisories that are known of runtimes."""
+    head = (
+        "# Advisories of runtimes\nWhat `casemate backends` knows of the runtimes that backends use; made from "
+        f"`src/casemate/readers/runtimes/advisories.toml`\nby `docs/generate.py`. The sources were read on "
+        f"{collected()}; what came later is not here. The ranges are those of the authors:\na distribution may have "
+        "fixed a version that is in one of them.\n"
+    )
+    return head + "".join(
+        f"\n## {runtime}\n| | what | which versions, source |\n|---|---|---|\n"
+        + "".join(f"| {one.id} | {one.summary} | {one.note} |\n" for one in known(runtime, EVERY))
+        for runtime in runtimes()
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "verify.md": verify_page,
     "cli.md": cli_page,
     "rules.md": rules_page,
     "python.md": api_page,
+    "policy-export.md": export_page,
+    "runtime-advisories.md": advisories_page,
 }
 
 

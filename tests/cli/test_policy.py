@@ -218,4 +218,4 @@ def test_trust_is_about_the_file_that_run_looks_for(casemate: Casemate, project:
 
 
 def test_a_sub_verb_is_required(casemate: Casemate) -> None:
-    refused(casemate("policy"), "infer|show|trust")
+    refused(casemate("policy"), "infer|show|export|trust")

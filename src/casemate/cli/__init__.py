@@ -18,7 +18,7 @@ VERBS = {
     "audit": "Report what is dangerous in Python code; change and run nothing.",
     "explain": "Print what a rule means: why, how to fix it, and what it is known to miss.",
     "rules": "List the rules.",
-    "policy": "Work out what a program must be allowed, show a policy, accept one.",
+    "policy": "Work out what a program must be allowed; show, export and accept a policy.",
     "run": "Start a program confined to what its policy grants.",
     "verify": "Attack the sandbox: do the same forbidden acts outside and inside, and say which were withheld.",
     "backends": "Say what can confine a program on this host, and which capabilities it withholds.",

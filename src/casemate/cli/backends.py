@@ -11,6 +11,7 @@ from casemate.cli.terminal import style
 from casemate.model.errors import UsageError
 from casemate.model.exits import Exit
 from casemate.model.policy import STRICTEST
+from casemate.readers.runtimes import of_backend
 from casemate.reports.backends import Found, Started, as_json, in_full, overview
 from casemate.sandbox import Backend, choose, variants
 from casemate.sandbox.hosted import Hosted
@@ -69,7 +70,8 @@ def look(name: str) -> Found:
         return Found(name, about, runtime, own, (), backend.coverage(policy), ())
     started = measuring.kept(name, runtime, environ)
     layers, gaps = backend.layers(), tuple(backend.gaps(policy))
-    return Found(name, about, runtime, own, layers, backend.coverage(policy), gaps, started=started)
+    known = of_backend(name, runtime.version)
+    return Found(name, about, runtime, own, layers, backend.coverage(policy), gaps, known, started)
 
 
 def _measure(asked: list[str]) -> None:

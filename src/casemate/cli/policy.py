@@ -1,9 +1,10 @@
-"""Work out what a program must be allowed, show a policy, accept one.
+"""Work out what a program must be allowed; show, export and accept a policy.
 
 `infer` reads a program and the modules of its own that it imports, runs nothing, and writes the least policy under
 which it can do what its code names. What it cannot tell it lists as comments and does not grant. Start the program in
 the folder of the policy: relative paths begin there. `show` prints a policy with every set expanded to the paths of
-this host. `trust` accepts a casemate.toml, so that `run` uses it in its folder until a byte of it changes.
+this host. `export` writes it in the words of another tool and says what that tool cannot withhold. `trust` accepts a
+casemate.toml, so that `run` uses it in its folder until a byte of it changes.
 """
 # ruff: noqa: PTH100, PTH110, PTH119, PTH120 -- a path stays the string that was written: pathlib drops what `//` and `./` mean
 
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from casemate.cli import policy_export
 from casemate.cli.folder import working_directory
 from casemate.cli.output import check, save, show, tell
 from casemate.model.capability import Capability
@@ -35,12 +37,13 @@ examples:
   casemate policy infer app.py              write ./casemate.toml
   casemate policy infer app.py -o -         print it
   casemate policy show casemate.toml
+  casemate policy export casemate.toml --to systemd -o shop.service --run app.py
 """
 
 
 def configure(parser: ArgumentParser) -> None:
     """Declare the arguments of this verb."""
-    verbs = parser.add_subparsers(dest="action", required=True, metavar="infer|show|trust")
+    verbs = parser.add_subparsers(dest="action", required=True, metavar="infer|show|export|trust")
     reads = verbs.add_parser("infer", help="work out the least policy of a program", description=__doc__)
     reads.add_argument("paths", nargs="+", metavar="PATH", help="scripts, packages or folders")
     reads.add_argument("-o", "--output", metavar="FILE", default=LOCAL, help=f"default: ./{LOCAL}; - prints it")
@@ -50,6 +53,10 @@ def configure(parser: ArgumentParser) -> None:
     display = verbs.add_parser("show", help="print a policy, expanded for this host", description=__doc__)
     display.add_argument("file", metavar="FILE")
     display.add_argument("--python", metavar="PATH", help="the Python, or environment, that will run the program")
+    policy_export.configure(
+        verbs.add_parser("export", help="write a policy for another tool", description=policy_export.__doc__,
+                         epilog=policy_export.EPILOG)
+    )  # fmt: skip
     accept = verbs.add_parser("trust", help="let `run` use a policy of the working directory", description=__doc__)
     accept.add_argument("file", metavar="FILE")
 
@@ -61,6 +68,8 @@ def run(args: Namespace) -> int:
             return _infer(args)
         case "show":
             return _show(args)
+        case "export":
+            return policy_export.run(args)
         case _:
             return _trust(args)
 
