@@ -1,0 +1,204 @@
+"""Pid 1 of the steward's own namespaces: it starts the external program there, and everything ends with it.
+
+Whatever that program starts and leaves lies in this pid namespace, whose end the kernel makes complete; its files lie
+in memory that ends with the mount namespace. So neither kill -9 nor a program that forgets to clean up leaves anything.
+"""
+
+import fcntl
+import os
+from _collections_abc import Callable, Mapping
+
+from casemate.model.csignal import signal
+from casemate.model.dataclass import dataclass
+from casemate.sandbox.containers import inside
+from casemate.sandbox.containers.job import packed
+from casemate.sandbox.containers.scaffold import Scaffold
+from casemate.sandbox.native import identity, init
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native import mounting as m
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.init import Failed
+from casemate.sandbox.native.mounts import TABLE, mounts
+from casemate.sandbox.native.root import BASE, NEW, SMALL, Root
+from casemate.sandbox.native.steward import Ends, Prepared, Target, let_go
+from casemate.sandbox.native.target import must
+from casemate.sandbox.native.world import DEVICES
+
+OUTER, STATE = f"{BASE}/outer", f"{BASE}/state"
+CGROUPS = "/sys/fs/cgroup"
+HIGH = 100  # descriptors are moved out of the way of those that they become
+LAST_WORDS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the external program finds things: its root, a folder of its own, and how many descriptors it passes on."""
+
+    root: str
+    state: str
+    descriptors: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """How an external program is started."""
+
+    name: str
+    program: str
+    argv: Callable[[Place], tuple[str, ...]]
+    scaffold: Scaffold
+    files: Callable[[Place], Mapping[str, str]] = lambda _: {}
+    mounts: bool = False  # the helper is to finish the view itself
+    untried: frozenset[str] = frozenset()  # classes whose acts tell nothing in the world that it makes
+
+
+def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is given, and how the program is started
+    plan: NativePlan,
+    environment: Mapping[str, str],
+    prepared: Prepared,
+    ends: Ends,
+    target: Target,
+    launcher: Launcher,
+) -> None:
+    """Be pid 1 around the external program: start it, wait for its end."""
+    must("proc", m.mount, "proc", "/proc", "proc", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC)
+    must("root", _outer, launcher.scaffold, target)
+    entrances = _entrances(target)
+    job = packed(
+        plan,
+        environment,
+        prepared,
+        mounts=launcher.mounts,
+        entrances=len(entrances),
+        untried=launcher.untried,
+    )
+    if prepared.other_id:
+        must("identity", _become, target.uid)
+    place = Place(OUTER, STATE, inside.FIRST_ENTRANCE - 3 + len(entrances), os.geteuid())
+    must("root", _write, launcher.files(place))
+    log = _in_memory("log", b"")
+    began, begin = os.pipe2(os.O_CLOEXEC)
+    handed = (ends.lifeline, ends.status, ends.witness, _in_memory("job", job), begin, *ends.inner, *entrances)
+    child = os.fork()
+    if child == 0:
+        _execute(launcher, place, log, handed, ends.status)
+    k.close_all_but((ends.status, log, began))
+    k.keep_capabilities(())
+    _wait(child)
+    os.set_blocking(began, False)
+    if not os.read(began, 1):
+        raise Failed(launcher.name, _last_words(log) or "it ended and said nothing")
+
+
+def _outer(scaffold: Scaffold, target: Target) -> None:
+    """Build the root of the helper, with the one of the plan in it, and what the external program itself needs."""
+    os.umask(0)
+    root = Root(target.uid, target.users)
+    os.mkdir(OUTER, 0o755)  # noqa: PTH102 -- start-up path
+    m.mount("casemate", OUTER, "tmpfs", m.MS_NOSUID | m.MS_NODEV, SMALL)
+    root.new = os.open(OUTER, k.O_PATH | os.O_CLOEXEC)
+    for step in scaffold.steps:
+        source = root.open_source(step)
+        root.carry_out(step, source)
+        let_go(source)
+    for path in ("/proc", inside.VIEW):
+        root.folder(path)
+    view = os.open(NEW, k.O_PATH | os.O_CLOEXEC)
+    there = m.open_within(root.new, inside.VIEW)
+    m.attach(m.clone_tree(view), there)
+    for descriptor in (view, there, root.new):
+        os.close(descriptor)
+    let_go(target.users)
+    _devices()
+    _one_hierarchy()
+    os.mkdir(STATE, 0o700)  # noqa: PTH102 -- likewise
+    os.chown(STATE, target.uid, target.uid)
+    os.umask(0o077)
+
+
+def _devices() -> None:
+    """Let the external program find the harmless devices; /dev is covered."""
+    base = Root(0)
+    base.new = os.open(BASE, k.O_PATH | os.O_CLOEXEC)
+    for path in DEVICES:
+        name = path.removeprefix(BASE)
+        source = os.open(f"{NEW}{path}", k.O_PATH | os.O_CLOEXEC)
+        base.file(name, b"", 0o444)
+        base.place(source, name, m.ATTR_NOSUID | m.ATTR_NOEXEC)
+        os.close(source)
+    os.close(base.new)
+
+
+def _one_hierarchy() -> None:
+    """Show cgroups of version 2 alone: crun refuses a host that has both."""
+    found = [mount for mount in mounts(os.fsdecode(k.read_whole(TABLE)), ("cgroup", "cgroup2"))]
+    second = next((mount.place for mount in found if mount.kind == "cgroup2"), "")
+    if second and second != CGROUPS and any(mount.kind == "cgroup" for mount in found):
+        here, there = (os.open(path, k.O_PATH | os.O_CLOEXEC) for path in (second, CGROUPS))
+        m.attach(m.clone_tree(here), there)
+        os.close(here)
+        os.close(there)
+
+
+def _entrances(target: Target) -> tuple[int, ...]:
+    """Open the ways into the groups while we may: the kernel asks who opened them (Linux 5.17)."""
+    if target.entrances.group < 0:
+        return target.entrances.tasks
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    return (*target.entrances.tasks, os.open("cgroup.procs", flags, dir_fd=target.entrances.group))
+
+
+def _become(uid: int) -> None:
+    """Run the external program as the run's own identity, which owns nothing on the host."""
+    identity.become(uid)
+    k.prctl(k.PR_SET_DUMPABLE, 0)
+
+
+def _write(files: Mapping[str, str]) -> None:
+    for name, content in files.items():
+        descriptor = os.open(f"{STATE}/{name}", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        os.write(descriptor, content.encode())
+        os.close(descriptor)
+
+
+def _in_memory(name: str, content: bytes) -> int:
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    while content:
+        content = content[os.write(descriptor, content) :]
+    return descriptor
+
+
+def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...], status: int) -> None:
+    """Become the external program; its streams are ours, and those of the target are handed through it."""
+    try:
+        k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        out = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for fd in (null, log, log, *handed)]
+        told = fcntl.fcntl(status, fcntl.F_DUPFD_CLOEXEC, HIGH)
+        for number, descriptor in enumerate(out):
+            os.dup2(descriptor, number, inheritable=True)
+        k.close_all_but((*range(len(out)), told))
+        os.execve(launcher.program, launcher.argv(place), {"PATH": "/usr/bin:/usr/sbin", "HOME": place.state})
+    except OSError as error:
+        init.refuse(told, Failed(launcher.name, f"{launcher.program}: {error.strerror}"))
+    finally:
+        os._exit(125)
+
+
+def _wait(child: int) -> None:
+    """Wait for the external program, and reap what it leaves."""
+    while True:
+        try:
+            ended, _ = os.wait()
+        except ChildProcessError:
+            return
+        if ended == child:
+            return
+
+
+def _last_words(log: int) -> str:
+    """Give the last line of what the external program said."""
+    size = os.fstat(log).st_size
+    lines = os.pread(log, LAST_WORDS, max(size - LAST_WORDS, 0)).decode(errors="backslashreplace").strip().split("\n")
+    return lines[-1]
