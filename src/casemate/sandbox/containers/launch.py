@@ -6,6 +6,7 @@ in memory that ends with the mount namespace. So neither kill -9 nor a program t
 
 import fcntl
 import os
+import resource
 from _collections_abc import Callable, Mapping
 
 from casemate.model.csignal import signal
@@ -38,6 +39,7 @@ class Place:
     state: str
     descriptors: int
     uid: int
+    core: int  # bytes: the hard limit of core dumps, 1 where it may be that (core(5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is gi
     )
     if prepared.other_id:
         must("identity", _become, target.uid)
-    place = Place(OUTER, STATE, inside.FIRST_ENTRANCE - 3 + len(entrances), os.geteuid())
+    core = min(1, resource.getrlimit(resource.RLIMIT_CORE)[1] % (1 << 63))  # -1 is infinity
+    place = Place(OUTER, STATE, inside.FIRST_ENTRANCE - 3 + len(entrances), os.geteuid(), core)
     must("root", _write, launcher.files(place))
     log = _in_memory("log", b"")
     began, begin = os.pipe2(os.O_CLOEXEC)
@@ -102,7 +105,7 @@ def _outer(scaffold: Scaffold, target: Target) -> None:
         source = root.open_source(step)
         root.carry_out(step, source)
         let_go(source)
-    for path in ("/proc", inside.VIEW):
+    for path in ("/proc", "/dev", inside.VIEW):
         root.folder(path)
     view = os.open(NEW, k.O_PATH | os.O_CLOEXEC)
     there = m.open_within(root.new, inside.VIEW)
@@ -118,7 +121,10 @@ def _outer(scaffold: Scaffold, target: Target) -> None:
 
 
 def _devices() -> None:
-    """Let the external program find the harmless devices; /dev is covered."""
+    """Let the external program find the harmless devices: /dev is covered.
+
+    A runtime of OCI containers wants /dev/tty as well, and mounts it in the helper's root: an empty file will do.
+    """
     base = Root(0)
     base.new = os.open(BASE, k.O_PATH | os.O_CLOEXEC)
     for path in DEVICES:
@@ -127,6 +133,7 @@ def _devices() -> None:
         base.file(name, b"", 0o444)
         base.place(source, name, m.ATTR_NOSUID | m.ATTR_NOEXEC)
         os.close(source)
+    base.file("/tty", b"", 0o444)
     os.close(base.new)
 
 
