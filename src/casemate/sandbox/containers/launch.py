@@ -7,7 +7,7 @@ in memory that ends with the mount namespace. So neither kill -9 nor a program t
 import fcntl
 import os
 import resource
-from _collections_abc import Callable, Mapping
+from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.csignal import signal
 from casemate.model.dataclass import dataclass
@@ -21,6 +21,7 @@ from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.mounts import TABLE, mounts
 from casemate.sandbox.native.root import BASE, NEW, SMALL, Root
+from casemate.sandbox.native.steps import Step
 from casemate.sandbox.native.steward import Ends, Prepared, Target, let_go
 from casemate.sandbox.native.target import must
 from casemate.sandbox.native.world import DEVICES
@@ -64,9 +65,8 @@ def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is gi
     launcher: Launcher,
 ) -> None:
     """Be pid 1 around the external program: start it, wait for its end."""
-    must("proc", m.mount, "proc", "/proc", "proc", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC)
-    must("root", _outer, launcher.scaffold, target)
-    entrances = _entrances(target)
+    prepare(launcher.scaffold.steps, target)
+    entrances = ways_in(target)
     job = packed(
         plan,
         environment,
@@ -76,13 +76,13 @@ def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is gi
         untried=launcher.untried,
     )
     if prepared.other_id:
-        must("identity", _become, target.uid)
+        must("identity", become, target.uid)
     core = min(1, resource.getrlimit(resource.RLIMIT_CORE)[1] % (1 << 63))  # -1 is infinity
     place = Place(OUTER, STATE, inside.FIRST_ENTRANCE - 3 + len(entrances), os.geteuid(), core)
-    must("root", _write, launcher.files(place))
-    log = _in_memory("log", b"")
+    must("root", write, launcher.files(place))
+    log = in_memory("log", b"")
     began, begin = os.pipe2(os.O_CLOEXEC)
-    handed = (ends.lifeline, ends.status, ends.witness, _in_memory("job", job), begin, *ends.inner, *entrances)
+    handed = (ends.lifeline, ends.status, ends.witness, in_memory("job", job), begin, *ends.inner, *entrances)
     child = os.fork()
     if child == 0:
         _execute(launcher, place, log, handed, ends.status)
@@ -91,17 +91,23 @@ def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is gi
     _wait(child)
     os.set_blocking(began, False)
     if not os.read(began, 1):
-        raise Failed(launcher.name, _last_words(log) or "it ended and said nothing")
+        raise Failed(launcher.name, last_words(log) or "it ended and said nothing")
 
 
-def _outer(scaffold: Scaffold, target: Target) -> None:
+def prepare(scaffold: Sequence[Step], target: Target) -> None:
+    """Make what the external program needs around the root of the plan: /proc, devices, a folder, the helper's root."""
+    must("proc", m.mount, "proc", "/proc", "proc", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC)
+    must("root", _outer, scaffold, target)
+
+
+def _outer(scaffold: Sequence[Step], target: Target) -> None:
     """Build the root of the helper, with the one of the plan in it, and what the external program itself needs."""
     os.umask(0)
     root = Root(target.uid, target.users)
     os.mkdir(OUTER, 0o755)  # noqa: PTH102 -- start-up path
     m.mount("casemate", OUTER, "tmpfs", m.MS_NOSUID | m.MS_NODEV, SMALL)
     root.new = os.open(OUTER, k.O_PATH | os.O_CLOEXEC)
-    for step in scaffold.steps:
+    for step in scaffold:
         source = root.open_source(step)
         root.carry_out(step, source)
         let_go(source)
@@ -148,7 +154,7 @@ def _one_hierarchy() -> None:
         os.close(there)
 
 
-def _entrances(target: Target) -> tuple[int, ...]:
+def ways_in(target: Target) -> tuple[int, ...]:
     """Open the ways into the groups while we may: the kernel asks who opened them (Linux 5.17)."""
     if target.entrances.group < 0:
         return target.entrances.tasks
@@ -156,20 +162,22 @@ def _entrances(target: Target) -> tuple[int, ...]:
     return (*target.entrances.tasks, os.open("cgroup.procs", flags, dir_fd=target.entrances.group))
 
 
-def _become(uid: int) -> None:
+def become(uid: int) -> None:
     """Run the external program as the run's own identity, which owns nothing on the host."""
     identity.become(uid)
     k.prctl(k.PR_SET_DUMPABLE, 0)
 
 
-def _write(files: Mapping[str, str]) -> None:
+def write(files: Mapping[str, str]) -> None:
+    """Write files into the folder of the external program, in memory."""
     for name, content in files.items():
         descriptor = os.open(f"{STATE}/{name}", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         os.write(descriptor, content.encode())
         os.close(descriptor)
 
 
-def _in_memory(name: str, content: bytes) -> int:
+def in_memory(name: str, content: bytes) -> int:
+    """Give a descriptor of a file that is nowhere."""
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
     while content:
         content = content[os.write(descriptor, content) :]
@@ -204,7 +212,7 @@ def _wait(child: int) -> None:
             return
 
 
-def _last_words(log: int) -> str:
+def last_words(log: int) -> str:
     """Give the last line of what the external program said."""
     size = os.fstat(log).st_size
     lines = os.pread(log, LAST_WORDS, max(size - LAST_WORDS, 0)).decode(errors="backslashreplace").strip().split("\n")

@@ -1,0 +1,197 @@
+"""gVisor: runsc starts the program in a kernel of its own, in user space; the host's kernel never sees its calls.
+
+Nothing of ours runs inside: there is no Landlock there and no descriptor can be handed in. So the steward's pid 1 tells
+of the run in the helper's place, the filter is put on by gVisor itself (guest_calls.py), and what may be executed or
+mapped so is a matter of the host's mounts, from which gVisor maps.
+"""
+
+import os
+import select
+from _collections_abc import Iterator, Mapping
+
+from casemate.model.csignal import signal
+from casemate.model.sandbox import Json
+from casemate.sandbox.containers.guest_calls import filter_of
+from casemate.sandbox.containers.launch import STATE, become, in_memory, last_words, prepare, ways_in, write
+from casemate.sandbox.containers.words import written
+from casemate.sandbox.native import init, names
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.init import Failed, say
+from casemate.sandbox.native.root import NEW
+from casemate.sandbox.native.steps import Bind, Layered, Private
+from casemate.sandbox.native.steward import Ends, Prepared, Target
+from casemate.sandbox.native.target import must
+from casemate.sandbox.native.world import DEFAULTS, NAME
+
+CONTAINER, BUNDLE, STARTED = "casemate", STATE, f"{STATE}/pid"
+CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
+GLOBAL = ("--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups", "--oci-seccomp", "--host-uds=none")
+LOOK = 10  # milliseconds between looks whether the program has started
+NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
+KILLED = 128
+
+
+def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is given, and the program
+    plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, target: Target, program: str
+) -> None:
+    """Be pid 1 around runsc: start it, pass signals on, tell how the program ended."""
+    prepare((), target)
+    entrances = ways_in(target)
+    config = bundle(plan, environment, prepared)
+    if prepared.other_id:
+        must("identity", become, target.uid)
+    must("root", write, {"config.json": config})
+    log = in_memory("log", b"")
+    child = os.fork()
+    if child == 0:
+        _be_runsc(program, log, entrances, ends.status)
+    k.close_all_but((ends.lifeline, ends.status, log))
+    k.keep_capabilities(())
+    _Watch(child, ends, log, program).until_over()
+
+
+def _be_runsc(program: str, log: int, entrances: tuple[int, ...], status: int) -> None:
+    """Become runsc, in the groups of the run: its kernel does the program's work, and its memory is the program's."""
+    try:
+        k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
+        for entrance in entrances:
+            os.write(entrance, b"0")
+        k.close_all_but((0, 1, 2, log, status))
+        os.set_inheritable(log, True)  # noqa: FBT003 -- the signature is os's
+        words = ("run", "--bundle", BUNDLE, "--pid-file", STARTED, CONTAINER)
+        os.execve(program, ("runsc", "--root", f"{STATE}/containers", "--log-fd", str(log), *GLOBAL, *words), _OWN)
+    except OSError as error:
+        init.refuse(status, Failed("runsc", f"{program}: {error.strerror}"))
+    finally:
+        os._exit(125)
+
+
+_OWN = {"PATH": "/usr/bin:/usr/sbin", "HOME": STATE}
+
+
+class _Watch:
+    """runsc, seen from pid 1 around it."""
+
+    def __init__(self, child: int, ends: Ends, log: int, program: str) -> None:
+        self._child, self._lifeline, self._status, self._log = child, ends.lifeline, ends.status, log
+        self._program = program
+        self._started = False
+        self._pidfd = os.pidfd_open(child)
+        self._waiting = select.poll()
+        for descriptor in (self._pidfd, self._lifeline):
+            self._waiting.register(descriptor, select.POLLIN)
+
+    def until_over(self) -> None:
+        """Come back when the program has ended, or when nobody outside holds the lifeline any more."""
+        while True:
+            ready = dict(self._waiting.poll(None if self._started else LOOK))
+            self._look()
+            if self._pidfd in ready:
+                self._tell()
+                return
+            if self._lifeline in ready and not self._deliver():
+                return
+
+    def _look(self) -> None:
+        """Say that the program has started, once runsc has noted its number."""
+        if not self._started and os.path.exists(STARTED):  # noqa: PTH110 -- start-up path
+            self._started = True
+            say(self._status, "started")
+
+    def _tell(self) -> None:
+        """Tell how it ended: runsc ends as the program did, with 128 + N for a signal."""
+        _, status, usage = os.wait4(self._child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        words = last_words(self._log)
+        if not self._started or (code == NOT_STARTED and "starting container" in words):
+            raise Failed("runsc", words or f"it ended with {code} and said nothing")
+        how = f"signal {code - KILLED}" if KILLED < code <= KILLED + 64 else f"code {code}"  # noqa: PLR2004 -- signals
+        how = f"signal {-code}" if code < 0 else how
+        say(self._status, f"ended {how} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
+
+    def _deliver(self) -> bool:
+        """Pass signals on; false when nobody outside holds the lifeline any more, or the program is to be killed."""
+        numbers = os.read(self._lifeline, 4096)
+        for number in numbers:
+            self._kill(number)
+        return bool(numbers)
+
+    def _kill(self, number: int) -> None:
+        """Let runsc send a signal to the program. It is slow; nothing waits for it but we."""
+        child = os.fork()
+        if child == 0:
+            try:
+                os.dup2(self._log, 2)
+                words = ("--root", f"{STATE}/containers", *GLOBAL, "kill", CONTAINER, str(number))
+                os.execve(self._program, ("runsc", *words), _OWN)
+            finally:
+                os._exit(125)
+        os.waitpid(child, 0)
+
+
+def bundle(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared) -> str:
+    """Write config.json: the program itself, the granted paths as mounts, the filter, the limits."""
+    values = DEFAULTS | dict(environment)
+    seen = plan.environment if names.ENVIRONMENT not in prepared.without else tuple(environment)
+    said: Json = {
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": False,
+            "user": {"uid": 0, "gid": 0, "umask": 0o077},
+            "args": [plan.executable, *plan.command[1:]],
+            "env": [f"{name}={values[name]}" for name in seen if name in values],
+            "cwd": plan.directory,
+            "capabilities": {name: () for name in CAPABILITIES},
+            "rlimits": list(_limits(plan)),
+            "noNewPrivileges": True,
+        },
+        "root": {"path": NEW, "readonly": True},
+        "hostname": NAME,
+        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}, *_mounts(plan)],
+        "linux": {
+            "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")],
+            "seccomp": filter_of(plan.filter),
+        },
+    }
+    return written(said)
+
+
+def _mounts(plan: NativePlan) -> Iterator[Json]:
+    """Yield a mount for each tree and file of the root: gVisor refuses for itself what the host's mount refuses too."""
+    for step in plan.steps:
+        match step:
+            case Bind(seen, execute, write):
+                options = ("rw" if write else "ro", *(() if execute else ("noexec",)))
+                yield _mount(seen.path, options)
+            case Layered(seen, _):
+                yield _mount(seen.path, ("rw", "noexec"))
+            case Private(path, _):
+                yield _mount(path, ("rw", "noexec"))
+            case _:
+                continue
+
+
+def _mount(path: str, options: tuple[str, ...]) -> Json:
+    return {
+        "destination": path,
+        "type": "bind",
+        "source": f"{NEW}{path}",
+        "options": ["rbind", "nosuid", "nodev", *options],
+    }
+
+
+def _limits(plan: NativePlan) -> Iterator[Json]:
+    """Yield the limits of each process, which gVisor's kernel keeps."""
+    limits = plan.outside.limits
+    for name, soft, hard in (
+        ("CPU", limits.cpu_seconds, limits.cpu_seconds + 1),
+        ("NPROC", limits.processes, limits.processes),
+        ("FSIZE", limits.disk_bytes, limits.disk_bytes),
+        ("NOFILE", limits.fds, limits.fds),
+        ("AS", limits.memory_bytes, limits.memory_bytes),
+    ):
+        if soft:
+            yield {"type": f"RLIMIT_{name}", "soft": soft, "hard": hard}
+    for name in ("CORE", "MEMLOCK", "MSGQUEUE"):
+        yield {"type": f"RLIMIT_{name}", "soft": 0, "hard": 0}
