@@ -16,9 +16,10 @@ from casemate.sandbox.containers.launch import STATE, become, in_memory, last_wo
 from casemate.sandbox.containers.words import written
 from casemate.sandbox.native import init, names
 from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed, say
-from casemate.sandbox.native.root import NEW
+from casemate.sandbox.native.root import NEW, READ_ONLY
 from casemate.sandbox.native.steps import Bind, Layered, Private
 from casemate.sandbox.native.steward import Ends, Prepared, Target
 from casemate.sandbox.native.target import must
@@ -26,7 +27,7 @@ from casemate.sandbox.native.world import DEFAULTS, NAME
 
 CONTAINER, BUNDLE, STARTED = "casemate", STATE, f"{STATE}/pid"
 CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
-GLOBAL = ("--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups", "--oci-seccomp", "--host-uds=none")
+GLOBAL = ("--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups", "--oci-seccomp", "--host-uds=none", "--overlay2=none")
 LOOK = 10  # milliseconds between looks whether the program has started
 NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
 KILLED = 128
@@ -37,6 +38,7 @@ def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is gi
 ) -> None:
     """Be pid 1 around runsc: start it, pass signals on, tell how the program ended."""
     prepare((), target)
+    must("root", _read_only)
     entrances = ways_in(target)
     config = bundle(plan, environment, prepared)
     if prepared.other_id:
@@ -49,6 +51,13 @@ def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is gi
     k.close_all_but((ends.lifeline, ends.status, log))
     k.keep_capabilities(())
     _Watch(child, ends, log, program).until_over()
+
+
+def _read_only() -> None:
+    """Let nobody write to the root itself. gVisor cannot do that for itself to a mount that came with flags."""
+    root = os.open(NEW, k.O_PATH | os.O_CLOEXEC)
+    m.set_attributes(root, READ_ONLY | m.ATTR_NOEXEC, recursive=False)
+    os.close(root)
 
 
 def _be_runsc(program: str, log: int, entrances: tuple[int, ...], status: int) -> None:
@@ -146,7 +155,7 @@ def bundle(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared)
             "rlimits": list(_limits(plan)),
             "noNewPrivileges": True,
         },
-        "root": {"path": NEW, "readonly": True},
+        "root": {"path": NEW, "readonly": False},
         "hostname": NAME,
         "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}, *_mounts(plan)],
         "linux": {
