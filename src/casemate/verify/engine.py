@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from casemate.model.errors import Refused
+from casemate.model.errors import Refused, Unenforceable
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Enforcement, Json
 from casemate.model.verification import Probe, Result, Tried, Verdict, Verification, by_class
@@ -32,6 +32,10 @@ class Setting:
 
     target: Target
     progress: Callable[[int, int], None] = silent
+
+
+class NothingBegun(Refused):
+    """A start executed no probe: an act that was not begun was not withheld."""
 
 
 def verify(probes: Sequence[Probe], setting: Setting, rehearsed: Mapping[Probe, Tried] | None = None) -> Verification:
@@ -78,7 +82,10 @@ def groups(probes: Iterable[Probe]) -> Iterator[tuple[Probe, ...]]:
 
 
 def _try(group: Sequence[Probe], target: Target, scene: Scene, rehearsed: Mapping[Probe, Tried]) -> dict[Probe, Result]:
-    """Try a group inside, but for what the policy gives and what did not succeed outside."""
+    """Try a group inside, but for what the policy gives and what did not succeed outside.
+
+    A backend may have nothing of what a probe begins with, such as any network: then there is nothing to reach beyond.
+    """
     said = {entry.name: entry for entry in by_class(target.backend.coverage(target.policy))}
     results, works = dict[Probe, Result](), list[Probe]()
     for probe in group:
@@ -89,8 +96,15 @@ def _try(group: Sequence[Probe], target: Target, scene: Scene, rehearsed: Mappin
             results[probe] = Result(probe, Verdict.NOT_APPLICABLE, reason)
         else:
             works.append(probe)
-    for probe, tried in _perform(works, target, scene, confined=True).items():
-        results[probe] = Result(probe, _verdict(probe, tried, target, scene), tried.story)
+    try:
+        for probe, tried in _perform(works, target, scene, confined=True).items():
+            results[probe] = Result(probe, _verdict(probe, tried, target, scene), tried.story)
+    except (NothingBegun, Unenforceable):
+        raise
+    except Refused as refused:
+        if not any(probe.granted for probe in works):
+            raise
+        results |= {probe: Result(probe, Verdict.NOT_APPLICABLE, str(refused)) for probe in works}
     return results
 
 
@@ -128,7 +142,7 @@ def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined:
         begun = [str(line["begins"]) for line in said.lines if "begins" in line]
         if not begun:
             where = "inside" if confined else "outside"
-            raise Refused(f"{where}, the target executes no probe: {': '.join(filter(None, (said.ended, said.last)))}")
+            raise NothingBegun(f"{where}, the target executes no probe: {': '.join(filter(None, (said.ended, said.last)))}")
         for probe in tuple(left):
             answer = answers.get(probe.name)
             if answer is None and probe.name == begun[-1]:

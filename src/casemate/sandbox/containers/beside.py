@@ -1,7 +1,5 @@
 """What the backends beside the native one share: its plan, its steward, its loop outside; another program inside."""
 
-import os
-import subprocess  # noqa: S404 -- asks the program for its version
 from _collections_abc import Iterator, Mapping
 
 from casemate.model.dataclass import replace
@@ -51,22 +49,28 @@ class Beside:
         return found(self.programs[0])
 
     def runtime(self) -> Runtime:
-        """Say which program this backend stands on here."""
+        """Say which program this backend stands on here. It is not started: every run asks (see `version`)."""
         program, why = self.found()
         why = why or self.lacks()
         return Runtime(
             self.boundary,
             available=not why,
-            version=version(program) if program else "",
             why_not=why,
             install=self.install if not program else "",
             residual=self.residual,
         )
 
+    def version(self) -> str:
+        """Ask the program for its version; "" where there is none."""
+        from casemate.sandbox.containers.version import version  # noqa: PLC0415 -- a run does not ask
+
+        program, _ = self.found()
+        return version(program) if program else ""
+
     def lacks(self) -> str:
         """Say what of this host the backend cannot do without is missing; "" for nothing."""
         lacking = layers.missing()
-        return next((f"{layer}: {lacking[layer]}" for layer in names.ALWAYS if layer in lacking), "")
+        return next((f"{layer}: {lacking[layer]}" for layer in (*names.ALWAYS, names.USER) if layer in lacking), "")
 
     def layers(self) -> tuple[Layer, ...]:
         """Give every layer; each was tried in a child."""
@@ -95,7 +99,7 @@ class Beside:
         if not program:
             raise Refused(f"{self.name}: {why} (install: {self.install})")
         lacking = layers.missing()
-        for layer in gaps.needed(plan):
+        for layer in (*gaps.needed(plan), names.USER):
             if layer in lacking:
                 raise Refused(f"nothing can be started without this layer: {layer}: {lacking[layer]}")
         try:
@@ -120,15 +124,3 @@ class Beside:
     def places(self, lacking: Mapping[str, str]) -> tuple[Place, ...]:
         """Give where the run is counted."""
         return cgroups.used(lacking)
-
-
-def version(program: str) -> str:
-    """Ask a program for its version: the first line that it says."""
-    try:
-        done = subprocess.run(
-            [program, "--version"], capture_output=True, timeout=10, check=False, env={"PATH": os.defpath}
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"unknown ({error})"
-    words = done.stdout.decode(errors="replace").strip().split("\n")[0]
-    return words.removeprefix("bubblewrap ").partition("version ")[2] or words.removeprefix("bubblewrap ")

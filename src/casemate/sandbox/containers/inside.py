@@ -63,6 +63,8 @@ def _begin(job: Job) -> None:
         _finish(job)
     must("new privileges", identity.gain_nothing)
     proc = os.open("/proc", k.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if job.plan.waits:
+        from casemate.sandbox import waiting  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- before it cannot
     load_nothing_more()
     locks = Locks(
         proc=proc,

@@ -1,20 +1,19 @@
-"""What the helper inside is told: as JSON in a file in memory that only it reads, never in arguments or variables."""
+"""What the helper inside is told (packing.py writes it): what the target is, and what it is locked with."""
 
 from _collections_abc import Mapping
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64
 
-from casemate.model.dataclass import dataclass, field
+from casemate.model.dataclass import dataclass
 from casemate.model.policy import Limits
 from casemate.model.sandbox import Json
-from casemate.sandbox.containers.words import understood, written
-from casemate.sandbox.native import calls, landlock, names
+from casemate.sandbox.containers.words import understood
+from casemate.sandbox.native import calls
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.acts import SIZE, Ground
 from casemate.sandbox.native.canaries import LENGTH, Canaries
 from casemate.sandbox.native.contract import NativePlan, Outside
 from casemate.sandbox.native.selftest import SelfTest, aimed
 from casemate.sandbox.native.steps import Filter
-from casemate.sandbox.native.steward import Prepared, for_each
 
 LIMITS = ("cpu_seconds", "wall_seconds", "memory_bytes", "processes", "fds", "output_bytes", "disk_bytes")
 FILTER = ("wx", "unix", "inet", "spawn")
@@ -36,42 +35,6 @@ class Job:
     test: SelfTest | None
     mounts: bool  # the helper mounts /proc of the view and names the host: it has the right to
     entrances: int  # how many descriptors of groups there are
-    settings: Mapping[str, bool] = field(default_factory=dict[str, bool])
-
-
-def packed(  # noqa: PLR0913 -- what a job is made of
-    plan: NativePlan,
-    environment: Mapping[str, str],
-    prepared: Prepared,
-    *,
-    mounts: bool,
-    entrances: int,
-    untried: frozenset[str] = frozenset(),
-) -> bytes:
-    """Write a job. `untried` are classes whose acts tell nothing in this world."""
-    values = {name: environment[name] for name in plan.environment if name in environment}
-    if names.ENVIRONMENT in prepared.without:
-        values = dict(environment)
-    limits = for_each(plan.outside.limits, prepared)
-    test = prepared.test
-    said: Json = {
-        "command": plan.command,
-        "executable": plan.executable,
-        "directory": plan.directory,
-        "names": plan.environment,
-        "environment": values,
-        "filter": [getattr(plan.filter, name) for name in FILTER],
-        "rules": [list(rule) for rule in landlock.rules(plan)],
-        "landlock": prepared.landlock,
-        "calls": _text(prepared.filter),
-        "mdwe": prepared.mdwe,
-        "limits": [getattr(limits, name) for name in LIMITS],
-        "without": sorted(prepared.without),
-        "test": None if test is None else _test(test, untried),
-        "mounts": mounts,
-        "entrances": entrances,
-    }
-    return written(said).encode()
 
 
 def unpacked(text: str) -> Job:
@@ -93,6 +56,7 @@ def unpacked(text: str) -> Job:
         filter=Filter(*said["filter"]),
         tmp_bytes=0,
         outside=Outside(limits),
+        waits=said["waits"],
     )
     return Job(
         plan=plan,
@@ -107,28 +71,6 @@ def unpacked(text: str) -> Job:
         mounts=said["mounts"],
         entrances=said["entrances"],
     )
-
-
-def _text(data: bytes) -> str:
-    return b2a_base64(data, newline=False).decode()
-
-
-def _test(test: SelfTest, untried: frozenset[str]) -> Json:
-    """Write what the self-test reaches for: numbers and names of things outside, that casemate knows."""
-    ground, canaries = test.ground, test.ground.canaries
-    return {
-        "tried": [name for name in test.tried if name not in untried],
-        "filtered": sorted(ground.filtered),
-        "ids": [_text(getattr(canaries, name)) for name in IDS],
-        "secret": canaries.secret,
-        "there": _text(canaries.vectors[1]),
-        "ipc": canaries.ipc,
-        "keyring": canaries.keyring,
-        "port": canaries.port,
-        "paths": [_text(path) for path in (ground.directory, ground.file, ground.executable)],
-        "other": ground.other,
-        "token": ground.token,
-    }
 
 
 def _prepared(said: "dict[str, Json]") -> SelfTest:

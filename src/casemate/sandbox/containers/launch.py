@@ -12,7 +12,7 @@ from _collections_abc import Callable, Mapping, Sequence
 from casemate.model.csignal import signal
 from casemate.model.dataclass import dataclass
 from casemate.sandbox.containers import inside
-from casemate.sandbox.containers.job import packed
+from casemate.sandbox.containers.packing import packed
 from casemate.sandbox.containers.scaffold import Scaffold
 from casemate.sandbox.native import identity, init
 from casemate.sandbox.native import kernel as k

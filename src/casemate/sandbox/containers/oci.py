@@ -5,7 +5,7 @@ from _collections_abc import Mapping
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import PRIVATE, Policy
-from casemate.model.sandbox import Boundary
+from casemate.model.sandbox import Boundary, Command, Plan
 from casemate.sandbox.containers import guest_table, gvisor
 from casemate.sandbox.containers.beside import Beside
 from casemate.sandbox.containers.bundle import config
@@ -84,6 +84,12 @@ class Gvisor(Beside):
             for grant in policy.of(capability):
                 if grant.resource != PRIVATE or capability is Capability.NET_LISTEN:
                     raise Refused(f"{capability} {grant.resource}: the oci:runsc backend reaches nothing outside of it")
+
+    def plan(self, command: Command, policy: Policy) -> Plan:
+        """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""
+        if command.waits:
+            raise Refused(f"{self.name}: a run cannot wait for its arguments in this backend")
+        return super().plan(command, policy)
 
     def test(self, plan: NativePlan) -> SelfTest | None:  # noqa: ARG002 -- the signature is that of the others
         """Try nothing: nothing of ours runs inside."""

@@ -15,7 +15,13 @@ from casemate.sandbox.native.paths import look, walk
 from casemate.sandbox.native.steps import Step
 
 PACKAGE = __file__.rpartition("/sandbox/")[0]
-BOOT = "import sys; sys.path.append(sys.argv[1]); from casemate.sandbox.containers.inside import main; main()"
+# Packages are entered without what they load for whoever uses them as a whole: the helper needs a part of each.
+BOOT = """import sys
+for name in ("casemate", "casemate.model", "casemate.sandbox", "casemate.sandbox.native", "casemate.sandbox.containers"):
+    package = sys.modules[name] = type(sys)(name)
+    package.__path__ = [f"{sys.argv[1]}/{name.replace('.', '/')}"]
+from casemate.sandbox.containers.inside import main
+main()"""
 
 
 @dataclass(frozen=True, slots=True)
