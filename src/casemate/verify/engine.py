@@ -142,7 +142,9 @@ def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined:
         begun = [str(line["begins"]) for line in said.lines if "begins" in line]
         if not begun:
             where = "inside" if confined else "outside"
-            raise NothingBegun(f"{where}, the target executes no probe: {': '.join(filter(None, (said.ended, said.last)))}")
+            raise NothingBegun(
+                f"{where}, the target executes no probe: {': '.join(filter(None, (said.ended, said.last)))}"
+            )
         for probe in tuple(left):
             answer = answers.get(probe.name)
             if answer is None and probe.name == begun[-1]:

@@ -25,13 +25,13 @@ class Beside:
     """A backend in which an external program makes the world of the target, around a root that the steward built."""
 
     name: str
-    programs: "ClassVar[tuple[str, ...]]"
+    program: str
     boundary: "ClassVar[Boundary]" = Boundary.KERNEL
     table: "ClassVar[Table]" = gaps.TABLE
     residual: "ClassVar[tuple[str, ...]]" = (
         "the program calls the host's own kernel: a defect in a call that is left open can give it the host",
     )
-    install: "ClassVar[str]"
+    install: str
 
     def __init__(self) -> None:
         """Look for nothing yet."""
@@ -46,7 +46,7 @@ class Beside:
 
     def found(self) -> tuple[str, str]:
         """Give the program, or "" and why there is none."""
-        return found(self.programs[0])
+        return found(self.program)
 
     def runtime(self) -> Runtime:
         """Say which program this backend stands on here. It is not started: every run asks (see `version`)."""

@@ -6,23 +6,19 @@ from casemate.sandbox.containers.scaffold import Scaffold, scaffold
 from casemate.sandbox.native.steward import First
 from casemate.sandbox.native.world import NAME, UID
 
-TYPE_CHECKING = False  # `typing` itself takes its time
-if TYPE_CHECKING:
-    from typing import ClassVar
-
 
 class Bubblewrap(Beside):
     """Namespaces by bubblewrap, and every other layer of the native backend inside."""
 
     name = "bubblewrap"
-    programs: "ClassVar[tuple[str, ...]]" = ("bwrap",)
-    install: "ClassVar[str]" = "apt-get install bubblewrap"
+    program = "bwrap"
+    install = "apt-get install bubblewrap"
 
     def first(self, program: str) -> First:
         """Start the helper by bubblewrap. It may mount until the target starts: bubblewrap has no options for /proc."""
         made = scaffold()
         launcher = Launcher("bubblewrap", program, lambda place: _argv(place, made), made, mounts=True)
-        return lambda *given: launch(*given, launcher)
+        return lambda world: launch(world, launcher)
 
 
 def _argv(place: Place, made: Scaffold) -> tuple[str, ...]:

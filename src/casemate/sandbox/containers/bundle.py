@@ -16,7 +16,18 @@ VERSION = "1.0.2"
 NAMESPACES = ("user", "pid", "ipc", "uts", "mount", "cgroup")
 CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
 FRESH = ("nosuid", "noexec", "nodev")
-MASKED = ("acpi", "asound", "interrupts", "kallsyms", "kcore", "keys", "latency_stats", "sched_debug", "scsi", "timer_list")
+MASKED = (
+    "acpi",
+    "asound",
+    "interrupts",
+    "kallsyms",
+    "kcore",
+    "keys",
+    "latency_stats",
+    "sched_debug",
+    "scsi",
+    "timer_list",
+)
 # Calls that neither a runtime's last steps nor the helper make. It has the list of what is allowed put on the target.
 REFUSED = """
 acct add_key bpf clock_adjtime clock_settime create_module delete_module finit_module get_kernel_syms init_module
@@ -27,9 +38,9 @@ query_module quotactl quotactl_fd reboot request_key setns settimeofday swapoff 
 
 
 def config(place: Place, scaffold: Scaffold, *, root: bool) -> str:
-    """Write config.json for the helper in the root at `place`. `root`: the runtime insists on an id 0 in the container.
+    """Write config.json for the helper in the root at `place`. `root`: the runtime insists on the id 0 in a container.
 
-    To leave that id for its own user namespace the target needs CAP_SETFCAP until then (user_namespaces(7), Linux 5.12).
+    To leave that id for a user namespace of its own, the target needs CAP_SETFCAP until then: user_namespaces(7).
     """
     uid = 0 if root else UID
     held = ("CAP_SETFCAP",) if root else ()
@@ -42,7 +53,7 @@ def config(place: Place, scaffold: Scaffold, *, root: bool) -> str:
             "args": scaffold.argv,
             "env": scaffold.environment,
             "cwd": "/",
-            "capabilities": {name: held for name in CAPABILITIES},
+            "capabilities": dict.fromkeys(CAPABILITIES, held),
             "rlimits": [{"type": "RLIMIT_CORE", "soft": place.core, "hard": place.core}],
             "noNewPrivileges": True,
         },

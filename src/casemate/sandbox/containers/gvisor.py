@@ -21,27 +21,29 @@ from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed, say
 from casemate.sandbox.native.root import NEW, READ_ONLY
 from casemate.sandbox.native.steps import Bind, Layered, Private
-from casemate.sandbox.native.steward import Ends, Prepared, Target
+from casemate.sandbox.native.steward import Ends, Prepared, World
 from casemate.sandbox.native.target import must
 from casemate.sandbox.native.world import DEFAULTS, NAME
 
 CONTAINER, BUNDLE, STARTED = "casemate", STATE, f"{STATE}/pid"
 CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
-GLOBAL = ("--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups", "--oci-seccomp", "--host-uds=none", "--overlay2=none")
+GLOBAL = (
+    *("--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups", "--oci-seccomp"),
+    *("--host-uds=none", "--overlay2=none", "--root", f"{STATE}/containers"),
+)
 LOOK = 10  # milliseconds between looks whether the program has started
 NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
 KILLED = 128
 
 
-def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is given, and the program
-    plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, target: Target, program: str
-) -> None:
+def launch(world: World, program: str) -> None:
     """Be pid 1 around runsc: start it, pass signals on, tell how the program ended."""
+    ends, target = world.ends, world.target
     prepare((), target)
     must("root", _read_only)
     entrances = ways_in(target)
-    config = bundle(plan, environment, prepared)
-    if prepared.other_id:
+    config = bundle(world.plan, world.environment, world.prepared)
+    if world.prepared.other_id:
         must("identity", become, target.uid)
     must("root", write, {"config.json": config})
     log = in_memory("log", b"")
@@ -69,7 +71,7 @@ def _be_runsc(program: str, log: int, entrances: tuple[int, ...], status: int) -
         k.close_all_but((0, 1, 2, log, status))
         os.set_inheritable(log, True)  # noqa: FBT003 -- the signature is os's
         words = ("run", "--bundle", BUNDLE, "--pid-file", STARTED, CONTAINER)
-        os.execve(program, ("runsc", "--root", f"{STATE}/containers", "--log-fd", str(log), *GLOBAL, *words), _OWN)
+        os.execve(program, ("runsc", "--log-fd", str(log), *GLOBAL, *words), _OWN)  # noqa: S606 -- what we are for
     except OSError as error:
         init.refuse(status, Failed("runsc", f"{program}: {error.strerror}"))
     finally:
@@ -115,7 +117,7 @@ class _Watch:
         words = last_words(self._log)
         if not self._started or (code == NOT_STARTED and "starting container" in words):
             raise Failed("runsc", words or f"it ended with {code} and said nothing")
-        how = f"signal {code - KILLED}" if KILLED < code <= KILLED + 64 else f"code {code}"  # noqa: PLR2004 -- signals
+        how = f"signal {code - KILLED}" if KILLED < code <= KILLED + 64 else f"code {code}"
         how = f"signal {-code}" if code < 0 else how
         say(self._status, f"ended {how} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
 
@@ -132,8 +134,8 @@ class _Watch:
         if child == 0:
             try:
                 os.dup2(self._log, 2)
-                words = ("--root", f"{STATE}/containers", *GLOBAL, "kill", CONTAINER, str(number))
-                os.execve(self._program, ("runsc", *words), _OWN)
+                words = ("runsc", *GLOBAL, "kill", CONTAINER, str(number))
+                os.execve(self._program, words, _OWN)  # noqa: S606 -- likewise
             finally:
                 os._exit(125)
         os.waitpid(child, 0)
@@ -151,7 +153,7 @@ def bundle(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared)
             "args": [plan.executable, *plan.command[1:]],
             "env": [f"{name}={values[name]}" for name in seen if name in values],
             "cwd": plan.directory,
-            "capabilities": {name: () for name in CAPABILITIES},
+            "capabilities": dict.fromkeys(CAPABILITIES, ()),
             "rlimits": list(_limits(plan)),
             "noNewPrivileges": True,
         },

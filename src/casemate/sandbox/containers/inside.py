@@ -125,8 +125,10 @@ def _with_ruleset(locks: Locks, ruleset: int) -> Locks:
 
 
 def _enter_view() -> None:
-    """Make the root of the plan ours; what lay around it is gone. pivot_root(2) takes no mount that came with a copy
-    of somebody else's namespace, so it is mounted once more."""
+    """Make the root of the plan ours; what lay around it is gone.
+
+    pivot_root(2) takes no mount that came with a copy of somebody else's namespace, so it is mounted once more.
+    """
     view = os.open(VIEW, k.O_PATH | os.O_CLOEXEC)
     tree = m.clone_tree(view)
     m.attach(tree, view)

@@ -1,12 +1,10 @@
 """What the helper inside is told (packing.py writes it): what the target is, and what it is locked with."""
 
 from _collections_abc import Mapping
-from binascii import a2b_base64
 
 from casemate.model.dataclass import dataclass
 from casemate.model.policy import Limits
-from casemate.model.sandbox import Json
-from casemate.sandbox.containers.words import understood
+from casemate.sandbox.containers.words import Told, understood
 from casemate.sandbox.native import calls
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.acts import SIZE, Ground
@@ -17,7 +15,6 @@ from casemate.sandbox.native.steps import Filter
 
 LIMITS = ("cpu_seconds", "wall_seconds", "memory_bytes", "processes", "fds", "output_bytes", "disk_bytes")
 FILTER = ("wx", "unix", "inet", "spawn")
-IDS = ("secret_id", "folder_id", "shared_id", "written", "abstract")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ class Job:
 
     plan: NativePlan  # what of it is used inside: the command, the names of variables, the shape of the filter
     environment: Mapping[str, str]
-    rules: tuple[tuple[str, int], ...]  # for Landlock
+    rules: tuple[tuple[str, int], ...]  # for Landlock: paths, and how far each stays open
     version: int  # of Landlock, or 0
     filter: bytes
     mdwe: bool
@@ -38,62 +35,66 @@ class Job:
 
 
 def unpacked(text: str) -> Job:
-    """Read a job that `packed` wrote. Raises ValueError, KeyError or TypeError for anything else."""
-    said = understood(text)
-    if not isinstance(said, dict):
-        raise ValueError("not a job")  # noqa: TRY004 -- what was written is wrong
-    limits = Limits(**dict(zip(LIMITS, said["limits"], strict=True)))
-    plan = NativePlan(
+    """Read a job. Raises ValueError for what is none."""
+    said = Told(understood(text))
+    limits = Limits(**dict(zip(LIMITS, said.numbers("limits"), strict=True)))
+    return Job(
+        plan=_plan(said, limits),
+        environment=Told(said["environment"]).pairs(),
+        rules=tuple(zip(said.texts("paths"), said.numbers("rights"), strict=True)),
+        version=said.number("landlock"),
+        filter=said.data("calls"),
+        mdwe=said.flag("mdwe"),
+        limits=limits,
+        without=frozenset(said.texts("without")),
+        test=None if said["test"] is None else _test(Told(said["test"])),
+        mounts=said.flag("mounts"),
+        entrances=said.number("entrances"),
+    )
+
+
+def _plan(said: Told, limits: Limits) -> NativePlan:
+    return NativePlan(
         backend="",
-        command=tuple(said["command"]),
-        directory=said["directory"],
-        environment=tuple(said["names"]),
+        command=said.texts("command"),
+        directory=said.text("directory"),
+        environment=said.texts("names"),
         operations=(),
         coverage=(),
-        executable=said["executable"],
+        executable=said.text("executable"),
         runnable=(),
         steps=(),
-        filter=Filter(*said["filter"]),
+        filter=Filter(**{name: name in said.texts("open") for name in FILTER}),
         tmp_bytes=0,
         outside=Outside(limits),
-        waits=said["waits"],
-    )
-    return Job(
-        plan=plan,
-        environment=said["environment"],
-        rules=tuple((path, rights) for path, rights in said["rules"]),
-        version=said["landlock"],
-        filter=a2b_base64(said["calls"]),
-        mdwe=said["mdwe"],
-        limits=limits,
-        without=frozenset(said["without"]),
-        test=None if said["test"] is None else _prepared(said["test"]),
-        mounts=said["mounts"],
-        entrances=said["entrances"],
+        waits=said.flag("waits"),
     )
 
 
-def _prepared(said: "dict[str, Json]") -> SelfTest:
+def _test(said: Told) -> SelfTest:
     """Prepare the acts in this process: their room is its own memory."""
     room = k.room(SIZE)
     canaries = Canaries(
-        **{name: a2b_base64(text) for name, text in zip(IDS, said["ids"], strict=True)},
-        secret=said["secret"],
-        vectors=(k.words(8, k.place(room), LENGTH), a2b_base64(said["there"])),
-        ipc=said["ipc"],
-        keyring=said["keyring"],
-        port=said["port"],
+        secret=said.text("secret"),
+        secret_id=said.data("secret_id"),
+        folder_id=said.data("folder_id"),
+        shared_id=said.data("shared_id"),
+        written=said.data("written"),
+        vectors=(k.words(8, k.place(room), LENGTH), said.data("there")),
+        ipc=said.text("ipc"),
+        keyring=said.number("keyring"),
+        port=said.number("port"),
+        abstract=said.data("abstract"),
     )
-    directory, file, executable = map(a2b_base64, said["paths"])
     ground = Ground(
-        filtered=frozenset(said["filtered"]),
+        filtered=frozenset(said.texts("filtered")),
         canaries=canaries,
-        directory=directory,
-        file=file,
-        executable=executable,
-        other=said["other"],
+        directory=said.data("directory"),
+        file=said.data("file"),
+        executable=said.data("executable"),
+        other=said.number("other"),
         numbers=calls.here(),
         room=room,
-        token=said["token"],
+        token=said.number("token"),
     )
-    return aimed(tuple(said["tried"]), ground)
+    return aimed(said.texts("tried"), ground)

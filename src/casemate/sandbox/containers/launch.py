@@ -17,12 +17,11 @@ from casemate.sandbox.containers.scaffold import Scaffold
 from casemate.sandbox.native import identity, init
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import mounting as m
-from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.mounts import TABLE, mounts
 from casemate.sandbox.native.root import BASE, NEW, SMALL, Root
 from casemate.sandbox.native.steps import Step
-from casemate.sandbox.native.steward import Ends, Prepared, Target, let_go
+from casemate.sandbox.native.steward import Target, World, let_go
 from casemate.sandbox.native.target import must
 from casemate.sandbox.native.world import DEVICES
 
@@ -56,26 +55,13 @@ class Launcher:
     untried: frozenset[str] = frozenset()  # classes whose acts tell nothing in the world that it makes
 
 
-def launch(  # noqa: PLR0913, PLR0917 -- what the first process of a world is given, and how the program is started
-    plan: NativePlan,
-    environment: Mapping[str, str],
-    prepared: Prepared,
-    ends: Ends,
-    target: Target,
-    launcher: Launcher,
-) -> None:
+def launch(world: World, launcher: Launcher) -> None:
     """Be pid 1 around the external program: start it, wait for its end."""
+    ends, target = world.ends, world.target
     prepare(launcher.scaffold.steps, target)
     entrances = ways_in(target)
-    job = packed(
-        plan,
-        environment,
-        prepared,
-        mounts=launcher.mounts,
-        entrances=len(entrances),
-        untried=launcher.untried,
-    )
-    if prepared.other_id:
+    job = packed(world, mounts=launcher.mounts, entrances=len(entrances), untried=launcher.untried)
+    if world.prepared.other_id:
         must("identity", become, target.uid)
     core = min(1, resource.getrlimit(resource.RLIMIT_CORE)[1] % (1 << 63))  # -1 is infinity
     place = Place(OUTER, STATE, inside.FIRST_ENTRANCE - 3 + len(entrances), os.geteuid(), core)
@@ -145,7 +131,7 @@ def _devices() -> None:
 
 def _one_hierarchy() -> None:
     """Show cgroups of version 2 alone: crun refuses a host that has both."""
-    found = [mount for mount in mounts(os.fsdecode(k.read_whole(TABLE)), ("cgroup", "cgroup2"))]
+    found = list(mounts(os.fsdecode(k.read_whole(TABLE)), ("cgroup", "cgroup2")))
     second = next((mount.place for mount in found if mount.kind == "cgroup2"), "")
     if second and second != CGROUPS and any(mount.kind == "cgroup" for mount in found):
         here, there = (os.open(path, k.O_PATH | os.O_CLOEXEC) for path in (second, CGROUPS))
@@ -186,15 +172,16 @@ def in_memory(name: str, content: bytes) -> int:
 
 def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...], status: int) -> None:
     """Become the external program; its streams are ours, and those of the target are handed through it."""
+    told = fcntl.fcntl(status, fcntl.F_DUPFD_CLOEXEC, HIGH)
     try:
         k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         out = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for fd in (null, log, log, *handed)]
-        told = fcntl.fcntl(status, fcntl.F_DUPFD_CLOEXEC, HIGH)
         for number, descriptor in enumerate(out):
             os.dup2(descriptor, number, inheritable=True)
         k.close_all_but((*range(len(out)), told))
-        os.execve(launcher.program, launcher.argv(place), {"PATH": "/usr/bin:/usr/sbin", "HOME": place.state})
+        environment = {"PATH": "/usr/bin:/usr/sbin", "HOME": place.state}
+        os.execve(launcher.program, launcher.argv(place), environment)  # noqa: S606 -- that is what this module is for
     except OSError as error:
         init.refuse(told, Failed(launcher.name, f"{launcher.program}: {error.strerror}"))
     finally:

@@ -11,10 +11,11 @@ from casemate.sandbox.containers.beside import Beside
 from casemate.sandbox.containers.bundle import config
 from casemate.sandbox.containers.found import found
 from casemate.sandbox.containers.launch import Launcher, Place, launch
-from casemate.sandbox.containers.scaffold import Scaffold, scaffold
+from casemate.sandbox.containers.scaffold import scaffold
 from casemate.sandbox.coverage import Table
 from casemate.sandbox.native import cgroups
-from casemate.sandbox.native.cgroups import PROCESSES, Place as Counted
+from casemate.sandbox.native.cgroups import PROCESSES
+from casemate.sandbox.native.cgroups import Place as Counted
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.selftest import SelfTest
 from casemate.sandbox.native.steward import First
@@ -41,7 +42,7 @@ class Oci(Beside):
         super().__init__()
         self._runtime = runtime
         self.name = f"oci:{runtime}" if named else "oci"
-        self.programs, self.install = (runtime,), INSTALL[runtime]
+        self.program, self.install = runtime, INSTALL[runtime]
 
     def first(self, program: str) -> First:
         """Start the helper by the runtime."""
@@ -54,7 +55,7 @@ class Oci(Beside):
             files=lambda place: {"config.json": config(place, made, root=root)},
             untried=frozenset({"proc.priv.root"} if root else ()),  # its own root looks like the host's from inside
         )
-        return lambda *given: launch(*given, launcher)
+        return lambda world: launch(world, launcher)
 
 
 class Gvisor(Beside):
@@ -62,8 +63,7 @@ class Gvisor(Beside):
 
     boundary: "ClassVar[Boundary]" = Boundary.USER_KERNEL
     table: "ClassVar[Table]" = guest_table.TABLE
-    programs: "ClassVar[tuple[str, ...]]" = ("runsc",)
-    install: "ClassVar[str]" = INSTALL["runsc"]
+    program, install = "runsc", INSTALL["runsc"]
     residual: "ClassVar[tuple[str, ...]]" = (
         "a defect in gVisor's kernel gives a program what that process has: the granted files and a small set of calls",
         "no Landlock and no self-test inside: what may be read rests on the host's mounts alone",
@@ -76,7 +76,7 @@ class Gvisor(Beside):
 
     def first(self, program: str) -> First:
         """Start the program itself by runsc."""
-        return lambda *given: gvisor.launch(*given, program)
+        return lambda world: gvisor.launch(world, program)
 
     def refuse(self, policy: Policy) -> None:
         """Refuse what leads out of gVisor: the broker's sockets, and those of the host."""

@@ -1,7 +1,7 @@
 """Which version an external program says that it is."""
 
 import os
-import subprocess  # noqa: S404 -- it asks a program that only root can exchange (found.py)
+import subprocess
 
 PATIENCE = 10.0  # seconds
 
@@ -10,7 +10,9 @@ def version(program: str) -> str:
     """Give the version in the first line that the program says; "" where it says none."""
     words = [program, "--version"]
     try:
-        done = subprocess.run(words, capture_output=True, timeout=PATIENCE, check=False, env={"PATH": os.defpath})
+        done = subprocess.run(  # noqa: S603 -- see above
+            words, capture_output=True, timeout=PATIENCE, check=False, env={"PATH": os.defpath}
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     line = done.stdout.decode(errors="replace").partition("\n")[0].strip()

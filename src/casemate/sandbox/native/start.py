@@ -79,7 +79,7 @@ def _start(plan: NativePlan, run: RunInput, prepared: Prepared, group: Group | N
     return _loop()(inside, plan, run)
 
 
-def _stand_up(  # noqa: PLR0913 -- what a run is made of
+def _stand_up(
     plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened, group: Group | None, first: First
 ) -> Inside:
     canaries = prepared.test.descriptors if prepared.test else ()

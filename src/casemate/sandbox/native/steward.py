@@ -78,7 +78,18 @@ class Target:
     users: int = -1  # maps the caller's root to that identity (idmapped mounts), or -1
 
 
-First = Callable[[NativePlan, Mapping[str, str], Prepared, Ends, Target], None]  # what pid 1 does until all is over
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that pid 1 is given. The root of the plan stands at root.NEW, the sockets are made."""
+
+    plan: NativePlan
+    environment: Mapping[str, str]
+    prepared: Prepared
+    ends: Ends
+    target: Target
+
+
+First = Callable[[World], None]  # what pid 1 does until all is over
 
 
 def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, first: First) -> None:
@@ -118,9 +129,7 @@ def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2), kept[3], ends.entrances)
 
 
-def _make_world(
-    plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, first: First
-) -> None:
+def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, first: First) -> None:
     uid, gid = os.geteuid(), os.getegid()
     entrances = _entrances(ends)
     owner = identity.FIRST + os.getpid() if prepared.other_id else uid if prepared.privileged else UID
@@ -138,7 +147,7 @@ def _make_world(
         control.hand(ends.control, f"layer {number}", upper)
     os.close(made.new)
     target = Target(owner, entrances, users)
-    child = _fork_first(lambda: first(plan, environment, prepared, ends, target), ends, target)
+    child = _fork_first(lambda: first(World(plan, environment, prepared, ends, target)), ends, target)
     try:
         if helper:
             os.waitpid(helper, 0)
@@ -238,16 +247,15 @@ def _fork_first(act: Callable[[], None], ends: Ends, target: Target) -> int:
         os._exit(0)
 
 
-def start_target(
-    plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, target: Target
-) -> None:
+def start_target(world: World) -> None:
     """Be pid 1 of the target's own world: finish its root, start it, watch it."""
+    plan, ends, target = world.plan, world.ends, world.target
     let_go(target.users)
-    locks = _inside(plan, prepared, target, ends.witness)
+    locks = _inside(plan, world.prepared, target, ends.witness)
     init.run(
         ends.lifeline,
         ends.status,
-        lambda late: become_target(plan, environment, locks, late),
+        lambda late: become_target(plan, world.environment, locks, late),
         locks.entrances,
     )
 
