@@ -121,8 +121,11 @@ WHOLE: Mapping[C, str] = {
     C.RES_CPU: "the cgroup counts the run and gVisor itself, rlimits each process",
     C.RES_MEMORY: "the cgroup counts the run and gVisor itself, rlimits the address space of each process",
 }
+IN_TREES = "any file of a tree that may be mapped executable can be started"
 WHEN_GRANTED: Mapping[str, tuple[tuple[C, ...], tuple[str, ...], str]] = {
     "fs.persist.names": ((C.FS_WRITE,), (COMMIT,), "in trees that are granted for writing"),
+    "fs.exec.file": ((C.PROC_SPAWN,), (MOUNT,), IN_TREES),
+    "proc.spawn.other": ((C.PROC_SPAWN,), (MOUNT,), IN_TREES),
     "proc.shell.sh": ((C.PROC_SPAWN,), (MOUNT,), "if no shell lies in an executable tree"),
     "net.unix.path": ((C.NET_UNIX,), (KERNEL,), "sockets of its own: none of the host's can be reached"),
     "net.unix.abstract": ((C.NET_UNIX,), (KERNEL, NET), ""),
@@ -133,7 +136,5 @@ GIVEN: Mapping[str, C] = {
     "native.wx.twice": C.NATIVE_WX,
     "fs.exec.memfd": C.NATIVE_WX,
     "proc.spawn.itself": C.PROC_SPAWN,
-    "proc.spawn.other": C.PROC_SPAWN,
-    "fs.exec.file": C.PROC_SPAWN,
 }
 TABLE = Table(CLASSES, BUDGETS, WHEN_GRANTED, GIVEN, PARTLY, WHOLE, CGROUPS)

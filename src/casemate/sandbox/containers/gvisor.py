@@ -9,7 +9,6 @@ import os
 import select
 from _collections_abc import Iterator, Mapping
 
-from casemate.model.csignal import signal
 from casemate.model.sandbox import Json
 from casemate.sandbox.containers.guest_calls import filter_of
 from casemate.sandbox.containers.launch import STATE, become, in_memory, last_words, prepare, ways_in, write
@@ -43,16 +42,14 @@ def launch(world: World, program: str) -> None:
     must("root", _read_only)
     entrances = ways_in(target)
     config = bundle(world.plan, world.environment, world.prepared)
-    if world.prepared.other_id:
-        must("identity", become, target.uid)
-    must("root", write, {"config.json": config})
+    must("root", write, {"config.json": config}, target.uid)
     log = in_memory("log", b"")
     child = os.fork()
     if child == 0:
-        _be_runsc(program, log, entrances, ends.status)
+        _be_runsc(program, log, entrances, world)
     k.close_all_but((ends.lifeline, ends.status, log))
-    k.keep_capabilities(())
-    _Watch(child, ends, log, program).until_over()
+    k.keep_capabilities((init.CAP_KILL,))
+    _Watch(child, ends, log).until_over()
 
 
 def _read_only() -> None:
@@ -62,18 +59,18 @@ def _read_only() -> None:
     os.close(root)
 
 
-def _be_runsc(program: str, log: int, entrances: tuple[int, ...], status: int) -> None:
+def _be_runsc(program: str, log: int, entrances: tuple[int, ...], world: World) -> None:
     """Become runsc, in the groups of the run: its kernel does the program's work, and its memory is the program's."""
     try:
-        k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
         for entrance in entrances:
             os.write(entrance, b"0")
-        k.close_all_but((0, 1, 2, log, status))
+        become(world.target.uid)
+        k.close_all_but((0, 1, 2, log, world.ends.status))
         os.set_inheritable(log, True)  # noqa: FBT003 -- the signature is os's
         words = ("run", "--bundle", BUNDLE, "--pid-file", STARTED, CONTAINER)
         os.execve(program, ("runsc", "--log-fd", str(log), *GLOBAL, *words), _OWN)  # noqa: S606 -- what we are for
     except OSError as error:
-        init.refuse(status, Failed("runsc", f"{program}: {error.strerror}"))
+        init.refuse(world.ends.status, Failed("runsc", f"{program}: {error.strerror}"))
     finally:
         os._exit(125)
 
@@ -84,9 +81,8 @@ _OWN = {"PATH": "/usr/bin:/usr/sbin", "HOME": STATE}
 class _Watch:
     """runsc, seen from pid 1 around it."""
 
-    def __init__(self, child: int, ends: Ends, log: int, program: str) -> None:
+    def __init__(self, child: int, ends: Ends, log: int) -> None:
         self._child, self._lifeline, self._status, self._log = child, ends.lifeline, ends.status, log
-        self._program = program
         self._started = False
         self._pidfd = os.pidfd_open(child)
         self._waiting = select.poll()
@@ -122,23 +118,11 @@ class _Watch:
         say(self._status, f"ended {how} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
 
     def _deliver(self) -> bool:
-        """Pass signals on; false when nobody outside holds the lifeline any more, or the program is to be killed."""
+        """Pass signals on; false when nobody outside holds the lifeline any more. runsc hands them to the program."""
         numbers = os.read(self._lifeline, 4096)
         for number in numbers:
-            self._kill(number)
+            os.kill(self._child, number)
         return bool(numbers)
-
-    def _kill(self, number: int) -> None:
-        """Let runsc send a signal to the program. It is slow; nothing waits for it but we."""
-        child = os.fork()
-        if child == 0:
-            try:
-                os.dup2(self._log, 2)
-                words = ("runsc", *GLOBAL, "kill", CONTAINER, str(number))
-                os.execve(self._program, words, _OWN)  # noqa: S606 -- likewise
-            finally:
-                os._exit(125)
-        os.waitpid(child, 0)
 
 
 def bundle(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared) -> str:

@@ -61,11 +61,9 @@ def launch(world: World, launcher: Launcher) -> None:
     prepare(launcher.scaffold.steps, target)
     entrances = ways_in(target)
     job = packed(world, mounts=launcher.mounts, entrances=len(entrances), untried=launcher.untried)
-    if world.prepared.other_id:
-        must("identity", become, target.uid)
     core = min(1, resource.getrlimit(resource.RLIMIT_CORE)[1] % (1 << 63))  # -1 is infinity
-    place = Place(OUTER, STATE, inside.FIRST_ENTRANCE - 3 + len(entrances), os.geteuid(), core)
-    must("root", write, launcher.files(place))
+    place = Place(OUTER, STATE, inside.FIRST_ENTRANCE - 3 + len(entrances), target.uid, core)
+    must("root", write, launcher.files(place), target.uid)
     log = in_memory("log", b"")
     began, begin = os.pipe2(os.O_CLOEXEC)
     handed = (ends.lifeline, ends.status, ends.witness, in_memory("job", job), begin, *ends.inner, *entrances)
@@ -107,7 +105,7 @@ def _outer(scaffold: Sequence[Step], target: Target) -> None:
     let_go(target.users)
     _devices()
     _one_hierarchy()
-    os.mkdir(STATE, 0o700)  # noqa: PTH102 -- likewise
+    os.mkdir(STATE, 0o711)  # noqa: PTH102 -- likewise
     os.chown(STATE, target.uid, target.uid)
     os.umask(0o077)
 
@@ -149,16 +147,21 @@ def ways_in(target: Target) -> tuple[int, ...]:
 
 
 def become(uid: int) -> None:
-    """Run the external program as the run's own identity, which owns nothing on the host."""
-    identity.become(uid)
-    k.prctl(k.PR_SET_DUMPABLE, 0)
+    """Take the run's own identity, which owns nothing on the host, and die with pid 1 whatever happens to it.
+
+    The kernel forgets the second with each change of identity: prctl(2), PR_SET_PDEATHSIG.
+    """
+    if uid != os.geteuid():
+        identity.become(uid)
+    k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def write(files: Mapping[str, str]) -> None:
+def write(files: Mapping[str, str], owner: int) -> None:
     """Write files into the folder of the external program, in memory."""
     for name, content in files.items():
         descriptor = os.open(f"{STATE}/{name}", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         os.write(descriptor, content.encode())
+        os.fchown(descriptor, owner, owner)
         os.close(descriptor)
 
 
@@ -174,7 +177,7 @@ def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...]
     """Become the external program; its streams are ours, and those of the target are handed through it."""
     told = fcntl.fcntl(status, fcntl.F_DUPFD_CLOEXEC, HIGH)
     try:
-        k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
+        become(place.uid)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         out = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for fd in (null, log, log, *handed)]
         for number, descriptor in enumerate(out):
