@@ -20,7 +20,7 @@ from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed, say
 from casemate.sandbox.native.root import NEW, READ_ONLY
 from casemate.sandbox.native.steps import Bind, Layered, Private
-from casemate.sandbox.native.steward import Ends, Prepared, World
+from casemate.sandbox.native.steward import Prepared, World
 from casemate.sandbox.native.target import must
 from casemate.sandbox.native.world import DEFAULTS, NAME
 
@@ -30,6 +30,7 @@ GLOBAL = (
     *("--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups", "--oci-seccomp"),
     *("--host-uds=none", "--overlay2=none", "--root", f"{STATE}/containers"),
 )
+SETGID, SETUID = 6, 7  # capabilities(7)
 LOOK = 10  # milliseconds between looks whether the program has started
 NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
 KILLED = 128
@@ -48,8 +49,8 @@ def launch(world: World, program: str) -> None:
     if child == 0:
         _be_runsc(program, log, entrances, world)
     k.close_all_but((ends.lifeline, ends.status, log))
-    k.keep_capabilities((init.CAP_KILL,))
-    _Watch(child, ends, log).until_over()
+    k.keep_capabilities((SETGID, SETUID))  # what sends signals to the program has the identity of the run, too
+    _Watch(child, world, log, program).until_over()
 
 
 def _read_only() -> None:
@@ -81,8 +82,9 @@ _OWN = {"PATH": "/usr/bin:/usr/sbin", "HOME": STATE}
 class _Watch:
     """runsc, seen from pid 1 around it."""
 
-    def __init__(self, child: int, ends: Ends, log: int) -> None:
-        self._child, self._lifeline, self._status, self._log = child, ends.lifeline, ends.status, log
+    def __init__(self, child: int, world: World, log: int, program: str) -> None:
+        self._child, self._world, self._log, self._program = child, world, log, program
+        self._lifeline, self._status = world.ends.lifeline, world.ends.status
         self._started = False
         self._pidfd = os.pidfd_open(child)
         self._waiting = select.poll()
@@ -118,11 +120,24 @@ class _Watch:
         say(self._status, f"ended {how} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
 
     def _deliver(self) -> bool:
-        """Pass signals on; false when nobody outside holds the lifeline any more. runsc hands them to the program."""
+        """Pass signals on; false when nobody outside holds the lifeline any more."""
         numbers = os.read(self._lifeline, 4096)
         for number in numbers:
-            os.kill(self._child, number)
+            self._kill(number)
         return bool(numbers)
+
+    def _kill(self, number: int) -> None:
+        """Let runsc send a signal to the program. It takes its time, and nothing waits for it but we."""
+        child = os.fork()
+        if child == 0:
+            try:
+                become(self._world.target.uid)
+                os.dup2(self._log, 2)
+                words = ("runsc", *GLOBAL, "kill", CONTAINER, str(number))
+                os.execve(self._program, words, _OWN)  # noqa: S606 -- likewise
+            finally:
+                os._exit(125)
+        os.waitpid(child, 0)
 
 
 def bundle(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared) -> str:

@@ -80,6 +80,8 @@ class Gvisor(Beside):
 
     def refuse(self, policy: Policy) -> None:
         """Refuse what leads out of gVisor: the broker's sockets, and those of the host."""
+        for secret in policy.secrets:  # a placeholder is exchanged by the broker
+            raise Refused(f"env.secret {secret.name}: the oci:runsc backend reaches nothing outside of it")
         for capability in (Capability.NET_CONNECT, Capability.NET_LISTEN, Capability.NET_UNIX):
             for grant in policy.of(capability):
                 if grant.resource != PRIVATE or capability is Capability.NET_LISTEN:
