@@ -76,7 +76,7 @@ def _be_runsc(program: str, log: int, entrances: tuple[int, ...], world: World) 
         os._exit(125)
 
 
-_OWN = {"PATH": "/usr/bin:/usr/sbin", "HOME": STATE}
+_OWN = {"PATH": STATE, "HOME": STATE}
 
 
 class _Watch:

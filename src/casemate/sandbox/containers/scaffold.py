@@ -17,10 +17,12 @@ from casemate.sandbox.native.steps import Step
 PACKAGE = __file__.rpartition("/sandbox/")[0]
 # Packages are entered without what they load for whoever uses them as a whole: the helper needs a part of each.
 BOOT = """import sys
-for part in ("", ".model", ".sandbox", ".sandbox.native", ".sandbox.containers"):
+for part in ("", ".cli", ".model", ".sandbox", ".sandbox.native", ".sandbox.containers"):
     name = f"casemate{part}"
     package = sys.modules[name] = type(sys)(name)
     package.__path__ = [f"{sys.argv[1]}/{name.replace('.', '/')}"]
+from casemate.cli.bundle import use
+use()
 from casemate.sandbox.containers.inside import main
 main()"""
 
