@@ -8,12 +8,14 @@ from casemate.cli import installing, measuring
 from casemate.cli.isolation import refuse_unless_isolated
 from casemate.cli.output import show
 from casemate.cli.terminal import style
+from casemate.model.dataclass import replace
 from casemate.model.errors import UsageError
 from casemate.model.exits import Exit
 from casemate.model.policy import STRICTEST
 from casemate.readers.runtimes import of_backend
 from casemate.reports.backends import Found, Started, as_json, in_full, overview
 from casemate.sandbox import Backend, choose, variants
+from casemate.sandbox.containers.beside import Beside
 from casemate.sandbox.hosted import Hosted
 
 EPILOG = """\
@@ -65,6 +67,8 @@ def look(name: str) -> Found:
     """Ask one backend. Raises UsageError for a name that there is not."""
     backend, policy = choose(name), STRICTEST
     runtime, about = backend.runtime(), (type(backend).__doc__ or "").partition("\n")[0]
+    if isinstance(backend, Beside):
+        runtime = replace(runtime, version=backend.version())
     own = backend.guest.layer if isinstance(backend, Hosted) else ""
     if not runtime.available:  # nothing of it was tried
         return Found(name, about, runtime, own, (), backend.coverage(policy), ())

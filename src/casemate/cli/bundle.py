@@ -25,7 +25,7 @@ else:
 
 FORMAT = b"casemate 1 "
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FOLDERS = ("model", "policy", "readers", "readers/host", "sandbox", "sandbox/native")
+FOLDERS = ("model", "policy", "readers", "readers/host", "sandbox", "sandbox/containers", "sandbox/native")
 OTHERS = (
     "run",
     "cli/folder",

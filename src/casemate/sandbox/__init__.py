@@ -67,12 +67,12 @@ class Backend(Protocol):
 
 def names() -> tuple[str, ...]:
     """Name the backends that there are, in the order in which they were written."""
-    return ("native", "wasm")
+    return ("native", "bubblewrap", "oci", "wasm")
 
 
 def variants() -> tuple[str, ...]:
     """Name every backend as it can be asked for: `oci` by each of its runtimes."""
-    return names()
+    return ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "oci:youki", "wasm")
 
 
 def choose(name: str) -> Backend:
@@ -92,6 +92,14 @@ def choose(name: str) -> Backend:
             from casemate.sandbox.wasm import Wasm  # noqa: PLC0415 -- see above
 
             return Wasm()
+        case "bubblewrap":
+            from casemate.sandbox.containers.bubblewrap import Bubblewrap  # noqa: PLC0415 -- see above
+
+            return Bubblewrap()
+        case "oci":
+            from casemate.sandbox.containers.oci import oci  # noqa: PLC0415 -- see above
+
+            return oci(option)
         case _:
             raise UsageError(f"there is no backend {name!r}; there are: {', '.join(names())}, auto")
 

@@ -45,10 +45,20 @@ def become(uid: int) -> None:
 
 def last_namespace(proc: int) -> None:
     """Enter a user namespace that may hold no further namespace of any kind. `proc` is a procfs with sysctls."""
+    own_namespace(proc)
+    no_further_namespace(proc)
+
+
+def own_namespace(proc: int, others: int = 0) -> None:
+    """Enter a user namespace, and with it others (CLONE_NEW*). `proc` is a procfs."""
     uid, gid = os.geteuid(), os.getegid()
-    k.unshare(k.CLONE_NEWUSER)
+    k.unshare(k.CLONE_NEWUSER | others)
+    map_self(UID, uid, gid, f"/proc/self/fd/{proc}")
+
+
+def no_further_namespace(proc: int) -> None:
+    """Let the user namespace that we are in hold no further namespace of any kind. `proc` is a procfs with sysctls."""
     here = f"/proc/self/fd/{proc}"
-    map_self(UID, uid, gid, here)
     for kind in NAMESPACES:
         path = f"{here}/sys/user/max_{kind}_namespaces"
         if kind != "time" or os.path.exists(path):  # noqa: PTH110 -- start-up path; Linux 5.6

@@ -6,7 +6,7 @@ target could send), and keeps nothing of the caller's environment in its memory.
 
 import os
 import select
-from _collections_abc import Callable
+from _collections_abc import Callable, Sequence
 
 from casemate.model.csignal import signal
 from casemate.sandbox.native import kernel as k
@@ -62,10 +62,17 @@ def plain_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def run(lifeline: int, status: int, target: Callable[[int], None], entrances: Entrances) -> None:
+def run(
+    lifeline: int,
+    status: int,
+    target: Callable[[int], None],
+    entrances: Entrances,
+    keeps: Sequence[int] = (CAP_KILL,),
+) -> None:
     """Fork the target, watch it, report its end. Returns when the run is over: the caller then exits.
 
-    Only the target enters the groups; it gets the one that it was not born in.
+    Only the target enters the groups; it gets the one that it was not born in. `keeps` are the Linux capabilities that
+    are kept meanwhile: the target has another identity when root is the caller.
     """
     woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, _noted)
@@ -76,7 +83,7 @@ def run(lifeline: int, status: int, target: Callable[[int], None], entrances: En
         _be(target, failing, late)
     for descriptor in (failing, *entrances.descriptors):
         os.close(descriptor)
-    k.keep_capabilities((CAP_KILL,))  # the target has another identity when root is the caller
+    k.keep_capabilities(keeps)
     if _started(executed, status):
         _watch(child, lifeline, status, woken)
 

@@ -61,9 +61,14 @@ def ruleset(
 
     `without` names parts that are not to be had.
     """
+    return ruleset_of((*rules(plan), *extra), version, inet=plan.filter.inet, without=without)
+
+
+def ruleset_of(opened: Iterable[tuple[str, int]], version: int, *, inet: bool, without: frozenset[str]) -> int:
+    """Make a ruleset of paths and how far each stays open; `inet` leaves TCP open. Raises OSError."""
     handled, ports, scoped = asked(version, without)
-    descriptor = made(handled, 0 if plan.filter.inet else ports, scoped)
-    for path, rights in (*rules(plan), *extra):
+    descriptor = made(handled, 0 if inet else ports, scoped)
+    for path, rights in opened:
         _allow(descriptor, path, rights & handled)
     return descriptor
 

@@ -44,13 +44,17 @@ def of(plan: NativePlan) -> SelfTest:
     filtered = frozenset([name for name in claimed if SECCOMP in said[name]])
     room = k.room(acts.SIZE)
     ground = _ground(plan, filtered, prepare(plan, filtered.symmetric_difference(claimed), room), room)
-    tried = {name: None for name in claimed if not _is_in_vain(name, ground)}
-    aimed = [
+    return aimed(tuple(name for name in claimed if not _is_in_vain(name, ground)), ground)
+
+
+def aimed(tried: tuple[str, ...], ground: Ground) -> SelfTest:
+    """Prepare one act of each of these classes."""
+    found = [
         (name, aim(ground)) for names, aim in acts.ACTS if (name := next((name for name in names if name in tried), ""))
     ]
-    shots = tuple([(name, aim) for name, aim in aimed if not callable(aim)])
-    chosen = tuple([(name, aim) for name, aim in aimed if callable(aim)])
-    return SelfTest(tuple(tried), shots, chosen, ground)
+    shots = tuple([(name, aim) for name, aim in found if not callable(aim)])
+    chosen = tuple([(name, aim) for name, aim in found if callable(aim)])
+    return SelfTest(tried, shots, chosen, ground)
 
 
 def _can_be_tried(name: str, layers: tuple[str, ...], plan: NativePlan) -> bool:

@@ -30,7 +30,7 @@ from casemate.sandbox.native.group import Group, reap
 from casemate.sandbox.native.root import open_seen
 from casemate.sandbox.native.status import Story
 from casemate.sandbox.native.steps import Layered
-from casemate.sandbox.native.steward import Ends, Prepared, stand
+from casemate.sandbox.native.steward import Ends, First, Prepared, stand, start_target
 
 LOOP_OPENS = 12  # descriptors: epoll, the three streams once more, the control channel, pipes of signals and look-ups
 
@@ -53,21 +53,24 @@ class _Opened:
                 os.close(number)
 
 
-def start(plan: NativePlan, run: RunInput, prepared: Prepared) -> Outcome:
-    """Run the plan. Raises Refused when nothing of the target ran; then nothing is left behind either."""
+def start(plan: NativePlan, run: RunInput, prepared: Prepared, first: First = start_target) -> Outcome:
+    """Run the plan. Raises Refused when nothing of the target ran; then nothing is left behind either.
+
+    `first` is what pid 1 of the steward's namespaces does: start the target, or a runtime that starts it in its own.
+    """
     places = prepared.places
     group = Group(places, plan.outside.limits, network=plan.filter.inet) if places else None
     try:
-        return _start(plan, run, prepared, group)
+        return _start(plan, run, prepared, group, first)
     finally:
         if group:
             group.remove()  # everybody in it is dead
 
 
-def _start(plan: NativePlan, run: RunInput, prepared: Prepared, group: Group | None) -> Outcome:
+def _start(plan: NativePlan, run: RunInput, prepared: Prepared, group: Group | None, first: First) -> Outcome:
     opened = _Opened()
     try:
-        inside = _stand_up(plan, run, prepared, opened, group)
+        inside = _stand_up(plan, run, prepared, opened, group, first)
         opened.numbers.clear()
     except OSError as error:
         raise Refused(f"cannot prepare the run: {error}") from None
@@ -76,7 +79,9 @@ def _start(plan: NativePlan, run: RunInput, prepared: Prepared, group: Group | N
     return _loop()(inside, plan, run)
 
 
-def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened, group: Group | None) -> Inside:
+def _stand_up(
+    plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened, group: Group | None, first: First
+) -> Inside:
     canaries = prepared.test.descriptors if prepared.test else ()
     opened.own(*canaries)
     targets = list[int]()
@@ -90,7 +95,7 @@ def _stand_up(plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Open
     opened.own(*stdio.inner, *stdio.outer, stdio.terminal)
     ours, ends = _channels(stdio, opened, group.entrances if group else ())
     spare = _reserved(ours.status, plan, opened)
-    steward = _fork(plan, run, prepared, ends)
+    steward = _fork(plan, run, prepared, ends, first)
     try:
         pidfd = os.pidfd_open(steward)
         opened.own(pidfd)
@@ -168,7 +173,7 @@ def _channels(stdio: Stdio, opened: _Opened, entrances: tuple[str, ...]) -> tupl
     )
 
 
-def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends) -> int:
+def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends, first: First) -> int:
     """Fork the steward; give its pid. It never comes back from `stand`."""
     if plan.outside.connect or plan.outside.forwards:
         from casemate.sandbox.native import net  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- the steward cannot load
@@ -176,7 +181,7 @@ def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends) -> in
         from casemate.sandbox import waiting  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- likewise
     steward = fork()
     if steward == 0:
-        stand(plan, run.environment, prepared, ends)
+        stand(plan, run.environment, prepared, ends, first)
     return steward
 
 

@@ -8,7 +8,7 @@ import errno
 import fcntl
 import gc
 import os
-from _collections_abc import Mapping
+from _collections_abc import Callable, Mapping
 
 from casemate.model.csignal import signal
 from casemate.model.dataclass import dataclass, replace
@@ -75,10 +75,25 @@ class Target:
 
     uid: int
     entrances: Entrances
+    users: int = -1  # maps the caller's root to that identity (idmapped mounts), or -1
 
 
-def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
-    """Be the steward. Never returns; every failure is a line on the status pipe."""
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that pid 1 is given. The root of the plan stands at root.NEW, the sockets are made."""
+
+    plan: NativePlan
+    environment: Mapping[str, str]
+    prepared: Prepared
+    ends: Ends
+    target: Target
+
+
+First = Callable[[World], None]  # what pid 1 does until all is over
+
+
+def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, first: First) -> None:
+    """Be the steward, with a pid 1 that does what `first` says. Never returns; every failure is a status line."""
     status = ends.status
     try:
         k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)  # before all else: whatever happens to us now, we die with P
@@ -86,7 +101,7 @@ def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, 
         gc.disable()  # what the caller left in memory must not be finalised here, with its descriptor numbers
         ends = _leave_caller(ends, prepared)
         status = ends.status
-        _make_world(plan, environment, prepared, ends)
+        _make_world(plan, environment, prepared, ends, first)
     except Failed as failed:
         init.refuse(status, failed)
     except BaseException as error:  # noqa: BLE001 -- a forked child must not unwind into the stack of its parent
@@ -114,7 +129,7 @@ def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2), kept[3], ends.entrances)
 
 
-def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> None:
+def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, first: First) -> None:
     uid, gid = os.geteuid(), os.getegid()
     entrances = _entrances(ends)
     owner = identity.FIRST + os.getpid() if prepared.other_id else uid if prepared.privileged else UID
@@ -130,10 +145,9 @@ def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prep
     must("root", made.build, plan.steps)
     for number, upper in enumerate(made.uppers):
         control.hand(ends.control, f"layer {number}", upper)
-    for descriptor in (made.new, users):
-        if descriptor >= 0:
-            os.close(descriptor)
-    child = _fork_init(plan, environment, prepared, ends, Target(owner, entrances))
+    os.close(made.new)
+    target = Target(owner, entrances, users)
+    child = _fork_first(lambda: first(World(plan, environment, prepared, ends, target)), ends, target)
     try:
         if helper:
             os.waitpid(helper, 0)
@@ -213,28 +227,43 @@ def _users(owner: int) -> tuple[int, int]:
         os.close(writer)
 
 
-def _fork_init(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, target: Target) -> int:
+def _fork_first(act: Callable[[], None], ends: Ends, target: Target) -> int:
+    """Fork pid 1 and give its number outside; all of it ends when `act` comes back."""
     child = os.fork()
     if child:
         for descriptor in (ends.lifeline, ends.status, ends.witness, 0, 1, 2, *target.entrances.descriptors):
             os.close(descriptor)
+        let_go(target.users)
         return child
     try:
         k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(ends.control)
-        locks = _inside(plan, prepared, target, ends.witness)
-        init.run(
-            ends.lifeline,
-            ends.status,
-            lambda late: become_target(plan, environment, locks, late),
-            locks.entrances,
-        )
+        act()
     except Failed as failed:
         init.refuse(ends.status, failed)
     except BaseException as error:  # noqa: BLE001 -- as above
         init.refuse(ends.status, Failed("init", f"{type(error).__name__}: {error}"))
     finally:
         os._exit(0)
+
+
+def start_target(world: World) -> None:
+    """Be pid 1 of the target's own world: finish its root, start it, watch it."""
+    plan, ends, target = world.plan, world.ends, world.target
+    let_go(target.users)
+    locks = _inside(plan, world.prepared, target, ends.witness)
+    init.run(
+        ends.lifeline,
+        ends.status,
+        lambda late: become_target(plan, world.environment, locks, late),
+        locks.entrances,
+    )
+
+
+def let_go(descriptor: int) -> None:
+    """Close a descriptor, if it is one."""
+    if descriptor >= 0:
+        os.close(descriptor)
 
 
 def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) -> Locks:
@@ -260,7 +289,7 @@ def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) 
         filter=prepared.filter,
         uid=target.uid if prepared.other_id else -1,
         mdwe=prepared.mdwe,
-        limits=_for_each(plan.outside.limits, prepared),
+        limits=for_each(plan.outside.limits, prepared),
         without=prepared.without,
         witness=witness,
         entrances=target.entrances,
@@ -268,7 +297,7 @@ def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) 
     )
 
 
-def _for_each(limits: Limits, prepared: Prepared) -> Limits:
+def for_each(limits: Limits, prepared: Prepared) -> Limits:
     """Give the limits of each process. Where a cgroup counts processes it refuses first, because it tells how often."""
     counted = limits.processes and any(PROCESSES in place.counts for place in prepared.places)
     return replace(limits, processes=limits.processes + 1) if counted else limits

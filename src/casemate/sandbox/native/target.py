@@ -55,9 +55,13 @@ def become_target(plan: NativePlan, environment: Mapping[str, str], locks: Locks
     must("cgroups", enter, locks.entrances, late)
     if locks.entrances.descriptors and names.CGROUP not in locks.without:  # the groups are the root of all it sees
         must("namespaces", k.unshare, k.CLONE_NEWCGROUP)
-    if os.isatty(0) or os.isatty(1) or os.isatty(2):
-        must("terminal", _take_terminal)
+    take_terminal()
     _lose_identity(locks)
+    lock_and_execute(plan, environment, locks)
+
+
+def lock_and_execute(plan: NativePlan, environment: Mapping[str, str], locks: Locks) -> None:
+    """Put on all that a process puts on itself, try it, and execute. It returns by Failed only."""
     must("working directory", os.chdir, plan.directory)
     seen = plan.environment if names.ENVIRONMENT not in locks.without else tuple(environment)
     addresses = _lay_out(plan, environment, seen)
@@ -106,9 +110,12 @@ def _lose_identity(locks: Locks) -> None:
         must("session keyring", identity.new_keyring)
 
 
-def _take_terminal() -> None:
-    number = next(number for number in (0, 1, 2) if os.isatty(number))
-    fcntl.ioctl(number, TIOCSCTTY, 0)
+def take_terminal() -> None:
+    """Let the terminal, where a stream is one, be the controlling one of this session."""
+    for number in (0, 1, 2):
+        if os.isatty(number):
+            must("terminal", fcntl.ioctl, number, TIOCSCTTY, 0)
+            return
 
 
 def _lay_out(plan: NativePlan, environment: Mapping[str, str], seen: Sequence[str]) -> arguments.Addresses:

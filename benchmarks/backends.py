@@ -1,0 +1,148 @@
+"""What a backend adds to the tool that it stands on: the same program that does nothing, by hand and by casemate.
+
+By hand means the simplest line of the tool: all namespaces, the whole /usr of the host, no Landlock, no filter of ours, no
+limits, no record. As root, wall and CPU time of everything that descends from a command, medians of interleaved runs.
+Run it on a quiet machine; `--steady` gives it a real-time priority.
+"""
+# ruff: noqa: RUF001 -- a table has a sign for "times"
+
+import argparse
+import ctypes
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from start import PYTHON, SUBREAPER, Cost, Places, installed, measured
+
+CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
+PROGRAM = [PYTHON, "-c", "pass"]
+MARKS = {"oci:crun": ("crun", 25.0)}  # ms that casemate may take beside the tool by hand
+BACKENDS = ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc")
+BY_HAND = {"bubblewrap": "bwrap", "oci:crun": "crun", "oci:runc": "runc", "oci:runsc": "runsc"}
+
+
+def bundle(folder: Path) -> Path:
+    """Make a bundle of the host's /usr, as the runtime's own `spec` would, without network and capabilities."""
+    root = folder / "rootfs"
+    root.mkdir(parents=True)
+    for name in ("usr", "proc", "dev"):
+        (root / name).mkdir()
+    for name in ("bin", "lib", "lib64"):
+        (root / name).symlink_to(f"usr/{name}")
+    config = {
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": False,
+            "user": {"uid": 0, "gid": 0},
+            "args": PROGRAM,
+            "env": ["PATH=/usr/bin"],
+            "cwd": "/",
+            "capabilities": {name: [] for name in CAPABILITIES},
+            "noNewPrivileges": True,
+        },
+        "root": {"path": "rootfs", "readonly": True},
+        "hostname": "bench",
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+            {"destination": "/usr", "type": "bind", "source": "/usr", "options": ["rbind", "ro"]},
+        ],
+        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount", "cgroup")]},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@contextmanager
+def one_hierarchy() -> Iterator[list[str]]:
+    """Give the words that enter a mount namespace with cgroups of version 2 alone: crun refuses a host with both."""
+    script = (
+        "for d in /sys/fs/cgroup/unified; do [ -d $d ] && mount --bind $d /sys/fs/cgroup; done; echo; exec sleep 1d"
+    )
+    held = subprocess.Popen(["/usr/bin/unshare", "-m", "/bin/sh", "-c", script], stdout=subprocess.PIPE)
+    assert held.stdout is not None
+    held.stdout.readline()
+    try:
+        yield ["/usr/bin/nsenter", f"--mount=/proc/{held.pid}/ns/mnt"]
+    finally:
+        held.kill()
+        held.wait()
+
+
+def lines(places: Places, prepared: Path, enter: Sequence[str]) -> dict[str, list[str]]:
+    """Give the command lines of what is here."""
+    found = {"python3": PROGRAM, "enter": [*enter, *PROGRAM]}
+    tools = {
+        "bwrap": ["--ro-bind", "/", "/", "--unshare-all", "--proc", "/proc", "--dev", "/dev", "--", *PROGRAM],
+        "crun": ["--cgroup-manager=disabled", "run", "--bundle", str(prepared), f"bench-{os.getpid()}"],
+        "runc": ["run", "--bundle", str(prepared), f"bench-{os.getpid()}"],
+        "runsc": ["--network=none", "--ignore-cgroups", "run", "--bundle", str(prepared), f"bench-{os.getpid()}"],
+    }
+    for name, words in tools.items():
+        if path := shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin"):
+            found[name] = [*(enter if name == "crun" else ()), path, *words]
+    for name in BACKENDS:
+        if name == "native" or BY_HAND[name] in found:
+            found[f"casemate {name}"] = [places.casemate, "run", "--backend", name, "--python", PYTHON, "-c", "pass"]
+    return found
+
+
+def table(costs: dict[str, list[Cost]]) -> None:
+    """Print each backend beside its tool, and whether the marks are met."""
+
+    def median(name: str) -> float:
+        return statistics.median(cost.wall for cost in costs[name])
+
+    bare = median("python3")
+    entering = median("enter") - bare
+    print("| | by hand, ms | casemate, ms | casemate - by hand, ms | × bare Python |\n|---|---|---|---|---|")
+    print(f"| bare Python | {bare:.1f} | | | 1.00 |")
+    for name in BACKENDS:
+        if f"casemate {name}" not in costs:
+            print(f"| {name} | not here | | | |")
+            continue
+        ours, tool = median(f"casemate {name}"), BY_HAND.get(name, "")
+        hand = median(tool) - (entering if tool == "crun" else 0) if tool else bare
+        print(f"| {name} | {hand:.1f} | {ours:.1f} | {ours - hand:.1f} | {ours / bare:.2f} |")
+        if name in MARKS and MARKS[name][0] == tool:
+            most = MARKS[name][1]
+            print(f"\nmark ({name}: at most {tool} + {most} ms): {'met' if ours - hand <= most else 'missed'}\n")
+    for name, runs in costs.items():
+        if failed := {cost.code for cost in runs} - {0}:
+            print(f"\n{name} ended with {failed}: its figures mean nothing")
+
+
+def main() -> None:
+    """Parse the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=21, help="(default: %(default)s)")
+    parser.add_argument("--steady", action="store_true", help="with real-time priority (root)")
+    arguments = parser.parse_args()
+    if arguments.steady:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(20))
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    load = os.getloadavg()[0]
+    print(
+        f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} cores, {PYTHON}, load {load:.1f}\n"
+    )
+    with tempfile.TemporaryDirectory(prefix="backends-", dir="/tmp") as made, one_hierarchy() as enter:
+        folder = Path(made)
+        folder.chmod(0o755)
+        places = Places(installed(folder), str(folder), "", "", arguments.steady)
+        found = lines(places, bundle(folder / "bundle"), enter)
+        table(measured(found, os.getuid(), places, arguments.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What gVisor withholds: its own kernel, the host's mounts that it maps from, and the filter that it puts on inside.
+
+A layer stands in a row only if it would withhold the class were all the others away. `tests/sandbox` and
+`casemate verify --backend oci:runsc` hold it to that.
+"""
+
+from _collections_abc import Mapping
+
+from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
+from casemate.sandbox.coverage import Table
+from casemate.sandbox.native.names import (
+    CGROUPS,
+    COMMIT,
+    DESCRIPTORS,
+    ENVIRONMENT,
+    LIMITS,
+    LOOP,
+    MOUNT,
+    NET,
+    NO_NEW,
+    OF_CPU,
+    OF_MEMORY,
+    PID,
+    STREAMS,
+)
+
+KERNEL = "user-space kernel"  # gVisor's: what it does not have, or keeps to itself
+FILTER = "seccomp inside"  # on the program, by that kernel
+
+CLASSES: Mapping[str, tuple[str, ...]] = {
+    "fs.read.content": (MOUNT,),
+    "fs.read.links": (MOUNT,),
+    "fs.read.handles": (KERNEL, FILTER),
+    "fs.list.names": (MOUNT,),
+    "fs.list.stat": (MOUNT,),
+    "fs.write.content": (MOUNT,),
+    "fs.write.truncate": (MOUNT,),
+    "fs.write.hardlink": (MOUNT,),
+    "fs.delete.names": (MOUNT,),
+    "fs.meta.attributes": (MOUNT,),
+    "fs.meta.leases": (FILTER, KERNEL),
+    "fs.exec.file": (FILTER,),
+    "fs.exec.memfd": (FILTER,),
+    "fs.dev.make": (KERNEL, MOUNT),
+    "fs.dev.open": (MOUNT, KERNEL),
+    "fs.dev.control": (FILTER, KERNEL),
+    "fs.dev.terminal": (STREAMS, FILTER),
+    "fs.persist.names": (MOUNT,),
+    "net.connect.tcp": (KERNEL, NET, FILTER),
+    "net.listen.tcp": (KERNEL, NET, FILTER),
+    "net.udp.send": (KERNEL, NET, FILTER),
+    "net.dns.query": (KERNEL, NET, FILTER),
+    "net.unix.path": (KERNEL, FILTER, MOUNT),
+    "net.unix.abstract": (KERNEL, FILTER, NET),
+    "net.raw.netlink": (KERNEL, FILTER),
+    "net.raw.packet": (KERNEL, FILTER),
+    "net.raw.vsock": (KERNEL, FILTER),
+    "net.raw.alg": (KERNEL, FILTER),
+    "net.raw.families": (KERNEL, FILTER),
+    "net.fdpass.inherited": (DESCRIPTORS, KERNEL),
+    "net.fdpass.sent": (KERNEL, FILTER),
+    "net.fdpass.taken": (KERNEL, FILTER, PID),
+    "proc.spawn.other": (FILTER,),
+    "proc.spawn.itself": (FILTER,),
+    "proc.shell.sh": (MOUNT, FILTER),
+    "proc.fork.left": (PID, KERNEL),
+    "proc.signal.kill": (KERNEL, PID),
+    "proc.trace.ptrace": (KERNEL, FILTER, PID),
+    "proc.trace.memory": (KERNEL, FILTER, PID),
+    "proc.trace.proc": (KERNEL, PID),
+    "proc.priv.root": (KERNEL,),
+    "proc.priv.ids": (KERNEL,),
+    "proc.priv.setid": (MOUNT, NO_NEW),
+    "proc.priv.capabilities": (KERNEL,),
+    "proc.priv.namespaces": (FILTER, KERNEL),
+    "proc.priv.setns": (FILTER, KERNEL),
+    "proc.priv.mount": (FILTER, KERNEL),
+    "proc.priv.host": (FILTER, KERNEL),
+    "ipc.shm.sysv": (KERNEL, FILTER),
+    "ipc.shm.posix": (MOUNT, KERNEL),
+    "ipc.mq.sysv": (KERNEL, FILTER),
+    "ipc.mq.posix": (KERNEL, FILTER),
+    "env.read.own": (ENVIRONMENT,),
+    "env.read.others": (KERNEL, PID),
+    "native.ext.other": (MOUNT,),
+    "native.ext.readable": (MOUNT,),
+    "native.ext.written": (MOUNT,),
+    "native.wx.memory": (FILTER,),
+    "native.wx.twice": (FILTER,),
+    "native.wx.forced": (FILTER,),
+    "kernel.io_uring": (KERNEL, FILTER),
+    "kernel.bpf": (KERNEL, FILTER),
+    "kernel.keyctl": (KERNEL, FILTER),
+    "kernel.userfaultfd": (KERNEL, FILTER),
+    "kernel.perf": (KERNEL, FILTER),
+    "kernel.entry": (KERNEL,),
+    "kernel.calls": (KERNEL, FILTER),
+    "kernel.cores": (KERNEL,),
+}
+BUDGETS: Mapping[C, tuple[str, ...]] = {
+    C.PROC_FORK: (LIMITS,),
+    C.PROC_THREAD: (LIMITS,),
+    C.ENV_WRITE: (ENVIRONMENT, KERNEL),
+    C.RES_CPU: (*OF_CPU, LIMITS),
+    C.RES_WALL: (LOOP,),
+    C.RES_MEMORY: (*OF_MEMORY, LIMITS),
+    C.RES_FDS: (LIMITS,),
+    C.RES_PROCS: (LIMITS,),
+    C.RES_DISK: (LIMITS,),
+    C.RES_OUTPUT: (LOOP,),
+}
+PARTLY: Mapping[C, str] = {
+    C.PROC_FORK: "not withheld, only counted: limits.processes",
+    C.PROC_THREAD: "not withheld, only counted: limits.processes",
+    C.ENV_WRITE: "a program may always change its own variables",
+    C.RES_CPU: "each process has the budget, not the run",
+    C.RES_MEMORY: "each process has the budget (address space), not the run",
+    C.RES_FDS: "each process has the budget, not the run",
+}
+WHOLE: Mapping[C, str] = {
+    C.RES_CPU: "the cgroup counts the run and gVisor itself, rlimits each process",
+    C.RES_MEMORY: "the cgroup counts the run and gVisor itself, rlimits the address space of each process",
+}
+IN_TREES = "any file of a tree that may be mapped executable can be started"
+WHEN_GRANTED: Mapping[str, tuple[tuple[C, ...], tuple[str, ...], str]] = {
+    "fs.persist.names": ((C.FS_WRITE,), (COMMIT,), "in trees that are granted for writing"),
+    "fs.exec.file": ((C.PROC_SPAWN,), (MOUNT,), IN_TREES),
+    "proc.spawn.other": ((C.PROC_SPAWN,), (MOUNT,), IN_TREES),
+    "proc.shell.sh": ((C.PROC_SPAWN,), (MOUNT,), "if no shell lies in an executable tree"),
+    "net.unix.path": ((C.NET_UNIX,), (KERNEL,), "sockets of its own: none of the host's can be reached"),
+    "net.unix.abstract": ((C.NET_UNIX,), (KERNEL, NET), ""),
+    "net.fdpass.sent": ((C.NET_UNIX,), (KERNEL,), ""),
+}
+GIVEN: Mapping[str, C] = {
+    "native.wx.memory": C.NATIVE_WX,
+    "native.wx.twice": C.NATIVE_WX,
+    "fs.exec.memfd": C.NATIVE_WX,
+    "proc.spawn.itself": C.PROC_SPAWN,
+}
+TABLE = Table(CLASSES, BUDGETS, WHEN_GRANTED, GIVEN, PARTLY, WHOLE, CGROUPS)

@@ -1,0 +1,207 @@
+"""gVisor: runsc starts the program in a kernel of its own, in user space; the host's kernel never sees its calls.
+
+Nothing of ours runs inside: there is no Landlock there and no descriptor can be handed in. So the steward's pid 1 tells
+of the run in the helper's place, the filter is put on by gVisor itself (guest_calls.py), and what may be executed or
+mapped so is a matter of the host's mounts, from which gVisor maps.
+"""
+
+import os
+import select
+from _collections_abc import Iterator, Mapping
+
+from casemate.model.sandbox import Json
+from casemate.sandbox.containers.guest_calls import filter_of
+from casemate.sandbox.containers.launch import STATE, become, in_memory, last_words, prepare, ways_in, write
+from casemate.sandbox.containers.words import written
+from casemate.sandbox.native import init, names
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native import mounting as m
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.init import Failed, say
+from casemate.sandbox.native.root import NEW, READ_ONLY
+from casemate.sandbox.native.steps import Bind, Layered, Private
+from casemate.sandbox.native.steward import Prepared, World
+from casemate.sandbox.native.target import must
+from casemate.sandbox.native.world import DEFAULTS, NAME
+
+CONTAINER, BUNDLE, STARTED = "casemate", STATE, f"{STATE}/pid"
+CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
+GLOBAL = (
+    *("--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups", "--oci-seccomp"),
+    *("--host-uds=none", "--overlay2=none", "--root", f"{STATE}/containers"),
+)
+SETGID, SETUID = 6, 7  # capabilities(7)
+LOOK = 10  # milliseconds between looks whether the program has started
+NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
+KILLED = 128
+
+
+def launch(world: World, program: str) -> None:
+    """Be pid 1 around runsc: start it, pass signals on, tell how the program ended."""
+    ends, target = world.ends, world.target
+    prepare((), target)
+    must("root", _read_only)
+    entrances = ways_in(target)
+    config = bundle(world.plan, world.environment, world.prepared)
+    must("root", write, {"config.json": config}, target.uid)
+    log = in_memory("log", b"")
+    child = os.fork()
+    if child == 0:
+        _be_runsc(program, log, entrances, world)
+    k.close_all_but((ends.lifeline, ends.status, log))
+    k.keep_capabilities((SETGID, SETUID))  # what sends signals to the program has the identity of the run, too
+    _Watch(child, world, log, program).until_over()
+
+
+def _read_only() -> None:
+    """Let nobody write to the root itself. gVisor cannot do that for itself to a mount that came with flags."""
+    root = os.open(NEW, k.O_PATH | os.O_CLOEXEC)
+    m.set_attributes(root, READ_ONLY | m.ATTR_NOEXEC, recursive=False)
+    os.close(root)
+
+
+def _be_runsc(program: str, log: int, entrances: tuple[int, ...], world: World) -> None:
+    """Become runsc, in the groups of the run: its kernel does the program's work, and its memory is the program's."""
+    try:
+        for entrance in entrances:
+            os.write(entrance, b"0")
+        become(world.target.uid)
+        k.close_all_but((0, 1, 2, log, world.ends.status))
+        os.set_inheritable(log, True)  # noqa: FBT003 -- the signature is os's
+        words = ("run", "--bundle", BUNDLE, "--pid-file", STARTED, CONTAINER)
+        os.execve(program, ("runsc", "--log-fd", str(log), *GLOBAL, *words), _OWN)  # noqa: S606 -- what we are for
+    except OSError as error:
+        init.refuse(world.ends.status, Failed("runsc", f"{program}: {error.strerror}"))
+    finally:
+        os._exit(125)
+
+
+_OWN = {"PATH": STATE, "HOME": STATE}
+
+
+class _Watch:
+    """runsc, seen from pid 1 around it."""
+
+    def __init__(self, child: int, world: World, log: int, program: str) -> None:
+        self._child, self._world, self._log, self._program = child, world, log, program
+        self._lifeline, self._status = world.ends.lifeline, world.ends.status
+        self._started = False
+        self._pidfd = os.pidfd_open(child)
+        self._waiting = select.poll()
+        for descriptor in (self._pidfd, self._lifeline):
+            self._waiting.register(descriptor, select.POLLIN)
+
+    def until_over(self) -> None:
+        """Come back when the program has ended, or when nobody outside holds the lifeline any more."""
+        while True:
+            ready = dict(self._waiting.poll(None if self._started else LOOK))
+            self._look()
+            if self._pidfd in ready:
+                self._tell()
+                return
+            if self._lifeline in ready and not self._deliver():
+                return
+
+    def _look(self) -> None:
+        """Say that the program has started, once runsc has noted its number."""
+        if not self._started and os.path.exists(STARTED):  # noqa: PTH110 -- start-up path
+            self._started = True
+            say(self._status, "started")
+
+    def _tell(self) -> None:
+        """Tell how it ended: runsc ends as the program did, with 128 + N for a signal."""
+        _, status, usage = os.wait4(self._child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        words = last_words(self._log)
+        if not self._started or (code == NOT_STARTED and "starting container" in words):
+            raise Failed("runsc", words or f"it ended with {code} and said nothing")
+        how = f"signal {code - KILLED}" if KILLED < code <= KILLED + 64 else f"code {code}"
+        how = f"signal {-code}" if code < 0 else how
+        say(self._status, f"ended {how} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
+
+    def _deliver(self) -> bool:
+        """Pass signals on; false when nobody outside holds the lifeline any more."""
+        numbers = os.read(self._lifeline, 4096)
+        for number in numbers:
+            self._kill(number)
+        return bool(numbers)
+
+    def _kill(self, number: int) -> None:
+        """Let runsc send a signal to the program. It takes its time, and nothing waits for it but we."""
+        child = os.fork()
+        if child == 0:
+            try:
+                become(self._world.target.uid)
+                os.dup2(self._log, 2)
+                words = ("runsc", *GLOBAL, "kill", CONTAINER, str(number))
+                os.execve(self._program, words, _OWN)  # noqa: S606 -- likewise
+            finally:
+                os._exit(125)
+        os.waitpid(child, 0)
+
+
+def bundle(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared) -> str:
+    """Write config.json: the program itself, the granted paths as mounts, the filter, the limits."""
+    values = DEFAULTS | dict(environment)
+    seen = plan.environment if names.ENVIRONMENT not in prepared.without else tuple(environment)
+    said: Json = {
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": False,
+            "user": {"uid": 0, "gid": 0, "umask": 0o077},
+            "args": [plan.executable, *plan.command[1:]],
+            "env": [f"{name}={values[name]}" for name in seen if name in values],
+            "cwd": plan.directory,
+            "capabilities": dict.fromkeys(CAPABILITIES, ()),
+            "rlimits": list(_limits(plan)),
+            "noNewPrivileges": True,
+        },
+        "root": {"path": NEW, "readonly": False},
+        "hostname": NAME,
+        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}, *_mounts(plan)],
+        "linux": {
+            "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")],
+            "seccomp": filter_of(plan.filter),
+        },
+    }
+    return written(said)
+
+
+def _mounts(plan: NativePlan) -> Iterator[Json]:
+    """Yield a mount for each tree and file of the root: gVisor refuses for itself what the host's mount refuses too."""
+    for step in plan.steps:
+        match step:
+            case Bind(seen, execute, write):
+                options = ("rw" if write else "ro", *(() if execute else ("noexec",)))
+                yield _mount(seen.path, options)
+            case Layered(seen, _):
+                yield _mount(seen.path, ("rw", "noexec"))
+            case Private(path, _):
+                yield _mount(path, ("rw", "noexec"))
+            case _:
+                continue
+
+
+def _mount(path: str, options: tuple[str, ...]) -> Json:
+    return {
+        "destination": path,
+        "type": "bind",
+        "source": f"{NEW}{path}",
+        "options": ["rbind", "nosuid", "nodev", *options],
+    }
+
+
+def _limits(plan: NativePlan) -> Iterator[Json]:
+    """Yield the limits of each process, which gVisor's kernel keeps."""
+    limits = plan.outside.limits
+    for name, soft, hard in (
+        ("CPU", limits.cpu_seconds, limits.cpu_seconds + 1),
+        ("NPROC", limits.processes, limits.processes),
+        ("FSIZE", limits.disk_bytes, limits.disk_bytes),
+        ("NOFILE", limits.fds, limits.fds),
+        ("AS", limits.memory_bytes, limits.memory_bytes),
+    ):
+        if soft:
+            yield {"type": f"RLIMIT_{name}", "soft": soft, "hard": hard}
+    for name in ("CORE", "MEMLOCK", "MSGQUEUE"):
+        yield {"type": f"RLIMIT_{name}", "soft": 0, "hard": 0}

@@ -1,0 +1,209 @@
+"""Pid 1 of the steward's own namespaces: it starts the external program there, and everything ends with it.
+
+Whatever that program starts and leaves lies in this pid namespace, whose end the kernel makes complete; its files lie
+in memory that ends with the mount namespace. So neither kill -9 nor a program that forgets to clean up leaves anything.
+"""
+
+import fcntl
+import os
+import resource
+from _collections_abc import Callable, Mapping, Sequence
+
+from casemate.model.csignal import signal
+from casemate.model.dataclass import dataclass
+from casemate.sandbox.containers import inside
+from casemate.sandbox.containers.packing import packed
+from casemate.sandbox.containers.scaffold import Scaffold
+from casemate.sandbox.native import identity, init
+from casemate.sandbox.native import kernel as k
+from casemate.sandbox.native import mounting as m
+from casemate.sandbox.native.init import Failed
+from casemate.sandbox.native.mounts import TABLE, mounts
+from casemate.sandbox.native.root import BASE, NEW, SMALL, Root
+from casemate.sandbox.native.steps import Step
+from casemate.sandbox.native.steward import Target, World, let_go
+from casemate.sandbox.native.target import must
+from casemate.sandbox.native.world import DEVICES
+
+OUTER, STATE = f"{BASE}/outer", f"{BASE}/state"
+CGROUPS = "/sys/fs/cgroup"
+HIGH = 100  # descriptors are moved out of the way of those that they become
+LAST_WORDS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the external program finds things: its root, a folder of its own, and how many descriptors it passes on."""
+
+    root: str
+    state: str
+    descriptors: int
+    uid: int
+    core: int  # bytes: the hard limit of core dumps, 1 where it may be that (core(5))
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """How an external program is started."""
+
+    name: str
+    program: str
+    argv: Callable[[Place], tuple[str, ...]]
+    scaffold: Scaffold
+    files: Callable[[Place], Mapping[str, str]] = lambda _: {}
+    mounts: bool = False  # the helper is to finish the view itself
+    untried: frozenset[str] = frozenset()  # classes whose acts tell nothing in the world that it makes
+
+
+def launch(world: World, launcher: Launcher) -> None:
+    """Be pid 1 around the external program: start it, wait for its end."""
+    ends, target = world.ends, world.target
+    prepare(launcher.scaffold.steps, target)
+    entrances = ways_in(target)
+    job = packed(world, mounts=launcher.mounts, entrances=len(entrances), untried=launcher.untried)
+    core = min(1, resource.getrlimit(resource.RLIMIT_CORE)[1] % (1 << 63))  # -1 is infinity
+    place = Place(OUTER, STATE, inside.FIRST_ENTRANCE - 3 + len(entrances), target.uid, core)
+    must("root", write, launcher.files(place), target.uid)
+    log = in_memory("log", b"")
+    began, begin = os.pipe2(os.O_CLOEXEC)
+    handed = (ends.lifeline, ends.status, ends.witness, in_memory("job", job), begin, *ends.inner, *entrances)
+    child = os.fork()
+    if child == 0:
+        _execute(launcher, place, log, handed, ends.status)
+    k.close_all_but((ends.status, log, began))
+    k.keep_capabilities(())
+    _wait(child)
+    os.set_blocking(began, False)
+    if not os.read(began, 1):
+        raise Failed(launcher.name, last_words(log) or "it ended and said nothing")
+
+
+def prepare(scaffold: Sequence[Step], target: Target) -> None:
+    """Make what the external program needs around the root of the plan: /proc, devices, a folder, the helper's root."""
+    must("proc", m.mount, "proc", "/proc", "proc", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC)
+    must("root", _outer, scaffold, target)
+
+
+def _outer(scaffold: Sequence[Step], target: Target) -> None:
+    """Build the root of the helper, with the one of the plan in it, and what the external program itself needs."""
+    os.umask(0)
+    root = Root(target.uid, target.users)
+    os.mkdir(OUTER, 0o755)  # noqa: PTH102 -- start-up path
+    m.mount("casemate", OUTER, "tmpfs", m.MS_NOSUID | m.MS_NODEV, SMALL)
+    root.new = os.open(OUTER, k.O_PATH | os.O_CLOEXEC)
+    for step in scaffold:
+        source = root.open_source(step)
+        root.carry_out(step, source)
+        let_go(source)
+    for path in ("/proc", "/dev", inside.VIEW):
+        root.folder(path)
+    view = os.open(NEW, k.O_PATH | os.O_CLOEXEC)
+    there = m.open_within(root.new, inside.VIEW)
+    m.attach(m.clone_tree(view), there)
+    for descriptor in (view, there, root.new):
+        os.close(descriptor)
+    let_go(target.users)
+    _devices()
+    _one_hierarchy()
+    os.mkdir(STATE, 0o711)  # noqa: PTH102 -- likewise
+    os.chown(STATE, target.uid, target.uid)
+    os.umask(0o077)
+
+
+def _devices() -> None:
+    """Let the external program find the harmless devices: /dev is covered.
+
+    A runtime of OCI containers wants /dev/tty as well, and mounts it in the helper's root: an empty file will do.
+    """
+    base = Root(0)
+    base.new = os.open(BASE, k.O_PATH | os.O_CLOEXEC)
+    for path in DEVICES:
+        name = path.removeprefix(BASE)
+        source = os.open(f"{NEW}{path}", k.O_PATH | os.O_CLOEXEC)
+        base.file(name, b"", 0o444)
+        base.place(source, name, m.ATTR_NOSUID | m.ATTR_NOEXEC)
+        os.close(source)
+    base.file("/tty", b"", 0o444)
+    os.close(base.new)
+
+
+def _one_hierarchy() -> None:
+    """Show cgroups of version 2 alone: crun refuses a host that has both."""
+    found = list(mounts(os.fsdecode(k.read_whole(TABLE)), ("cgroup", "cgroup2")))
+    second = next((mount.place for mount in found if mount.kind == "cgroup2"), "")
+    if second and second != CGROUPS and any(mount.kind == "cgroup" for mount in found):
+        here, there = (os.open(path, k.O_PATH | os.O_CLOEXEC) for path in (second, CGROUPS))
+        m.attach(m.clone_tree(here), there)
+        os.close(here)
+        os.close(there)
+
+
+def ways_in(target: Target) -> tuple[int, ...]:
+    """Open the ways into the groups while we may: the kernel asks who opened them (Linux 5.17)."""
+    if target.entrances.group < 0:
+        return target.entrances.tasks
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    return (*target.entrances.tasks, os.open("cgroup.procs", flags, dir_fd=target.entrances.group))
+
+
+def become(uid: int) -> None:
+    """Take the run's own identity, which owns nothing on the host, and die with pid 1 whatever happens to it.
+
+    The kernel forgets the second with each change of identity: prctl(2), PR_SET_PDEATHSIG.
+    """
+    if uid != os.geteuid():
+        identity.become(uid)
+    k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def write(files: Mapping[str, str], owner: int) -> None:
+    """Write files into the folder of the external program, in memory."""
+    for name, content in files.items():
+        descriptor = os.open(f"{STATE}/{name}", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        os.write(descriptor, content.encode())
+        os.fchown(descriptor, owner, owner)
+        os.close(descriptor)
+
+
+def in_memory(name: str, content: bytes) -> int:
+    """Give a descriptor of a file that is nowhere."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    while content:
+        content = content[os.write(descriptor, content) :]
+    return descriptor
+
+
+def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...], status: int) -> None:
+    """Become the external program; its streams are ours, and those of the target are handed through it."""
+    told = fcntl.fcntl(status, fcntl.F_DUPFD_CLOEXEC, HIGH)
+    try:
+        become(place.uid)
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        out = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for fd in (null, log, log, *handed)]
+        for number, descriptor in enumerate(out):
+            os.dup2(descriptor, number, inheritable=True)
+        k.close_all_but((*range(len(out)), told))
+        environment = {"PATH": "/usr/bin:/usr/sbin", "HOME": place.state}
+        os.execve(launcher.program, launcher.argv(place), environment)  # noqa: S606 -- that is what this module is for
+    except OSError as error:
+        init.refuse(told, Failed(launcher.name, f"{launcher.program}: {error.strerror}"))
+    finally:
+        os._exit(125)
+
+
+def _wait(child: int) -> None:
+    """Wait for the external program, and reap what it leaves."""
+    while True:
+        try:
+            ended, _ = os.wait()
+        except ChildProcessError:
+            return
+        if ended == child:
+            return
+
+
+def last_words(log: int) -> str:
+    """Give the last line of what the external program said."""
+    size = os.fstat(log).st_size
+    lines = os.pread(log, LAST_WORDS, max(size - LAST_WORDS, 0)).decode(errors="backslashreplace").strip().split("\n")
+    return lines[-1]

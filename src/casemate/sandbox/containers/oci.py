@@ -1,0 +1,123 @@
+"""The oci backend: any runtime of OCI containers that is installed runs a bundle in memory. No daemon, no images."""
+
+from _collections_abc import Mapping
+
+from casemate.model.capability import Capability
+from casemate.model.errors import Refused, UsageError
+from casemate.model.policy import PRIVATE, Policy
+from casemate.model.sandbox import Boundary, Command, Plan
+from casemate.sandbox.containers import guest_table, gvisor
+from casemate.sandbox.containers.beside import Beside
+from casemate.sandbox.containers.bundle import config
+from casemate.sandbox.containers.found import found
+from casemate.sandbox.containers.launch import Launcher, Place, launch
+from casemate.sandbox.containers.scaffold import scaffold
+from casemate.sandbox.coverage import Table
+from casemate.sandbox.native import cgroups
+from casemate.sandbox.native.cgroups import PROCESSES
+from casemate.sandbox.native.cgroups import Place as Counted
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.selftest import SelfTest
+from casemate.sandbox.native.steward import First
+
+TYPE_CHECKING = False  # `typing` itself takes its time
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+RUNTIMES = ("crun", "runc", "runsc", "youki")  # in the order in which they are taken
+INSTALL: Mapping[str, str] = {
+    "crun": "apt-get install crun",
+    "runc": "apt-get install runc",
+    "runsc": "apt-get install runsc",
+    "youki": "cargo install youki, then copy it to /usr/local/bin as root",
+}
+ROOT_NEEDED = frozenset({"runc", "youki"})  # they set up a container as the id 0 in it
+
+
+class Oci(Beside):
+    """Namespaces by a runtime of OCI containers, and every other layer of the native backend inside."""
+
+    def __init__(self, runtime: str, *, named: bool) -> None:
+        """Take a runtime; `named` tells that it was asked for."""
+        super().__init__()
+        self._runtime = runtime
+        self.name = f"oci:{runtime}" if named else "oci"
+        self.program, self.install = runtime, INSTALL[runtime]
+
+    def first(self, program: str) -> First:
+        """Start the helper by the runtime."""
+        made, runtime, root = scaffold(), self._runtime, self._runtime in ROOT_NEEDED
+        launcher = Launcher(
+            name=runtime,
+            program=program,
+            argv=lambda place: _argv(runtime, place),
+            scaffold=made,
+            files=lambda place: {"config.json": config(place, made, root=root)},
+            untried=frozenset({"proc.priv.root"} if root else ()),  # its own root looks like the host's from inside
+        )
+        return lambda world: launch(world, launcher)
+
+
+class Gvisor(Beside):
+    """A kernel of its own in user space (gVisor), around the root that the steward has built."""
+
+    boundary: "ClassVar[Boundary]" = Boundary.USER_KERNEL
+    table: "ClassVar[Table]" = guest_table.TABLE
+    program, install = "runsc", INSTALL["runsc"]
+    residual: "ClassVar[tuple[str, ...]]" = (
+        "a defect in gVisor's kernel gives a program what that process has: the granted files and a small set of calls",
+        "no Landlock and no self-test inside: what may be read rests on the host's mounts alone",
+    )
+
+    def __init__(self, *, named: bool) -> None:
+        """`named` tells that it was asked for."""
+        super().__init__()
+        self.name = "oci:runsc" if named else "oci"
+
+    def first(self, program: str) -> First:
+        """Start the program itself by runsc."""
+        return lambda world: gvisor.launch(world, program)
+
+    def refuse(self, policy: Policy) -> None:
+        """Refuse what leads out of gVisor: the broker's sockets, and those of the host."""
+        for secret in policy.secrets:  # a placeholder is exchanged by the broker
+            raise Refused(f"env.secret {secret.name}: the oci:runsc backend reaches nothing outside of it")
+        for capability in (Capability.NET_CONNECT, Capability.NET_LISTEN, Capability.NET_UNIX):
+            for grant in policy.of(capability):
+                if grant.resource != PRIVATE or capability is Capability.NET_LISTEN:
+                    raise Refused(f"{capability} {grant.resource}: the oci:runsc backend reaches nothing outside of it")
+
+    def plan(self, command: Command, policy: Policy) -> Plan:
+        """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""
+        if command.waits:
+            raise Refused(f"{self.name}: a run cannot wait for its arguments in this backend")
+        return super().plan(command, policy)
+
+    def test(self, plan: NativePlan) -> SelfTest | None:  # noqa: ARG002 -- the signature is that of the others
+        """Try nothing: nothing of ours runs inside."""
+        return None
+
+    def places(self, lacking: Mapping[str, str]) -> tuple[Counted, ...]:
+        """Count memory and processor time; threads of gVisor itself are no processes of the program."""
+        found = (
+            Counted(place.version, place.directory, tuple(one for one in place.counts if one != PROCESSES))
+            for place in cgroups.used(lacking)
+        )
+        return tuple(place for place in found if place.counts)
+
+
+def oci(option: str) -> Beside:
+    """Give the backend of a runtime, or of the first one that is installed. Raises UsageError."""
+    if option and option not in RUNTIMES:
+        raise UsageError(f"oci:{option}: there is no such runtime; there are: {', '.join(RUNTIMES)}")
+    runtime = option or next((name for name in RUNTIMES if found(name)[0]), RUNTIMES[0])
+    return Gvisor(named=bool(option)) if runtime == "runsc" else Oci(runtime, named=bool(option))
+
+
+def _argv(runtime: str, place: Place) -> tuple[str, ...]:
+    """Say what the runtime is to do. crun is told that cgroups are no business of its own; the others see none."""
+    options = ("--cgroup-manager=disabled",) if runtime == "crun" else ()
+    return (
+        *(runtime, *options, "--root", f"{place.state}/containers", "run", "--bundle", place.state),
+        *("--preserve-fds", str(place.descriptors), "casemate"),
+    )

@@ -1,0 +1,19 @@
+"""Which version an external program says that it is."""
+
+import os
+import subprocess
+
+PATIENCE = 10.0  # seconds
+
+
+def version(program: str) -> str:
+    """Give the version in the first line that the program says; "" where it says none."""
+    words = [program, "--version"]
+    try:
+        done = subprocess.run(  # noqa: S603 -- see above
+            words, capture_output=True, timeout=PATIENCE, check=False, env={"PATH": os.defpath}
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    line = done.stdout.decode(errors="replace").partition("\n")[0].strip()
+    return line.partition(" version ")[2] or line.rpartition(" ")[2]
