@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft4Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
-from tests.conftest import require
+from tests.conftest import COMMAND, require
 
 Casemate = Callable[..., subprocess.CompletedProcess[str]]
 SCHEMA = Path("/usr/share/gocode/src/github.com/opencontainers/runtime-spec/schema")  # Debian's package of it
@@ -380,6 +380,15 @@ def refused(done: subprocess.CompletedProcess[str], said: str) -> None:
 )
 def test_a_wrong_request_is_one_line(casemate: Casemate, words: tuple[str, ...], said: str) -> None:
     refused(casemate("policy", "export", "casemate.toml", *words), said)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("target", ["oci", "podman"])
+def test_an_argument_that_is_no_text_is_refused_and_not_changed(target: str) -> None:
+    more = ["--image", "a"] if target == "podman" else []
+    command = [COMMAND, "policy", "export", "casemate.toml", "--to", target, *more, "--command", "/bin/true", b"\xff"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    refused(done, "not UTF-8")
 
 
 @pytest.mark.usefixtures("project")

@@ -22,7 +22,7 @@ from casemate.model.sandbox import Command, Json
 from casemate.policy.expand import expand
 from casemate.policy.export import TARGETS, Target
 from casemate.policy.export.claims import losses
-from casemate.policy.export.deployment import HOME, Deployment, hidden, label, mounts
+from casemate.policy.export.deployment import HOME, Deployment, hidden, label, mounts, utf8
 from casemate.policy.file import load
 from casemate.policy.sets import READ_SETS, Places, homes
 from casemate.readers.host.program import Executable
@@ -158,6 +158,8 @@ def _options(args: Namespace) -> Options:
 
 
 def _made(args: Namespace, policy: Policy, settings: dict[str, str], command: Command | None) -> Deployment:
+    for text in (*command.argv, command.directory) if command else ():
+        utf8(text)
     shown = mounts(policy)
     return Deployment(
         name=label(policy.name or "casemate"),

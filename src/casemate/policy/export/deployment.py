@@ -70,14 +70,20 @@ def label(text: str) -> str:
 
 def plain(text: str) -> str:
     """Give a text that every target can quote. Raises PolicyError for one that could end a line or that is no UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise PolicyError(f"{visible(text)}: what is not UTF-8 cannot be written for another tool") from None
+    utf8(text)
     if any(ord(letter) < 0x20 or 0x7F <= ord(letter) < 0xA0 or letter in "\u2028\u2029" for letter in text):
         raise PolicyError(f"{visible(text)}: a control character cannot be written for another tool")
     if not is_text(text):
         raise PolicyError(f"{visible(text)}: what Unicode calls no character cannot be written for another tool")
+    return text
+
+
+def utf8(text: str) -> str:
+    """Give a text that has bytes in UTF-8. Raises PolicyError for an argument or a name that was none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PolicyError(f"{visible(text)}: what is not UTF-8 cannot be written for another tool") from None
     return text
 
 
