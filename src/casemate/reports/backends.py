@@ -13,7 +13,7 @@ from casemate.reports.paint import Ink, Style
 
 SCHEMA = "casemate.backends/2"
 NAME, HERE, BOUNDARY, START = 11, 5, 19, 16  # columns of the overview
-CAPABILITY, CELL = 18, 10  # columns of the table
+CAPABILITY, CELL = 16, 12  # columns of the table
 OUTER = "outer"
 WORDS = {
     Enforcement.ENFORCED: "enforced",
