@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError, Refused, Unenforceable
 from casemate.model.policy import Grant, Limits, Policy, WriteMode
-from casemate.model.sandbox import Command, Enforcement, Outcome
+from casemate.model.sandbox import Command, Enforcement, Json, Outcome
 from casemate.sandbox import Streams, choose, confine
 from casemate.sandbox.wasm import Wasm
 from casemate.sandbox.wasm.view import view
@@ -76,6 +76,19 @@ def test_what_is_denied_in_a_folder_is_not_shown(out: Path, tmp_path: Path) -> N
     assert "PermissionError" in start(code, policy, out)[1]
     with pytest.raises(PolicyError, match="take one of them out"):
         start(code, policy.plus(Grant(Capability.FS_READ, f"{tmp_path}/denied")), out)
+
+
+def test_the_record_tells_of_the_guest(out: Path) -> None:
+    events = list[Mapping[str, Json]]()
+    command = Command(("python3", "-c", "print('ran')"), sys.executable, "/home/casemate", python=True)
+    with captured(out) as streams:
+        confine(command, POLICY, environment={}, backend="wasm", streams=streams, record=events.append)
+    told = {event["event"]: event for event in events}
+    assert (told["started"]["backend"], told["started"]["command"]) == ("wasm", ["python3", "-c", "print('ran')"])
+    assert told["started"]["environment"] == ["HOME", "LANG", "PATH", "TERM"]
+    risks = str(told["residual"]["risks"])
+    assert "The runtime makes code in memory" in risks
+    assert "The program may make code" not in risks
 
 
 def test_a_layer_that_was_asked_for_twice_is_a_gap(runtime: Path) -> None:  # noqa: ARG001

@@ -6,6 +6,7 @@ its coverage says is held by one layer, in part, or not at all.
 
 from collections.abc import Iterator, Sequence
 
+from casemate.model.capability import Capability
 from casemate.model.policy import WriteMode
 from casemate.model.sandbox import Coverage, Enforcement
 from casemate.model.visible import visible
@@ -46,12 +47,20 @@ def residual(plan: NativePlan, coverage: Sequence[Coverage]) -> Iterator[str]:
     if plan.filter.unix:
         yield "Whoever serves a granted local socket acts outside, with its own rights."
     if plan.filter.wx:
-        yield "The program may make code in memory: native code needs no file."
+        yield _of_code(coverage)
     for enforcement, said in SAID.items():
         entries = [entry for entry in coverage if entry.enforcement is enforcement]
         if entries:
             names = [f"{entry.capability}{f' ({entry.note})' if entry.note else ''}" for entry in entries]
             yield f"{said}{'; '.join(names)}."
+
+
+def _of_code(coverage: Sequence[Coverage]) -> str:
+    """Say who may make code in memory: the program, or only the runtime that keeps a guest from it."""
+    withheld = any(entry.capability is Capability.NATIVE_WX and entry.layers for entry in coverage)
+    if withheld:
+        return "The runtime makes code in memory: whoever leaves the guest can do so, too."
+    return "The program may make code in memory: native code needs no file."
 
 
 def _of_paths(plan: NativePlan) -> Iterator[str]:
