@@ -14,9 +14,9 @@ from tests.conftest import COMMAND, require
 from casemate.model import own
 from casemate.sandbox.installed import find
 from casemate.sandbox.wasm.parts import COMPILED, DRIVER, LIBRARY, PYTHON
+from casemate.sandbox.wasm.view import PREFIX
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-GUEST_LIBRARY = "/usr/local/lib"
 
 
 @pytest.fixture(scope="session")
@@ -52,11 +52,11 @@ def alone(runtime: Path) -> Run:
         environment: Mapping[str, str] | None = None,
         pass_fds: tuple[int, ...] = (),
     ) -> "subprocess.CompletedProcess[str]":
-        shown = ((runtime / PYTHON, GUEST_LIBRARY, False), *folders)
+        shown = ((runtime / PYTHON, f"{PREFIX}/lib", False), *folders)
         job = {
             "library": str(runtime / LIBRARY),
             "module": str(runtime / COMPILED),
-            "argv": ["python", "-c", code],
+            "argv": [f"{PREFIX}/bin/python", "-c", code],
             "before": "G_",
             "settings": {},
             "folders": [{"host": str(host), "guest": guest, "write": write} for host, guest, write in shown],

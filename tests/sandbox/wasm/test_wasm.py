@@ -71,6 +71,15 @@ for name in ("three", "one/../three", "new"):
     assert (tmp_path / "two").read_text() == "changed"
 
 
+@pytest.mark.parametrize("options", [(), ("-I",), ("-E", "-s")])
+def test_a_grant_of_the_place_where_pythons_lie_changes_nothing_for_the_guests_own(
+    run: Run, options: tuple[str, ...]
+) -> None:
+    words = ("--read", "/usr/local", "--", "/usr/bin/python3", *options, "-c")
+    done = run(*words, "import json, sys; print(json.__file__, repr(sys.executable))")
+    assert done.stdout == "/casemate-python/lib/python3.12/json/__init__.pyc ''\n", done.stderr
+
+
 def test_a_file_to_write_in_a_folder_to_read(run: Run, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).write_text(name)

@@ -22,10 +22,9 @@ from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.steps import Step, describe
 from casemate.sandbox.streams import RunInput
 from casemate.sandbox.wasm.parts import COMPILED, DRIVER, EXECUTABLE, LIBRARY, PYTHON
-from casemate.sandbox.wasm.view import RUNTIME, Shown, View, view
+from casemate.sandbox.wasm.view import PREFIX, RUNTIME, Shown, View, view
 
 VERSION = "CPython 3.12.0 for WASI in wasmtime 50.0.1"
-GUEST_LIBRARY = "/usr/local/lib"  # where the guest's Python looks for its standard library
 GUEST = "CASEMATE_GUEST_"  # begins the name of a variable of the guest in the environment of the driver
 ADDRESSES = 5 << 30  # bytes of address space of the driver: wasmtime reserves 4 GiB for the guest, and guards
 THREADS = 32  # of the driver: wasmtime's own
@@ -185,12 +184,12 @@ class Wasm(Hosted):
         }
         folders: list[Json] = [
             {"host": one.host, "guest": one.guest, "write": one.write}
-            for one in (Shown(f"{RUNTIME}/{PYTHON}", GUEST_LIBRARY, write=False), *seen.folders.values())
+            for one in (Shown(f"{RUNTIME}/{PYTHON}", f"{PREFIX}/lib", write=False), *seen.folders.values())
         ]
         return {
             "library": f"{RUNTIME}/{LIBRARY}",
             "module": f"{RUNTIME}/{COMPILED}",
-            "argv": ["python", *called.options, *program[called.kind], *called.arguments],
+            "argv": [f"{PREFIX}/bin/python", *called.options, *program[called.kind], *called.arguments],
             "before": GUEST,
             "settings": settings,
             "folders": folders,

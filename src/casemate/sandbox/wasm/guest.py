@@ -15,6 +15,7 @@ def begin() -> None:
     take = os.environ.pop
     directory, name, packages = take("CASEMATE_CWD", ""), take("CASEMATE_NAME", ""), take("CASEMATE_SITE", "")
     waits = take("CASEMATE_WAIT", "")
+    sys.executable = ""  # there is none: nothing can be started
     if directory:
         os.chdir(directory)
     if name:

@@ -18,6 +18,7 @@ from casemate.sandbox.native.steps import Bind, Device, Folder, Layered, Step
 from casemate.sandbox.native.world import DEVICES, HOME, is_there_already
 
 STAGE = "/casemate-guest"  # where the runtime and single files are put inside; no policy can grant it
+PREFIX = "/casemate-python"  # of the guest's Python, by the name that it is started with: likewise
 EMPTY, RUNTIME = f"{STAGE}/empty", f"{STAGE}/runtime"
 SHOWN = (Capability.FS_READ, Capability.FS_LIST, Capability.FS_WRITE)
 CODE = (Capability.FS_EXEC, Capability.NATIVE_EXT)
@@ -101,7 +102,7 @@ def _granted(policy: Policy) -> Iterator[tuple[str, bool]]:
     for capability in SHOWN:
         for grant in policy.of(capability):
             path, real = grant.resource, os.path.realpath(grant.resource)
-            if below(path, STAGE):
+            if below(path, STAGE) or below(path, PREFIX):
                 raise Refused(f"{path}: the wasm backend keeps this path for itself")
             denied = any(below(name, deny) for name in (path, real) for deny in policy.deny)
             executed = not os.path.isdir(path) and (path in code or real in code)
