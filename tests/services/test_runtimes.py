@@ -140,12 +140,14 @@ def test_a_finish_that_fails_leaves_what_was_there(environment: Mapping[str, str
     assert list(place(environment).iterdir()) == [folder]
 
 
-def test_a_new_version_takes_the_place_of_the_old_one(environment: Mapping[str, str], tmp_path: Path) -> None:
+def test_another_version_stays_until_it_is_old(environment: Mapping[str, str], tmp_path: Path) -> None:
     digest = wheel(tmp_path / "wheels")
     old = install(lock_of(tmp_path, digest), environment, say=silent)
     new = install(lock_of(tmp_path, digest, also="# changed"), environment, say=silent)
-    assert old != new
-    assert list(place(environment).iterdir()) == [new]
+    assert {*place(environment).iterdir()} == {old, new}
+    os.utime(old, (1, 1))
+    newest = install(lock_of(tmp_path, digest, also="# changed again"), environment, say=silent)
+    assert {*place(environment).iterdir()} == {new, newest}
 
 
 def _install(lock: Lock, environment: Mapping[str, str], begun: str) -> None:

@@ -4,8 +4,6 @@ WebAssembly has neither a working directory nor the packages of the program's Py
 of the guest, and nothing depends on it.
 """
 
-# ruff: noqa: PTH -- the guest's Python loads as little as it can
-
 import os
 import sys
 

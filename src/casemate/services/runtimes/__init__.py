@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import file_digest
@@ -27,6 +28,7 @@ from casemate.services.store import may_make
 __all__ = ["Lock", "install", "load", "names"]
 
 PART = ".part-"  # how the name of a folder begins that is being filled
+OLD = 30 * 24 * 3600.0  # seconds after which the runtime of another version is thrown away
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
 
 
@@ -168,7 +170,7 @@ def _swap(made: Path, target: Path) -> None:
 
 
 def _remove_others(place: Path, lock: Lock, target: Path) -> None:
-    """Throw away what other versions of casemate installed for this backend; who runs in it keeps its open files."""
+    """Throw away what other versions of casemate installed long ago; one that is not old may be in use."""
     for other in place.glob(f"{lock.backend}-*"):
-        if other != target:
+        if other != target and time.time() - other.stat().st_mtime > OLD:
             shutil.rmtree(other, ignore_errors=True)
