@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check lint types imports docs lock bench soak clean
+.PHONY: help demo test runtimes check lint types imports docs lock bench soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -15,6 +15,10 @@ demo: .venv/run .venv-shop/ready ## audit, confine and attack the example shop, 
 
 test: .venv/dev .venv-programs/ready ## run all tests
 	$(BIN)/pytest -q
+
+runtimes: .venv/run ## fetch the runtimes of the backends wasm and graalpy, for tests that skip without them
+	$(BIN)/casemate backends install wasm
+	$(BIN)/casemate backends install graalpy
 
 check: lint types imports docs test ## run every check: what CI runs
 
@@ -41,6 +45,7 @@ lock: .venv/dev ## renew requirements/*.txt from requirements/*.in (exact versio
 bench: .venv/dev ## measure against bandit, ruff and other sandboxes; prints ratios (minutes)
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/start.py
+	$(BIN)/python benchmarks/backends.py
 
 soak: .venv/dev ## run casemate 2,000 times, kill it at random, and look at what is left (minutes)
 	$(BIN)/python benchmarks/soak.py
