@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -229,9 +230,9 @@ def test_a_terminal_is_the_programs_own(name: str) -> None:
 class Elsewhere(Bubblewrap):
     """bubblewrap, but for the program that is started."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, *, through: bool = False) -> None:
         """Take the program."""
-        super().__init__()
+        super().__init__(through=through)
         self.elsewhere = program
 
     def found(self) -> tuple[str, str]:
@@ -283,6 +284,46 @@ def test_what_gvisor_has_not_is_refused_by_name() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test here is such a try already")
 def test_all_of_it_holds_for_an_ordinary_user() -> None:
-    chosen = "streams or copied or left_behind or value or root_of_the_helper or runtime_is_killed"
+    chosen = "streams or copied or left_behind or value or root_of_the_helper or runtime_is_killed or OnlyBubblewrap"
     with tempfile.TemporaryDirectory() as folder:  # pytest's own can be entered by its owner alone
         assert "passed" in pytest_as_a_user(Path(folder), [Path(__file__), "-k", chosen], seconds=300)
+
+
+def only_bubblewrap(code: str, *grants: Grant, **options: object) -> Result:
+    return confined(code, policy(*grants), backend=Bubblewrap(through=True), **options)  # type: ignore[arg-type] -- its own
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root needs no other program for a user namespace; a user is below")
+class TestWhereOnlyBubblewrapMayMakeUserNamespaces:
+    """The rule of AppArmor needs a host of its own; here the same way is taken where nothing asks for it."""
+
+    def test_a_program_runs_with_its_own_streams_and_code(self) -> None:
+        code = "import os, sys; print(sys.stdin.read(), os.getuid(), os.getppid()); raise SystemExit(7)"
+        done = only_bubblewrap(code, stdin=b"given")
+        assert (done.code, done.out, done.err) == (7, "given 1000 1\n", "")
+
+    def test_what_was_written_is_copied_out(self, out: Path) -> None:
+        code = f"open({str(out)!r} + '/f', 'w').write('x'); open('/tmp/g', 'w')"
+        done = only_bubblewrap(code, Grant(Capability.FS_WRITE, str(out)))
+        assert done.outcome.committed == (f"{out}/f",), done
+
+    def test_granted_names_are_reached_and_no_others(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            code = (
+                f"import socket; socket.create_connection(('localhost', {port}), 10).send(b'x')\n"
+                f"try: socket.create_connection(('127.0.0.2', {port}), 10)\n"
+                "except OSError: print('refused')"
+            )
+            done = only_bubblewrap(code, Grant(Capability.NET_CONNECT, f"localhost:{port}"))
+            assert (done.code, done.out) == (0, "refused\n"), done
+
+    def test_a_signal_ends_it(self) -> None:
+        assert only_bubblewrap("import os; os.kill(os.getpid(), 15)").code == 128 + signal.SIGTERM
+
+    def test_a_bubblewrap_that_fails_is_one_clear_line(self, broken: Path) -> None:
+        broken.write_text("#!/bin/sh\necho no permission to create a new namespace >&2; exit 1\n")
+        broken.chmod(0o755)
+        backend = Elsewhere(str(broken), through=True)
+        with pytest.raises(Refused, match="bubblewrap: no permission to create a new namespace"):
+            confined("print(1)", EMPTY, backend=backend)

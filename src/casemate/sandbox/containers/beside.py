@@ -67,9 +67,13 @@ class Beside:
         program, _ = self.found()
         return version(program) if program else ""
 
+    def missing(self) -> Mapping[str, str]:
+        """Name the layers that are not to be had here, and why."""
+        return layers.missing()
+
     def lacks(self) -> str:
         """Say what of this host the backend cannot do without is missing; "" for nothing."""
-        lacking = layers.missing()
+        lacking = self.missing()
         return next((f"{layer}: {lacking[layer]}" for layer in (*names.ALWAYS, names.USER) if layer in lacking), "")
 
     def layers(self) -> tuple[Layer, ...]:
@@ -79,12 +83,12 @@ class Beside:
     def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
         """Say for every capability which layers withhold it here."""
         if self._covered is None or self._covered[0] is not policy:  # a run asks twice
-            self._covered = policy, coverage.coverage(policy, self.table, layers.missing())
+            self._covered = policy, coverage.coverage(policy, self.table, self.missing())
         return self._covered[1]
 
     def gaps(self, policy: Policy) -> Iterator[Gap]:
         """Yield what is denied and cannot be withheld here."""
-        return coverage.gaps(policy, self.table, layers.missing(), self.coverage(policy))
+        return coverage.gaps(policy, self.table, self.missing(), self.coverage(policy))
 
     def plan(self, command: Command, policy: Policy) -> Plan:
         """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""
@@ -98,12 +102,12 @@ class Beside:
         program, why = self.found()
         if not program:
             raise Refused(f"{self.name}: {why} (install: {self.install})")
-        lacking = layers.missing()
+        lacking = self.missing()
         for layer in (*gaps.needed(plan), names.USER):
             if layer in lacking:
                 raise Refused(f"nothing can be started without this layer: {layer}: {lacking[layer]}")
         try:
-            first, test = self.first(program), self.test(plan)
+            test = self.test(plan)
         except OSError as error:
             raise Refused(f"{self.name}: the run cannot be prepared: {error}") from None
         prepared = Prepared(
@@ -115,6 +119,14 @@ class Beside:
             places=self.places(lacking),
             test=test,
         )
+        return self.begin(plan, run, prepared, program)
+
+    def begin(self, plan: NativePlan, run: RunInput, prepared: Prepared, program: str) -> Outcome:
+        """Start what is prepared. Raises Refused."""
+        try:
+            first = self.first(program)
+        except OSError as error:
+            raise Refused(f"{self.name}: the run cannot be prepared: {error}") from None
         return start(plan, run, prepared, first)
 
     def test(self, plan: NativePlan) -> selftest.SelfTest | None:

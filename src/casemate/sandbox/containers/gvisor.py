@@ -13,9 +13,9 @@ from casemate.model.sandbox import Json
 from casemate.sandbox.containers.guest_calls import filter_of
 from casemate.sandbox.containers.launch import STATE, become, in_memory, last_words, prepare, ways_in, write
 from casemate.sandbox.containers.words import written
-from casemate.sandbox.native import init, names
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import mounting as m
+from casemate.sandbox.native import names
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed, say
 from casemate.sandbox.native.root import NEW, READ_ONLY
@@ -66,12 +66,12 @@ def _be_runsc(program: str, log: int, entrances: tuple[int, ...], world: World) 
         for entrance in entrances:
             os.write(entrance, b"0")
         become(world.target.uid)
-        k.close_all_but((0, 1, 2, log, world.ends.status))
+        k.close_all_but((0, 1, 2, log))
         os.set_inheritable(log, True)  # noqa: FBT003 -- the signature is os's
         words = ("run", "--bundle", BUNDLE, "--pid-file", STARTED, CONTAINER)
         os.execve(program, ("runsc", "--log-fd", str(log), *GLOBAL, *words), _OWN)  # noqa: S606 -- what we are for
     except OSError as error:
-        init.refuse(world.ends.status, Failed("runsc", f"{program}: {error.strerror}"))
+        os.write(log, f"{program}: {error.strerror}\n".encode())
     finally:
         os._exit(125)
 

@@ -51,6 +51,8 @@ def _read(descriptor: int) -> str:
 
 def _begin(job: Job) -> None:
     """Take what was handed in, finish the view, and be pid 1 until all is over."""
+    if job.plan.waits:
+        from casemate.sandbox import waiting  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- before it cannot
     sys.stdout = sys.stderr = sys.stdin = None
     for number, descriptor in enumerate(STREAMS):
         os.dup2(descriptor, number, inheritable=True)
@@ -63,8 +65,6 @@ def _begin(job: Job) -> None:
         _finish(job)
     must("new privileges", identity.gain_nothing)
     proc = os.open("/proc", k.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    if job.plan.waits:
-        from casemate.sandbox import waiting  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- before it cannot
     load_nothing_more()
     locks = Locks(
         proc=proc,

@@ -14,7 +14,7 @@ from casemate.model.dataclass import dataclass
 from casemate.sandbox.containers import inside
 from casemate.sandbox.containers.packing import packed
 from casemate.sandbox.containers.scaffold import Scaffold
-from casemate.sandbox.native import identity, init
+from casemate.sandbox.native import identity
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native.init import Failed
@@ -69,7 +69,7 @@ def launch(world: World, launcher: Launcher) -> None:
     handed = (ends.lifeline, ends.status, ends.witness, in_memory("job", job), begin, *ends.inner, *entrances)
     child = os.fork()
     if child == 0:
-        _execute(launcher, place, log, handed, ends.status)
+        _execute(launcher, place, log, handed)
     k.close_all_but((ends.status, log, began))
     k.keep_capabilities(())
     _wait(child)
@@ -173,20 +173,21 @@ def in_memory(name: str, content: bytes) -> int:
     return descriptor
 
 
-def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...], status: int) -> None:
+def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...]) -> None:
     """Become the external program; its streams are ours, and those of the target are handed through it."""
-    told = fcntl.fcntl(status, fcntl.F_DUPFD_CLOEXEC, HIGH)
+    words = log
     try:
         become(place.uid)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         out = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for fd in (null, log, log, *handed)]
         for number, descriptor in enumerate(out):
             os.dup2(descriptor, number, inheritable=True)
-        k.close_all_but((*range(len(out)), told))
-        environment = {"PATH": "/usr/bin:/usr/sbin", "HOME": place.state}
+        words = 2
+        k.close_all_but(range(len(out)))
+        environment = {"PATH": place.state, "HOME": place.state}  # no setuid helper (newuidmap) is found
         os.execve(launcher.program, launcher.argv(place), environment)  # noqa: S606 -- that is what this module is for
     except OSError as error:
-        init.refuse(told, Failed(launcher.name, f"{launcher.program}: {error.strerror}"))
+        os.write(words, f"{launcher.program}: {error.strerror}\n".encode())
     finally:
         os._exit(125)
 

@@ -94,6 +94,10 @@ class Told:
         """Give a list of numbers."""
         return tuple([_number(one) for one in _items(self[name])])
 
+    def items(self, name: str) -> "list[Json]":
+        """Give a list of anything."""
+        return _items(self[name])
+
     def pairs(self) -> dict[str, str]:
         """Give all members, which are texts."""
         return {name: _text(value) for name, value in self._value.items()}

@@ -30,8 +30,9 @@ from casemate.sandbox.native.group import Group, reap
 from casemate.sandbox.native.root import open_seen
 from casemate.sandbox.native.status import Story
 from casemate.sandbox.native.steps import Layered
-from casemate.sandbox.native.steward import Ends, First, Prepared, stand, start_target
+from casemate.sandbox.native.steward import Ends, First, Prepared, Stand, stand, start_target
 
+Be = Callable[[Ends], None]  # what the forked child does with its ends
 LOOP_OPENS = 12  # descriptors: epoll, the three streams once more, the control channel, pipes of signals and look-ups
 
 
@@ -53,24 +54,27 @@ class _Opened:
                 os.close(number)
 
 
-def start(plan: NativePlan, run: RunInput, prepared: Prepared, first: First = start_target) -> Outcome:
+def start(
+    plan: NativePlan, run: RunInput, prepared: Prepared, first: First = start_target, being: Stand = stand
+) -> Outcome:
     """Run the plan. Raises Refused when nothing of the target ran; then nothing is left behind either.
 
     `first` is what pid 1 of the steward's namespaces does: start the target, or a runtime that starts it in its own.
+    `being` is what the forked child does to be the steward.
     """
     places = prepared.places
     group = Group(places, plan.outside.limits, network=plan.filter.inet) if places else None
     try:
-        return _start(plan, run, prepared, group, first)
+        return _start(plan, run, prepared, group, lambda ends: being(plan, run.environment, prepared, ends, first))
     finally:
         if group:
             group.remove()  # everybody in it is dead
 
 
-def _start(plan: NativePlan, run: RunInput, prepared: Prepared, group: Group | None, first: First) -> Outcome:
+def _start(plan: NativePlan, run: RunInput, prepared: Prepared, group: Group | None, be: Be) -> Outcome:
     opened = _Opened()
     try:
-        inside = _stand_up(plan, run, prepared, opened, group, first)
+        inside = _stand_up(plan, run, prepared, opened, group, be)
         opened.numbers.clear()
     except OSError as error:
         raise Refused(f"cannot prepare the run: {error}") from None
@@ -80,7 +84,12 @@ def _start(plan: NativePlan, run: RunInput, prepared: Prepared, group: Group | N
 
 
 def _stand_up(
-    plan: NativePlan, run: RunInput, prepared: Prepared, opened: _Opened, group: Group | None, first: First
+    plan: NativePlan,
+    run: RunInput,
+    prepared: Prepared,
+    opened: _Opened,
+    group: Group | None,
+    be: Be,
 ) -> Inside:
     canaries = prepared.test.descriptors if prepared.test else ()
     opened.own(*canaries)
@@ -95,7 +104,7 @@ def _stand_up(
     opened.own(*stdio.inner, *stdio.outer, stdio.terminal)
     ours, ends = _channels(stdio, opened, group.entrances if group else ())
     spare = _reserved(ours.status, plan, opened)
-    steward = _fork(plan, run, prepared, ends, first)
+    steward = _fork(plan, ends, be)
     try:
         pidfd = os.pidfd_open(steward)
         opened.own(pidfd)
@@ -173,15 +182,15 @@ def _channels(stdio: Stdio, opened: _Opened, entrances: tuple[str, ...]) -> tupl
     )
 
 
-def _fork(plan: NativePlan, run: RunInput, prepared: Prepared, ends: Ends, first: First) -> int:
-    """Fork the steward; give its pid. It never comes back from `stand`."""
+def _fork(plan: NativePlan, ends: Ends, be: Be) -> int:
+    """Fork the steward; give its pid. It never comes back from `be`."""
     if plan.outside.connect or plan.outside.forwards:
         from casemate.sandbox.native import net  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- the steward cannot load
     if plan.waits:
         from casemate.sandbox import waiting  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] -- likewise
     steward = fork()
     if steward == 0:
-        stand(plan, run.environment, prepared, ends, first)
+        be(ends)
     return steward
 
 

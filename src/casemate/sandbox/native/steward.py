@@ -49,6 +49,7 @@ class Ends:
     inner: tuple[int, int, int]
     witness: int
     entrances: tuple[str, ...] = ()  # of the run's cgroups: paths that end with the mount namespace
+    alive: int = -1  # a pidfd of P where somebody stands between us, or -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Prepared:
     without: frozenset[str] = frozenset()  # the layers of names.py that are missing, and accepted so
     places: tuple[Place, ...] = ()  # where the run gets cgroups of its own
     test: SelfTest | None = None
+    entered: bool = False  # somebody has made our user namespace, and mapped us into it
 
     @property
     def other_id(self) -> bool:
@@ -90,6 +92,7 @@ class World:
 
 
 First = Callable[[World], None]  # what pid 1 does until all is over
+Stand = Callable[[NativePlan, Mapping[str, str], Prepared, Ends, First], None]  # what the steward does; never returns
 
 
 def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, first: First) -> None:
@@ -101,7 +104,7 @@ def stand(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, 
         gc.disable()  # what the caller left in memory must not be finalised here, with its descriptor numbers
         ends = _leave_caller(ends, prepared)
         status = ends.status
-        _make_world(plan, environment, prepared, ends, first)
+        make_world(plan, environment, prepared, ends, first)
     except Failed as failed:
         init.refuse(status, failed)
     except BaseException as error:  # noqa: BLE001 -- a forked child must not unwind into the stack of its parent
@@ -129,14 +132,15 @@ def _leave_caller(ends: Ends, prepared: Prepared) -> Ends:
     return Ends(ends.parent, kept[0], kept[1], kept[2], (0, 1, 2), kept[3], ends.entrances)
 
 
-def _make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, first: First) -> None:
+def make_world(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends, first: First) -> None:
+    """Make the namespaces, the root and the sockets, fork pid 1, and serve until the run is over. Never returns."""
     uid, gid = os.geteuid(), os.getegid()
     entrances = _entrances(ends)
     owner = identity.FIRST + os.getpid() if prepared.other_id else uid if prepared.privileged else UID
     mapped = prepared.other_id and names.USER not in prepared.without
     users, helper = _users(owner) if mapped else (-1, 0)  # before the pid namespace: its first child is pid 1
     _leave_namespaces(prepared)
-    if not prepared.privileged:
+    if not prepared.privileged and not prepared.entered:
         must("user namespace", identity.map_self, UID, uid, gid)
     k.prctl(k.PR_SET_DUMPABLE, 0)
     if names.NET not in prepared.without:
@@ -176,7 +180,7 @@ def _leave_namespaces(prepared: Prepared) -> None:
     later = (names.CGROUP,) if prepared.places else ()
     flags = sum(flag for layer, flag in NAMESPACES.items() if layer not in prepared.without and layer not in later)
     try:
-        k.unshare(flags | (0 if prepared.privileged else k.CLONE_NEWUSER))
+        k.unshare(flags | (0 if prepared.privileged or prepared.entered else k.CLONE_NEWUSER))
     except OSError as error:
         hint = "forbidden here: in a container, by its seccomp profile; else see `casemate backends`"
         raise Failed("namespaces", f"{error} ({hint})") from None
@@ -305,7 +309,7 @@ def for_each(limits: Limits, prepared: Prepared) -> Limits:
 
 def _serve(ends: Ends, *, forwards: bool) -> None:
     """Connect to ports inside as P asks; end when P lets go or is gone. It reads elsewhere that pid 1 has ended."""
-    channel, alive = ends.control, caller.watched(ends.parent)
+    channel, alive = ends.control, ends.alive if ends.alive >= 0 else caller.watched(ends.parent)
     control.say(channel, "stands")
     if not forwards:
         caller.speaks(alive, channel)
