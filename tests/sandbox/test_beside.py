@@ -21,8 +21,9 @@ from casemate.model.capability import Capability
 from casemate.model.errors import Refused
 from casemate.model.policy import Grant
 from casemate.sandbox import choose
-from casemate.sandbox.containers.bubblewrap import Bubblewrap
+from casemate.sandbox.containers.bubblewrap import Bubblewrap, given
 from casemate.sandbox.containers.found import found, untrusted
+from casemate.sandbox.native import layers, names
 
 NAMES = ("bubblewrap", "oci:crun", "oci:runc", "oci:runsc")
 GVISOR = "oci:runsc"
@@ -327,3 +328,20 @@ class TestWhereOnlyBubblewrapMayMakeUserNamespaces:
         backend = Elsewhere(str(broken), through=True)
         with pytest.raises(Refused, match="bubblewrap: no permission to create a new namespace"):
             confined("print(1)", EMPTY, backend=backend)
+
+
+def test_what_only_bubblewrap_may_make_does_not_count_as_missing() -> None:
+    why = "kernel.apparmor_restrict_unprivileged_userns is 1; an administrator can set: …"
+    found = dict.fromkeys(layers.ON_USERS, f"user namespaces: {why}") | {names.USER: why, names.URING: "open"}
+    lacking = found | {other: f"nothing without {layer}" for layer in found for other in names.STANDS_ON.get(layer, ())}
+    assert dict(given(lacking, "1")) == {names.URING: "open"}
+    assert given(lacking, "0") == lacking
+    other = {**lacking, names.USER: "user.max_user_namespaces is 0"}
+    assert given(other, "1") == other
+
+
+def test_a_bubblewrap_that_may_make_none_is_not_available(broken: Path) -> None:
+    broken.write_text("#!/bin/sh\necho setting up uid map: Permission denied >&2; exit 1\n")
+    broken.chmod(0o755)
+    runtime = Elsewhere(str(broken), through=True).runtime()
+    assert (runtime.available, runtime.why_not) == (False, "setting up uid map: Permission denied")

@@ -7,12 +7,19 @@ from casemate.model.sandbox import Outcome
 from casemate.sandbox.containers.beside import Beside
 from casemate.sandbox.containers.launch import Launcher, Place, launch
 from casemate.sandbox.containers.scaffold import Scaffold, scaffold
+from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import layers, names
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.start import start
 from casemate.sandbox.native.steward import First, Prepared
 from casemate.sandbox.native.world import NAME, UID
 from casemate.sandbox.streams import RunInput
+
+RESTRICTED = "kernel.apparmor_restrict_unprivileged_userns"
+NAMESPACE = (  # one of users, with every right over it and over nothing else, and the host as its caller sees it
+    *("--unshare-user", "--uid", str(UID), "--gid", str(UID), "--cap-add", "ALL"),
+    *("--dev-bind", "/", "/", "--chdir", "/", "--"),
+)
 
 
 class Bubblewrap(Beside):
@@ -29,12 +36,24 @@ class Bubblewrap(Beside):
 
     def missing(self) -> Mapping[str, str]:
         """Name the layers that are not to be had here. What this host gives to bubblewrap alone is to be had."""
-        lacking = layers.missing()
-        return {layer: why for layer, why in lacking.items() if why not in _alone(lacking)}
+        return given(layers.missing(), k.text(f"/proc/sys/{RESTRICTED.replace('.', '/')}"))
+
+    def lacks(self) -> str:
+        """Say what of this host the backend cannot do without is missing; "" for nothing."""
+        program, _ = self.found()
+        if super().lacks() or not program or not self._enters():
+            return super().lacks()
+        from casemate.sandbox.containers.version import fails  # noqa: PLC0415 -- only on such a host
+
+        return fails((program, *NAMESPACE, "/bin/true"))
+
+    def _enters(self) -> bool:
+        """Tell whether the steward, too, needs bubblewrap for its user namespace."""
+        return self._forced or (not layers.privileged() and names.USER in layers.missing())
 
     def begin(self, plan: NativePlan, run: RunInput, prepared: Prepared, program: str) -> Outcome:
         """Start what is prepared; the steward itself by bubblewrap, where only that may make its namespace."""
-        if not self._forced and (prepared.privileged or names.USER not in layers.missing()):
+        if not self._enters():
             return super().begin(plan, run, prepared, program)
         from casemate.sandbox.containers.through import through  # noqa: PLC0415 -- only on such a host
 
@@ -50,10 +69,14 @@ class Bubblewrap(Beside):
         return lambda world: launch(world, launcher)
 
 
-def _alone(lacking: Mapping[str, str]) -> tuple[str, ...]:
-    """Give the reasons for which layers are missing because an ordinary program may make no user namespace."""
+def given(lacking: Mapping[str, str], value: str) -> Mapping[str, str]:
+    """Leave out what is missing only because AppArmor lets nobody else make a user namespace; `value` is its switch."""
     why = lacking.get(names.USER, "")
-    return (why, f"{names.USER}s: {why}") if why and why == layers.userns_hint() else ()
+    if value != "1" or RESTRICTED not in why:
+        return lacking
+    had = {layer for layer, reason in lacking.items() if reason in (why, f"{names.USER}s: {why}")}
+    had |= {other for layer in had for other in names.STANDS_ON.get(layer, ())}
+    return {layer: reason for layer, reason in lacking.items() if layer not in had}
 
 
 def _argv(place: Place, made: Scaffold) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from _collections_abc import Callable, Mapping
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import Refused
 from casemate.model.sandbox import Outcome
+from casemate.sandbox.containers.bubblewrap import NAMESPACE
 from casemate.sandbox.containers.launch import HIGH, in_memory, last_words
 from casemate.sandbox.containers.packing import packed
 from casemate.sandbox.containers.scaffold import scaffold
@@ -73,15 +74,12 @@ def through(program: str, run: "Callable[[Through], Outcome]") -> Outcome:
 
 
 def _argv() -> tuple[str, ...]:
-    """Say what bubblewrap is to do: one namespace, with every right over it and over nothing else; the host's paths."""
+    """Say what bubblewrap is to do."""
     made = scaffold()
     interpreter, *options = made.argv
     boot = options.index("-c") + 1
     options[boot] = options[boot].replace("containers.inside", "containers.entered")
-    return (
-        *("bwrap", "--unshare-user", "--uid", str(UID), "--gid", str(UID), "--cap-add", "ALL"),
-        *("--dev-bind", "/", "/", "--chdir", "/", "--", interpreter, *options),
-    )
+    return ("bwrap", *NAMESPACE, interpreter, *options)
 
 
 def _told(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared, ends: Ends) -> bytes:
