@@ -1,6 +1,6 @@
 """What a backend adds to the tool that it stands on: the same program that does nothing, by hand and by casemate.
 
-By hand means the simplest line of the tool: all namespaces, the whole /usr of the host, no Landlock, no filter of ours, no
+By hand means the simplest line of the tool: all namespaces, the whole /usr of the host, no Landlock, no filter, no
 limits, no record. As root, wall and CPU time of everything that descends from a command, medians of interleaved runs.
 Run it on a quiet machine; `--steady` gives it a real-time priority.
 """
@@ -71,8 +71,8 @@ def one_hierarchy() -> Iterator[list[str]]:
         "for d in /sys/fs/cgroup/unified; do [ -d $d ] && mount --bind $d /sys/fs/cgroup; done; echo; exec sleep 1d"
     )
     held = subprocess.Popen(["/usr/bin/unshare", "-m", "/bin/sh", "-c", script], stdout=subprocess.PIPE)
-    assert held.stdout is not None
-    held.stdout.readline()
+    if held.stdout is not None:
+        held.stdout.readline()
     try:
         yield ["/usr/bin/nsenter", f"--mount=/proc/{held.pid}/ns/mnt"]
     finally:

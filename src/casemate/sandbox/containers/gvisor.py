@@ -171,11 +171,11 @@ def _mounts(plan: NativePlan) -> Iterator[Json]:
     """Yield a mount for each tree and file of the root: gVisor refuses for itself what the host's mount refuses too."""
     for step in plan.steps:
         match step:
-            case Bind(seen, execute, write):
+            case Bind(_, execute, write):
                 options = ("rw" if write else "ro", *(() if execute else ("noexec",)))
-                yield _mount(seen.path, options)
-            case Layered(seen, _):
-                yield _mount(seen.path, ("rw", "noexec"))
+                yield _mount(step.place, options)
+            case Layered():
+                yield _mount(step.place, ("rw", "noexec"))
             case Private(path, _):
                 yield _mount(path, ("rw", "noexec"))
             case _:

@@ -31,9 +31,9 @@ def step(said: Json) -> Step:  # noqa: PLR0911 -- one answer for each kind of st
     told = Told(said)
     match told.text(""):
         case "Bind":
-            return Bind(_seen(told), told.flag("execute"), told.flag("write"))
+            return Bind(_seen(told), told.flag("execute"), told.flag("write"), told.text("at"))
         case "Layered":
-            return Layered(_seen(told), told.number("size"))
+            return Layered(_seen(told), told.number("size"), told.text("at"))
         case "Link":
             return Link(told.text("path"), told.text("text"))
         case "Private":
@@ -41,9 +41,9 @@ def step(said: Json) -> Step:  # noqa: PLR0911 -- one answer for each kind of st
         case "Synthetic":
             return Synthetic(told.text("path"), told.text("content"))
         case "Device":
-            return Device(told.text("path"))
+            return Device(told.text("path"), told.text("at"))
         case "Folder":
-            return Folder(told.text("path"))
+            return Folder(told.text("path"), told.flag("listed"))
         case "Hide":
             return Hide(told.text("path"), told.flag("directory"), told.flag("fleeting"))
         case kind:
