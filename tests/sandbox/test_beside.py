@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import resource
 import signal
 import socket
 import subprocess
@@ -13,20 +14,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confining import EMPTY, Result, confined, policy
+from confining import EMPTY, PYTHON, Result, confined, policy
 from tests.conftest import require
 from tests.processes import Started, pytest_as_a_user
 
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused
 from casemate.model.policy import Grant
-from casemate.sandbox import choose
+from casemate.model.sandbox import Command
+from casemate.sandbox import Streams, choose, confine
 from casemate.sandbox.containers.bubblewrap import Bubblewrap, given
 from casemate.sandbox.containers.found import found, untrusted
 from casemate.sandbox.native import layers, names
 
 NAMES = ("bubblewrap", "oci:crun", "oci:runc", "oci:runsc")
 GVISOR = "oci:runsc"
+COMMAND = Command((str(PYTHON), "-I", "-S", "-c", "print(1)"), str(PYTHON), "/")
 RUN = """
 import sys
 sys.path[:0] = [{here!r}, {src!r}, {root!r}]
@@ -275,12 +278,38 @@ def test_a_program_is_taken_from_where_only_root_can_write(tmp_path: Path) -> No
     assert found("no-such-runtime") == ("", "no-such-runtime is not installed")
 
 
-def test_what_gvisor_has_not_is_refused_by_name() -> None:
+@pytest.fixture
+def gvisor() -> str:
     runtime = choose(GVISOR).runtime()
     require(f"runsc: {runtime.why_not}", there=runtime.available)
+    return GVISOR
+
+
+def test_standard_error_of_gvisor_is_passed_on_whole(gvisor: str) -> None:
+    done = beside(gvisor, "import sys; sys.stderr.write('e' * 3_000_000); print('o' * 300_000)")
+    assert (done.code, len(done.out), done.err) == (0, 300_001, "e" * 3_000_000)
+
+
+def test_a_gvisor_that_cannot_start_is_one_clear_line(gvisor: str) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
+    try:
+        with (
+            tempfile.TemporaryFile() as err,
+            pytest.raises(Refused, match="runsc: running container: creating container") as refused,
+        ):
+            confine(COMMAND, EMPTY, environment={}, backend=choose(gvisor), streams=Streams(-1, -1, err.fileno()))
+        assert err.tell() == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert refused.value.code == 125
+    assert "\n" not in str(refused.value)
+
+
+def test_what_gvisor_has_not_is_refused_by_name(gvisor: str) -> None:
     for capability, what in ((Capability.NET_CONNECT, "x.example.com:1"), (Capability.NET_LISTEN, "127.0.0.1:1")):
         with pytest.raises(Refused, match=f"{capability} {what}"):
-            beside(GVISOR, "", Grant(capability, what))
+            beside(gvisor, "", Grant(capability, what))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test here is such a try already")

@@ -9,7 +9,9 @@ import os
 import select
 from _collections_abc import Iterator, Mapping
 
+from casemate.model.dataclass import dataclass
 from casemate.model.sandbox import Json
+from casemate.model.small import suppress
 from casemate.sandbox.containers.guest_calls import filter_of
 from casemate.sandbox.containers.launch import STATE, become, in_memory, last_words, prepare, ways_in, write
 from casemate.sandbox.containers.words import written
@@ -34,6 +36,8 @@ SETGID, SETUID = 6, 7  # capabilities(7)
 LOOK = 10  # milliseconds between looks whether the program has started
 NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
 KILLED = 128
+ERRORS = 2  # standard error
+KEPT = 1 << 16  # bytes of words of runsc
 
 
 def launch(world: World, program: str) -> None:
@@ -45,12 +49,14 @@ def launch(world: World, program: str) -> None:
     config = bundle(world.plan, world.environment, world.prepared)
     must("root", write, {"config.json": config}, target.uid)
     log = in_memory("log", b"")
+    errors, error = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
     if child == 0:
+        os.dup2(error, ERRORS)
         _be_runsc(program, log, entrances, world)
-    k.close_all_but((ends.lifeline, ends.status, log))
+    k.close_all_but((ERRORS, ends.lifeline, ends.status, log, errors))
     k.keep_capabilities((SETGID, SETUID))  # what sends signals to the program has the identity of the run, too
-    _Watch(child, world, log, program).until_over()
+    _Watch(child, world, _Sources(program, log, errors)).until_over()
 
 
 def _read_only() -> None:
@@ -79,16 +85,30 @@ def _be_runsc(program: str, log: int, entrances: tuple[int, ...], world: World) 
 _OWN = {"PATH": STATE, "HOME": STATE}
 
 
-class _Watch:
-    """runsc, seen from pid 1 around it."""
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """runsc, where it logs, and the end of a pipe that is its standard error, and the program's."""
 
-    def __init__(self, child: int, world: World, log: int, program: str) -> None:
-        self._child, self._world, self._log, self._program = child, world, log, program
+    program: str
+    log: int
+    errors: int
+
+
+class _Watch:
+    """runsc, seen from pid 1 around it.
+
+    What comes on standard error before the program has started are words of runsc; the rest is passed on as it comes.
+    """
+
+    def __init__(self, child: int, world: World, sources: _Sources) -> None:
+        self._child, self._world, self._sources = child, world, sources
+        self._said, self._errors = b"", sources.errors
+        os.set_blocking(sources.errors, False)
         self._lifeline, self._status = world.ends.lifeline, world.ends.status
         self._started = False
         self._pidfd = os.pidfd_open(child)
         self._waiting = select.poll()
-        for descriptor in (self._pidfd, self._lifeline):
+        for descriptor in (self._pidfd, self._lifeline, sources.errors):
             self._waiting.register(descriptor, select.POLLIN)
 
     def until_over(self) -> None:
@@ -96,6 +116,8 @@ class _Watch:
         while True:
             ready = dict(self._waiting.poll(None if self._started else LOOK))
             self._look()
+            if self._errors in ready:
+                self._pass_on()
             if self._pidfd in ready:
                 self._tell()
                 return
@@ -107,14 +129,37 @@ class _Watch:
         if not self._started and os.path.exists(STARTED):  # noqa: PTH110 -- start-up path
             self._started = True
             say(self._status, "started")
+            self._wrote(self._said)
+
+    def _pass_on(self) -> None:
+        """Pass on what came on standard error, or keep it while runsc may be the one that speaks."""
+        with suppress(BlockingIOError):
+            while self._errors >= 0:
+                part = os.read(self._errors, 65536)
+                self._said = (self._said + part)[-KEPT:]
+                if not part or (self._started and not self._wrote(part)):
+                    self._waiting.unregister(self._errors)
+                    os.close(self._errors)  # nobody is left who writes, or who reads: then the program is told
+                    self._errors = -1
+
+    def _wrote(self, data: bytes) -> bool:
+        """Write to the standard error of the run; false when nobody reads it."""
+        try:
+            while data:
+                data = data[os.write(ERRORS, data) :]
+        except BrokenPipeError:
+            return False
+        return True
 
     def _tell(self) -> None:
         """Tell how it ended: runsc ends as the program did, with 128 + N for a signal."""
         _, status, usage = os.wait4(self._child, 0)
         code = os.waitstatus_to_exitcode(status)
-        words = last_words(self._log)
+        self._pass_on()
+        words = last_words(self._sources.log)
         if not self._started or (code == NOT_STARTED and "starting container" in words):
-            raise Failed("runsc", words or f"it ended with {code} and said nothing")
+            said = self._said.decode(errors="backslashreplace").strip().partition("\n")[0]
+            raise Failed("runsc", said or words or f"it ended with {code} and said nothing")
         how = f"signal {code - KILLED}" if KILLED < code <= KILLED + 64 else f"code {code}"
         how = f"signal {-code}" if code < 0 else how
         say(self._status, f"ended {how} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
@@ -132,9 +177,9 @@ class _Watch:
         if child == 0:
             try:
                 become(self._world.target.uid)
-                os.dup2(self._log, 2)
+                os.dup2(self._sources.log, ERRORS)
                 words = ("runsc", *GLOBAL, "kill", CONTAINER, str(number))
-                os.execve(self._program, words, _OWN)  # noqa: S606 -- likewise
+                os.execve(self._sources.program, words, _OWN)  # noqa: S606 -- likewise
             finally:
                 os._exit(125)
         os.waitpid(child, 0)

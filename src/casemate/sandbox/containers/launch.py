@@ -27,7 +27,7 @@ from casemate.sandbox.native.world import DEVICES
 
 OUTER, STATE = f"{BASE}/outer", f"{BASE}/state"
 CGROUPS = "/sys/fs/cgroup"
-HIGH = 100  # descriptors are moved out of the way of those that they become
+HIGH = 32  # descriptors are moved out of the way of those that they become
 LAST_WORDS = 4096
 
 
