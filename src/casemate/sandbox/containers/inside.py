@@ -10,6 +10,7 @@ import os
 import sys
 
 from casemate.model.csignal import signal
+from casemate.model.dataclass import replace
 from casemate.sandbox.containers.job import Job, unpacked
 from casemate.sandbox.native import identity, init, landlock, names
 from casemate.sandbox.native import kernel as k
@@ -102,26 +103,23 @@ def _become(job: Job, locks: Locks, late: int) -> None:
     must("user namespace", identity.own_namespace, locks.proc, own)
     must("root", _enter_view)
     must("user namespace", identity.no_further_namespace, locks.proc)
-    if job.version:
-        ruleset = landlock.ruleset_of
-        try:
-            made = ruleset(job.rules, job.version, inet=job.plan.filter.inet, without=locks.without)
-        except OSError as error:
-            raise Failed("landlock", str(error)) from None
-    else:
-        made = -1
+    ruleset = _ruleset(job)
     if names.CAPABILITIES not in locks.without:
         must("capabilities", identity.drop_privileges)
     must("new privileges", identity.gain_nothing)
     if names.KEYRING not in locks.without:
         must("session keyring", identity.new_keyring)
-    lock_and_execute(job.plan, job.environment, _with_ruleset(locks, made))
+    lock_and_execute(job.plan, job.environment, replace(locks, ruleset=ruleset))
 
 
-def _with_ruleset(locks: Locks, ruleset: int) -> Locks:
-    from casemate.model.dataclass import replace  # noqa: PLC0415 -- loaded long before
-
-    return replace(locks, ruleset=ruleset)
+def _ruleset(job: Job) -> int:
+    """Make the rules of Landlock, which name paths of the root that we stand in; -1 where this kernel has none."""
+    if not job.version:
+        return -1
+    try:
+        return landlock.ruleset_of(job.rules, job.version, inet=job.plan.filter.inet, without=job.without)
+    except OSError as error:
+        raise Failed("landlock", str(error)) from None
 
 
 def _enter_view() -> None:
