@@ -1,0 +1,179 @@
+"""The vm backend: a virtual machine for each run, under the native backend."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
+from casemate.model.dataclass import replace
+from casemate.model.errors import Refused
+from casemate.model.policy import PRIVATE, Policy
+from casemate.model.sandbox import Boundary, Command, Json, Layer, Outcome, Plan, Runtime
+from casemate.sandbox.coverage import Table
+from casemate.sandbox.hosted import Hosted, HostedPlan
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.plan import compile_plan
+from casemate.sandbox.native.steps import describe
+from casemate.sandbox.streams import RunInput, Streams
+from casemate.sandbox.vm import host, image, job, needs, view
+from casemate.sandbox.vm.vector import Machine
+from casemate.sandbox.vm.withheld import FILTER, GUEST, completed
+
+Record = Callable[[Mapping[str, Json]], None]
+PATIENCE = 180.0  # seconds for the start of a guest, which is translated: a loaded host may take so long
+TRIES = 2
+SLOW = 5  # translated, a Python starts twenty times slower, and has a guest to wait for
+RESIDUAL = (
+    "an error in QEMU (its processor, virtio-serial, 9p) leads from the guest into the native sandbox around it",
+    "what one processor tells of another by timing",
+)
+WARM = ("-I", "-S", "-B", "-c", "import io, site, runpy, traceback")  # no code but the library's own
+HABITS = frozenset({"get_mempolicy", "seccomp", "io_uring_setup"})  # what QEMU asks for at every start
+
+
+class Vm(Hosted):
+    """A virtual machine of QEMU under the native backend."""
+
+    name = "vm"
+    guest = GUEST
+
+    def __init__(self, *, without: frozenset[str] = frozenset(), patience: float = PATIENCE) -> None:
+        """Take the native layers that this host has, but those in `without`; `patience` are seconds for a start."""
+        super().__init__(without=without)
+        self._patience = patience
+        self._known: image.Kept | None = None
+
+    def runtime(self) -> Runtime:
+        """Say whether QEMU and a kernel are here."""
+        try:
+            kept = self._kept()
+            version = image.version(kept) or host.version(kept.machine.qemu)
+        except Refused as refused:
+            return Runtime(Boundary.HYPERVISOR, available=False, why_not=str(refused), install=host.INSTALL)
+        how = f"{version} ({kept.machine.accelerator})"
+        return Runtime(Boundary.HYPERVISOR, available=True, version=how, residual=RESIDUAL, slow=SLOW)
+
+    def outer_policy(self, policy: Policy) -> Policy:
+        """Give the policy of QEMU."""
+        return needs.to_run(policy, self._kept())
+
+    def outer_command(self, command: Command, policy: Policy) -> Command:
+        """Give the command that starts the driver, which wakes the guest and hands it the program. Raises Refused."""
+        for grant in policy.of(C.NET_UNIX):
+            if grant.resource != PRIVATE:
+                raise Refused(f"net.unix {grant.resource}: the vm backend cannot grant it: no socket leads in")
+        inner = compile_plan(command, policy, ())
+        kept = self._kept()
+        warm = (command.argv[0], *WARM) if command.waits and command.python else ()
+        task = {
+            "machine": kept.machine.plain(),
+            "folder": kept.folder,
+            "job": job.spelled(inner, warm),
+            "ways": (job.ways(inner.outside.connect), job.inward(inner.outside.forwards)),
+        }
+        return needs.command("run", json.dumps(task))
+
+    def plan(self, command: Command, policy: Policy) -> Plan:
+        """Say exactly what would be started. Raises Refused where something cannot be granted to the guest."""
+        made = super().plan(command, policy)
+        if not isinstance(made, HostedPlan) or not isinstance(made.native, NativePlan):
+            return made
+        whole = view.shown(made.native, compile_plan(command, policy, ()))
+        shared = whole.steps[len(made.native.steps) :]
+        return replace(made, native=whole, operations=(*made.operations, *map(describe, shared)))
+
+    def start(self, plan: Plan, run: RunInput) -> Outcome:
+        """Make the guest first where it is not kept yet; then start a copy of it."""
+        if isinstance(plan, HostedPlan) and isinstance(plan.native, NativePlan):
+            self._prepared(_machine_of(plan.native), run)
+        outcome = super().start(plan, replace(run, record=_of_the_program(run.record)))
+        return replace(outcome, denials=tuple(one for one in outcome.denials if one.resource not in HABITS))
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Give the machine, the filter in it, and every layer of the native backend around it."""
+        machine, *native = super().layers()
+        return (machine, replace(machine, name=FILTER), *native)
+
+    def _table(self) -> Table:
+        return completed(super()._table())
+
+    def _kept(self) -> image.Kept:
+        """Say which guest a run is a copy of; it is looked for once. Raises Refused."""
+        if self._known is None:
+            kernel = host.kernel()
+            machine = Machine(host.qemu(), kernel.image, "", "tcg", needs.guest_memory())
+            self._known = image.place(kernel, machine, dict(os.environ))
+        return self._known
+
+    def _prepared(self, kept: image.Kept, run: RunInput) -> None:
+        """Make sure that the guest is there, whole. Raises Refused."""
+        try:
+            if image.is_whole(kept):
+                return
+            with image.Lock(kept.folder):
+                if not image.is_whole(kept):  # somebody else may have made it meanwhile
+                    self._make(kept, run)
+                    image.sweep(kept)
+        except OSError as error:
+            raise Refused(f"vm: the guest cannot be kept in {kept.folder}: {error}") from None
+
+    def _make(self, kept: image.Kept, run: RunInput) -> None:
+        begun = time.monotonic()
+        _say(run, "vm: making the guest of which every run is a copy: once for a kernel and a version")
+        whole = False
+        try:
+            for _ in range(TRIES):
+                image.begin(kept, host.kernel())
+                if self._booted(kept, run):
+                    image.finish(kept)
+                    whole = True
+                    _say(run, f"vm: made in {time.monotonic() - begun:.0f} s")
+                    return
+        finally:
+            if not whole:
+                image.empty(kept)
+        raise Refused("vm: the guest could not be started; see above")
+
+    def _booted(self, kept: image.Kept, run: RunInput) -> bool:
+        """Boot a guest and put it aside, under the native backend."""
+        task = {"machine": kept.machine.plain(), "folder": kept.folder, "patience": self._patience}
+        policy = needs.to_make(kept.machine, kept.folder)
+        plan = view.alone(self._native.plan(needs.command("make", json.dumps(task)), policy))
+        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            return self._native.start(plan, RunInput({}, Streams(nothing, nothing, run.streams.stderr))).code == 0
+        finally:
+            os.close(nothing)
+
+
+def _machine_of(plan: NativePlan) -> image.Kept:
+    """Read from a plan which guest it starts."""
+    at = plan.command.index("run")
+    task = json.loads("".join(plan.command[at + 1 :]))
+    return image.Kept(task["folder"], Machine(**task["machine"]))
+
+
+def _of_the_program(record: Record | None) -> Record | None:
+    """Leave out of a record what QEMU is refused at every start: it tells nothing of the program."""
+    if record is None:
+        return None
+    left_out = 0
+
+    def told(event: Mapping[str, Json]) -> None:
+        nonlocal left_out
+        if event["event"] == "denied" and event["resource"] in HABITS:
+            left_out += 1
+        elif event["event"] == "ended" and isinstance(count := event["denials"], int):
+            record({**event, "denials": count - left_out})
+        else:
+            record(event)
+
+    return told
+
+
+def _say(run: RunInput, text: str) -> None:
+    os.write(run.streams.stderr, f"casemate: {text}\n".encode())
+
+
+__all__ = ["Vm"]
