@@ -82,9 +82,8 @@ def _variables(policy: Policy) -> Iterator[str]:
 def _for_the_guest(policy: Policy) -> Iterator[Grant]:
     """Yield what the program is granted beside files: those are shared with its guest by view.py."""
     for grant in policy.grants:
-        if grant.capability in (C.NET_CONNECT, C.ENV_READ) or (
-            grant.capability is C.NET_LISTEN and grant.resource != PRIVATE
-        ):
+        kept = grant.capability in (C.NET_CONNECT, C.NET_LISTEN, C.ENV_READ)
+        if kept and grant.resource != PRIVATE:
             yield grant
 
 
