@@ -29,7 +29,7 @@ def there(path):
     except OSError:
         return False
     return True
-paths = ["/usr/share/qemu", "/boot", "/host", "/direct", "/casemate", "/cgroup", "/init", "/dev/vport0p1", "/dev/hvc0"]
+paths = ["/usr/share/qemu", "/boot", "/host", "/written", "/casemate", "/cgroup", "/init", "/dev/vport0p1", "/dev/hvc0"]
 print(json.dumps({
     "kernel": os.uname().release,
     "random": os.urandom(8).hex(),

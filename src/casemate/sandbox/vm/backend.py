@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
-from casemate.model.dataclass import replace
+from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import Refused
 from casemate.model.policy import PRIVATE, Policy
 from casemate.model.sandbox import Boundary, Command, Json, Layer, Outcome, Plan, Runtime
@@ -16,7 +16,7 @@ from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.plan import compile_plan
 from casemate.sandbox.native.steps import describe
 from casemate.sandbox.streams import RunInput, Streams
-from casemate.sandbox.vm import host, image, job, needs, view
+from casemate.sandbox.vm import accelerator, host, image, job, needs, view
 from casemate.sandbox.vm.vector import Machine
 from casemate.sandbox.vm.withheld import FILTER, GUEST, completed
 
@@ -32,6 +32,15 @@ WARM = ("-I", "-S", "-B", "-c", "import io, site, runpy, traceback")  # no code 
 HABITS = frozenset({"get_mempolicy", "seccomp", "io_uring_setup"})  # what QEMU asks for at every start
 
 
+@dataclass(frozen=True, slots=True)
+class VmPlan(HostedPlan):
+    """A plan with the guest of which a copy is started, and what was asked for: once more where KVM fails."""
+
+    kept: image.Kept
+    asked: Command
+    policy: Policy
+
+
 class Vm(Hosted):
     """A virtual machine of QEMU under the native backend."""
 
@@ -43,6 +52,7 @@ class Vm(Hosted):
         super().__init__(without=without)
         self._patience = patience
         self._known: image.Kept | None = None
+        self._slowly = ""  # why guests are translated
 
     def runtime(self) -> Runtime:
         """Say whether QEMU and a kernel are here."""
@@ -51,8 +61,10 @@ class Vm(Hosted):
             version = image.version(kept) or host.version(kept.machine.qemu)
         except Refused as refused:
             return Runtime(Boundary.HYPERVISOR, available=False, why_not=str(refused), install=host.INSTALL)
-        how = f"{version} ({kept.machine.accelerator})"
-        return Runtime(Boundary.HYPERVISOR, available=True, version=how, residual=RESIDUAL, slow=SLOW)
+        how = f"{version} (TCG: {self._slowly})" if self._slowly else f"{version} (KVM)"
+        return Runtime(
+            Boundary.HYPERVISOR, available=True, version=how, residual=RESIDUAL, slow=SLOW if self._slowly else 1
+        )
 
     def outer_policy(self, policy: Policy) -> Policy:
         """Give the policy of QEMU."""
@@ -77,16 +89,30 @@ class Vm(Hosted):
     def plan(self, command: Command, policy: Policy) -> Plan:
         """Say exactly what would be started. Raises Refused where something cannot be granted to the guest."""
         made = super().plan(command, policy)
-        if not isinstance(made, HostedPlan) or not isinstance(made.native, NativePlan):
-            return made
-        whole = view.shown(made.native, compile_plan(command, policy, ()))
+        assert isinstance(made, HostedPlan)  # noqa: S101 -- for the type checker
+        assert isinstance(made.native, NativePlan)  # noqa: S101 -- likewise
+        whole = view.shown(made.native, compile_plan(command, policy, ()), self._kept().machine)
         shared = whole.steps[len(made.native.steps) :]
-        return replace(made, native=whole, operations=(*made.operations, *map(describe, shared)))
+        return VmPlan(
+            backend=made.backend,
+            command=made.command,
+            directory=made.directory,
+            environment=made.environment,
+            operations=(*made.operations, *map(describe, shared)),
+            coverage=made.coverage,
+            native=whole,
+            kept=self._kept(),
+            asked=command,
+            policy=policy,
+        )
 
     def start(self, plan: Plan, run: RunInput) -> Outcome:
         """Make the guest first where it is not kept yet; then start a copy of it."""
-        if isinstance(plan, HostedPlan) and isinstance(plan.native, NativePlan):
-            self._prepared(_machine_of(plan.native), run)
+        if not isinstance(plan, VmPlan):
+            return super().start(plan, run)  # which refuses it
+        if not self._prepared(plan.kept, run):
+            self._known = None  # from now on without KVM
+            return self.start(self.plan(plan.asked, plan.policy), run)
         outcome = super().start(plan, replace(run, record=_of_the_program(run.record)))
         return replace(outcome, denials=tuple(one for one in outcome.denials if one.resource not in HABITS))
 
@@ -101,57 +127,62 @@ class Vm(Hosted):
     def _kept(self) -> image.Kept:
         """Say which guest a run is a copy of; it is looked for once. Raises Refused."""
         if self._known is None:
-            kernel = host.kernel()
-            machine = Machine(host.qemu(), kernel.image, "", "tcg", needs.guest_memory())
-            self._known = image.place(kernel, machine, dict(os.environ))
+            kernel, top = host.kernel(), image.top(dict(os.environ))
+            self._slowly = accelerator.why_not(top)
+            kind = "tcg" if self._slowly else "kvm"
+            machine = Machine(host.qemu(), kernel.image, "", kind, needs.guest_memory())
+            self._known = image.place(kernel, machine, top)
         return self._known
 
-    def _prepared(self, kept: image.Kept, run: RunInput) -> None:
-        """Make sure that the guest is there, whole. Raises Refused."""
+    def _prepared(self, kept: image.Kept, run: RunInput) -> bool:
+        """Make sure that the guest is there, whole; false where it does not start with KVM. Raises Refused."""
         try:
             if image.is_whole(kept):
-                return
+                return True
             with image.Lock(kept.folder):
-                if not image.is_whole(kept):  # somebody else may have made it meanwhile
-                    self._make(kept, run)
-                    image.sweep(kept)
+                if image.is_whole(kept):  # somebody else has made it meanwhile
+                    return True
+                made = self._make(kept, run)
+                image.sweep(kept)
+                return made
         except OSError as error:
             raise Refused(f"vm: the guest cannot be kept in {kept.folder}: {error}") from None
 
-    def _make(self, kept: image.Kept, run: RunInput) -> None:
-        begun = time.monotonic()
+    def _make(self, kept: image.Kept, run: RunInput) -> bool:
+        begun, kvm = time.monotonic(), kept.machine.accelerator == "kvm"
         _say(run, "vm: making the guest of which every run is a copy: once for a kernel and a version")
         whole = False
         try:
-            for _ in range(TRIES):
+            for _ in range(1 if kvm else TRIES):
                 image.begin(kept, host.kernel())
                 if self._booted(kept, run):
                     image.finish(kept)
                     whole = True
                     _say(run, f"vm: made in {time.monotonic() - begun:.0f} s")
-                    return
+                    return True
         finally:
             if not whole:
                 image.empty(kept)
-        raise Refused("vm: the guest could not be started; see above")
+        if not kvm:
+            raise Refused("vm: the guest could not be started; see above")
+        accelerator.note(image.top(dict(os.environ)), "no guest starts with it here")
+        _say(run, "vm: no guest starts with KVM here; it is translated (TCG), and so until the next boot")
+        return False
 
     def _booted(self, kept: image.Kept, run: RunInput) -> bool:
         """Boot a guest and put it aside, under the native backend."""
-        task = {"machine": kept.machine.plain(), "folder": kept.folder, "patience": self._patience}
-        policy = needs.to_make(kept.machine, kept.folder)
-        plan = view.alone(self._native.plan(needs.command("make", json.dumps(task)), policy))
+        machine = kept.machine
+        patience = min(self._patience, accelerator.PATIENCE) if machine.accelerator == "kvm" else self._patience
+        task = {"machine": machine.plain(), "folder": kept.folder, "patience": patience}
+        policy = needs.to_make(machine, kept.folder)
+        plan = self._native.plan(needs.command("make", json.dumps(task)), policy)
+        assert isinstance(plan, NativePlan)  # noqa: S101 -- for the type checker
+        plan = view.alone(plan, machine)
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             return self._native.start(plan, RunInput({}, Streams(nothing, nothing, run.streams.stderr))).code == 0
         finally:
             os.close(nothing)
-
-
-def _machine_of(plan: NativePlan) -> image.Kept:
-    """Read from a plan which guest it starts."""
-    at = plan.command.index("run")
-    task = json.loads("".join(plan.command[at + 1 :]))
-    return image.Kept(task["folder"], Machine(**task["machine"]))
 
 
 def _of_the_program(record: Record | None) -> Record | None:

@@ -29,7 +29,7 @@ from casemate.sandbox.vm.vector import Machine
 
 AGENT = "casemate.sandbox.vm.guest.agent"
 HOME = "/casemate"
-FOLDERS = ("dev", "proc", "sys", "tmp", "root", "host", "direct", "cgroup", HOME)
+FOLDERS = ("dev", "proc", "sys", "tmp", "root", "host", "written", "cgroup", HOME)
 START = "#!{home}/bin/python3 -ISB\nfrom {agent} import main\nmain()\n"
 MAPPED = ("_ctypes", "_json", "_socket", "_struct", "fcntl", "resource", "select", "termios")
 MEMORY, STATE, INITRD, VERSION, SEAL, LOCK = "ram", "state", "initrd", "version", "seal", "lock"
@@ -51,15 +51,19 @@ class Kept:
         return f"{self.folder}/{name}"
 
 
-def place(kernel: Kernel, machine: Machine, environment: dict[str, str]) -> Kept:
-    """Say where the guest for a machine is kept, and make that folder. Raises Refused."""
-    top = own.cache(environment)
-    if not top:
+def top(environment: dict[str, str]) -> str:
+    """Name the folder of all guests. Raises Refused."""
+    if not (cache := own.cache(environment)):
         raise Refused("there is no folder to keep the guest in: HOME is not set")
-    folder = f"{top}/vm/{_key(kernel, machine)}"
+    return f"{cache}/vm"
+
+
+def place(kernel: Kernel, machine: Machine, top: str) -> Kept:
+    """Say where the guest for a machine is kept, and make that folder. Raises Refused."""
+    folder = f"{top}/{_key(kernel, machine)}"
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        for path in (f"{top}/vm", folder):
+        for path in (top, folder):
             ours = os.lstat(path)
             if not stat.S_ISDIR(ours.st_mode) or ours.st_uid != os.geteuid() or ours.st_mode & 0o022:
                 raise Refused(f"{path}: only you may be able to write there")

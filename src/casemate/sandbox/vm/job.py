@@ -7,9 +7,9 @@ its guest.
 
 from collections.abc import Mapping, Sequence
 
-from casemate.model.dataclass import dataclass, replace
+from casemate.model.dataclass import dataclass
 from casemate.model.never import assert_never
-from casemate.model.policy import Limits, WriteMode
+from casemate.model.policy import Limits
 from casemate.model.sandbox import Json
 from casemate.sandbox.native.contract import RESOLVER, Endpoint, Forward, NativePlan, Outside
 from casemate.sandbox.native.steps import (
@@ -30,7 +30,6 @@ TYPE_CHECKING = False  # `typing` would be loaded in the guest for nothing
 if TYPE_CHECKING:
     from typing import Any
 
-STARTING = 4  # seconds of processor time that a Python may take to start where every instruction is translated first
 Answer = dict[str, str | int | None]
 
 
@@ -40,7 +39,7 @@ class Job:
 
     plan: NativePlan
     environment: Mapping[str, str]
-    direct: bool  # something is written at once, and others may write there, too
+    writes: bool  # something of the host may be written
     connect: tuple[Endpoint, ...]
     listen: tuple[tuple[str, int], ...]  # addresses in the guest to which others of the host are let in
     terminal: tuple[int, int] | None  # rows and columns, where the program gets a terminal of its own
@@ -78,9 +77,6 @@ def inward(forwards: Sequence[Forward]) -> list[tuple[str, int]]:
 def spelled(plan: NativePlan, warm: Sequence[str] = ()) -> dict[str, Json]:
     """Give the part of a job that is known before the start. Values of variables are not in it."""
     shape, limits = plan.filter, plan.outside.limits
-    if limits.cpu_seconds:
-        limits = replace(limits, cpu_seconds=limits.cpu_seconds + STARTING)
-    direct = any(write.mode is WriteMode.DIRECT for write in plan.outside.writes)
     return {
         "steps": [_spelled(step) for step in plan.steps],
         "command": plan.command,
@@ -95,7 +91,7 @@ def spelled(plan: NativePlan, warm: Sequence[str] = ()) -> dict[str, Json]:
         "listen": inward(plan.outside.forwards),
         "waits": plan.waits,
         "warm": warm,
-        "direct": direct,
+        "writes": bool(plan.outside.writes),
     }
 
 
@@ -142,7 +138,7 @@ def read(said: "Mapping[str, Any]") -> Job:
     return Job(
         plan,
         {name: said["environment"][name] for name in said["names"] if name in said["environment"]},
-        said["direct"],
+        said["writes"],
         tuple(Endpoint(*one) for one in said["connect"]),
         tuple((address, port) for address, port in said["listen"]),
         tuple(said["terminal"]) if said["terminal"] else None,

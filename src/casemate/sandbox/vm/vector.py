@@ -13,7 +13,7 @@ KERNEL_WORDS = (
 )
 OF_TCG = "mitigations=off nopti"  # there is no speculation in translated code, and so nothing to mitigate
 VIEW = "/casemate-guest"  # what is shared with the guest; no policy can grant it: nothing of the host lies there
-TAGS = ("shared", "direct")  # the same tree twice: what is kept of the second one is asked for anew
+TAGS = ("shared", "written")  # the same tree twice: the guest keeps nothing of the second one
 CODE = 256  # MiB of translated code
 
 

@@ -7,21 +7,23 @@ written in it goes into the layers of the native backend, under the names that t
 from collections.abc import Iterator, Sequence
 
 from casemate.model.dataclass import replace
-from casemate.model.sandbox import Plan
 from casemate.sandbox.native.contract import NativePlan
-from casemate.sandbox.native.steps import Bind, Folder, Hide, Layered, Step
-from casemate.sandbox.vm.vector import VIEW
+from casemate.sandbox.native.steps import Bind, Device, Folder, Hide, Layered, Step
+from casemate.sandbox.vm.accelerator import DEVICE
+from casemate.sandbox.vm.vector import VIEW, Machine
 
 
-def shown(plan: NativePlan, program: NativePlan) -> NativePlan:
+def shown(plan: NativePlan, program: NativePlan, machine: Machine) -> NativePlan:
     """Give the plan of QEMU with what the plan of the program grants, for QEMU to share."""
     outside = replace(program.outside, limits=plan.outside.limits)
-    return replace(plan, steps=(*plan.steps, *_moved(program.steps)), outside=outside)
+    return replace(alone(plan, machine, program.steps), outside=outside)
 
 
-def alone(plan: Plan) -> Plan:
-    """Give the plan of a QEMU that shares an empty folder: no program is there yet."""
-    return replace(plan, steps=(*plan.steps, *_moved(()))) if isinstance(plan, NativePlan) else plan
+def alone(plan: NativePlan, machine: Machine, steps: Sequence[Step] = ()) -> NativePlan:
+    """Give the plan of a QEMU that shares a folder with nothing in it but these steps."""
+    kvm = machine.accelerator == "kvm"
+    device = (Device(DEVICE),) if kvm else ()
+    return replace(plan, steps=(*plan.steps, *device, *_moved(steps)), filter=replace(plan.filter, kvm=kvm))
 
 
 def _moved(steps: Sequence[Step]) -> Iterator[Step]:

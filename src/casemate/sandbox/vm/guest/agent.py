@@ -86,7 +86,7 @@ class Run:
 
     def _start(self, asked: job.Job) -> Status:
         machine.wake(asked.clock, asked.seed)
-        machine.share(direct=asked.direct)
+        machine.share(writes=asked.writes)
         if asked.warm:
             program.warm_up(asked)
         if asked.networked:

@@ -10,7 +10,7 @@ from casemate.model.policy import Limits
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native.loopback import loopback_up
-from casemate.sandbox.vm.guest.world import DIRECT, SHARED
+from casemate.sandbox.vm.guest.world import SHARED, WRITTEN
 
 MODULES = "/casemate/modules"
 LIBRARY = "/casemate/lib"
@@ -94,9 +94,12 @@ def wake(clock: float, seed: bytes) -> None:
     os.close(pool)
 
 
-def share(*, direct: bool) -> None:
-    """Mount the tree that the host shares; and once more, asking anew, where others may write meanwhile."""
-    for tag, place, cache in (("shared", SHARED, "loose"), ("direct", DIRECT, "mmap"))[: 1 + direct]:
+def share(*, writes: bool) -> None:
+    """Mount the tree that the host shares; and once more for what is written.
+
+    There nothing is kept back: the program learns at once that a layer is full, and reads what others have written.
+    """
+    for tag, place, cache in (("shared", SHARED, "loose"), ("written", WRITTEN, "mmap"))[: 1 + writes]:
         options = f"trans=virtio,version=9p2000.L,msize=512000,access=any,cache={cache}"
         m.mount(tag, place, "9p", m.MS_NOSUID | m.MS_NODEV, options)
 

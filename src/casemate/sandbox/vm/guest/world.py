@@ -12,7 +12,7 @@ from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native.root import Root, open_device
 from casemate.sandbox.native.steps import Bind, Device, Layered, Step
 
-SHARED, DIRECT = "/host", "/direct"
+SHARED, WRITTEN = "/host", "/written"
 
 
 class GuestRoot(Root):
@@ -24,8 +24,8 @@ class GuestRoot(Root):
         """Open what a step takes from the tree that the host shares, through no link. Raises OSError."""
         match step:
             case Bind(seen) | Layered(seen):
-                at_once = isinstance(step, Bind) and step.write
-                top = os.open(DIRECT if at_once else SHARED, k.O_PATH | os.O_CLOEXEC)
+                read = isinstance(step, Bind) and not step.write
+                top = os.open(SHARED if read else WRITTEN, k.O_PATH | os.O_CLOEXEC)
                 try:
                     return m.open_within(top, seen.path)
                 finally:
