@@ -38,6 +38,7 @@ class Runtime:
     """What a backend stands on here: which boundary, in which version, or why there is none and what installs it.
 
     `residual` says in plain words what remains. `assured`: its vendor offers it as a boundary against hostile code.
+    `slow`: how many times longer than outside a program may take to start, where somebody gives it seconds to do so.
     """
 
     boundary: Boundary
@@ -47,6 +48,7 @@ class Runtime:
     install: str = ""
     residual: tuple[str, ...] = ()
     assured: bool = True
+    slow: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,12 +67,12 @@ class Backend(Protocol):
 
 def names() -> tuple[str, ...]:
     """Name the backends that there are, in the order in which they were written."""
-    return ("native", "bubblewrap", "oci", "wasm")
+    return ("native", "bubblewrap", "oci", "vm", "wasm")
 
 
 def variants() -> tuple[str, ...]:
     """Name every backend as it can be asked for: `oci` by each of its runtimes."""
-    return ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "oci:youki", "wasm")
+    return ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "oci:youki", "vm", "wasm")
 
 
 def choose(name: str) -> Backend:
@@ -100,6 +100,10 @@ def choose(name: str) -> Backend:
             from casemate.sandbox.containers.oci import oci  # noqa: PLC0415 -- see above
 
             return oci(option)
+        case "vm":
+            from casemate.sandbox.vm.backend import Vm  # noqa: PLC0415 -- likewise
+
+            return Vm()
         case _:
             raise UsageError(f"there is no backend {name!r}; there are: {', '.join(names())}, auto")
 

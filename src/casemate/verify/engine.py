@@ -124,7 +124,7 @@ def _verdict(probe: Probe, tried: Tried, target: Target, scene: Scene) -> Verdic
 def _policy(probes: Iterable[Probe], target: Target, scene: Scene) -> Policy:
     """Give the policy under which these are executed."""
     folders = [(probe, scene.own[probe.name].folder) for probe in probes]
-    return grants.policy_for(target.policy, folders, str(scene.given["program"]))
+    return grants.policy_for(target.policy, folders, str(scene.given["program"]), target.slow)
 
 
 def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined: bool) -> dict[Probe, Tried]:
@@ -162,7 +162,7 @@ def _start(probes: Sequence[Probe], target: Target, scene: Scene, *, confined: b
         job: dict[str, Json] = {
             "harness": source("harness"),
             "files": {name: source(name) for name in ("toolkit", *names)},
-            "patience": PATIENCE,
+            "patience": PATIENCE * target.slow,
             "probes": [
                 {
                     "name": probe.name,
@@ -174,8 +174,8 @@ def _start(probes: Sequence[Probe], target: Target, scene: Scene, *, confined: b
             ],
         }
         if confined:
-            return starting.inside(target, scene, job, files, _in_time(policy, len(probes)))
-        return starting.outside(target, scene, job, files, PATIENCE * len(probes))
+            return starting.inside(target, scene, job, files, _in_time(policy, target.slow * len(probes)))
+        return starting.outside(target, scene, job, files, PATIENCE * target.slow * len(probes))
     finally:
         files.close()
 
@@ -199,7 +199,7 @@ def _judge(probe: Probe, answer: Mapping[str, Json], scene: Scene, *, pushed: bo
     if pushed:
         return Tried(succeeded=True, story="something lies in the terminal that nobody typed")
     if how == "silent" or (text == "wall limit" and "most_wall" not in probe.uses):
-        return Tried(succeeded=confined and not probe.waits, story=f"no answer within {PATIENCE:g} seconds")
+        return Tried(succeeded=confined and not probe.waits, story="no answer in time")
     if answer.get("kind") in OUR_FAULT:
         return Tried(succeeded=confined, story=f"the probe itself failed, so nothing was shown: {text}")
     stories = {

@@ -27,13 +27,16 @@ GIVEN = ("granted", "the policy sets no limit")  # how a coverage table begins t
 ELSEWHERE = "canary.invalid:443"  # a granted end that no probe may make more of (RFC 6761)
 
 
-def policy_for(policy: Policy, probes: Iterable[tuple[Probe, Path]], program: str) -> Policy:
-    """Give the policy under which probes with the same grants and limits are executed."""
+def policy_for(policy: Policy, probes: Iterable[tuple[Probe, Path]], program: str, slow: int = 1) -> Policy:
+    """Give the policy under which probes with the same grants and limits are executed.
+
+    `slow` is that of Runtime: a limit in seconds leaves time for the start.
+    """
     grants, deny, limits, tmp = list[Grant](), list[str](), policy.limits, policy.tmp_bytes
     for probe, folder in probes:
         grants += _grants(probe, folder, program)
         deny += [f"{folder}/out/denied", f"{folder}/out/denied-new"] if "deny" in probe.granted else []
-        limits = replace(limits, **dict(_small(probe, limits)))
+        limits = replace(limits, **dict(_small(probe, limits, slow)))
         tmp = min(tmp, TMP) if "most_tmp" in probe.uses else tmp
     return replace(policy.plus(*grants), deny=(*policy.deny, *deny), limits=limits, tmp_bytes=tmp)
 
@@ -65,11 +68,12 @@ def _grants(probe: Probe, folder: Path, program: str) -> Iterator[Grant]:
                 raise ValueError(f"{probe.name}: nothing is called {word}")
 
 
-def _small(probe: Probe, limits: Limits) -> Iterator[tuple[str, int]]:
+def _small(probe: Probe, limits: Limits, slow: int) -> Iterator[tuple[str, int]]:
     """Make the limits small that a probe goes beyond, so that the act stays harmless outside."""
     for name, (limit, most) in SMALL.items():
         if name in probe.uses:
-            yield limit, min(getattr(limits, limit) or most, most)
+            small = most * slow if limit.endswith("_seconds") else most
+            yield limit, min(getattr(limits, limit) or small, small)
 
 
 def told(policy: Policy) -> dict[str, Json]:

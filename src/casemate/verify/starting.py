@@ -35,6 +35,11 @@ class Target:
     backend: Backend
     accept: frozenset[Capability] = frozenset()
 
+    @property
+    def slow(self) -> int:
+        """Give how many times longer than outside the target may take to start."""
+        return self.backend.runtime().slow
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

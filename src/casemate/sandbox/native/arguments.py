@@ -30,6 +30,7 @@ IOCTLS = (  # terminals, readiness, close-on-exec: ioctl_tty(2), ioctl(2)
     *(0x540E, 0x540F, 0x5410, 0x5411, 0x5413, 0x5414, 0x541B, 0x5421, 0x5422, 0x5429, 0x5450, 0x5451, 0x5452),
     *(0x802C542A, 0x402C542B, 0x402C542C, 0x402C542D),
 )
+KVMIO = 0xAE00  # linux/kvm.h: the type of every request to /dev/kvm and to what it makes
 PRCTLS = (1, 2, 3, 4, 15, 16, 21, 23, 27, 29, 30, 36, 37, 38, 39, 40, 41, 42, 47, 66, 0x53564D41)
 
 Instruction = tuple[int, int, int, int]
@@ -69,7 +70,8 @@ def blocks(shape: Filter, first: Addresses) -> Iterator[tuple[str, Block]]:
     yield "socket", _socket(shape)
     yield "socketpair", _socketpair(shape)
     dangerous = [line for code in (TIOCSTI, TIOCSETD, TIOCLINUX, TIOCCONS) for line in when(code, EPERM)]
-    yield "ioctl", [*load(1), *dangerous, *unless(IOCTLS, ENOTTY)]
+    machines = [*load(1), *masked(0xFF00), *when(KVMIO, ALLOW)] if shape.kvm else []
+    yield "ioctl", [*machines, *load(1), *dangerous, *unless(IOCTLS, ENOTTY)]
     yield "fcntl", [*load(1), *unless(FCNTLS, EPERM)]
     yield "renameat2", [*load(4), *when_bits(RENAME_WHITEOUT, EPERM)]
     yield "personality", [*load(0), *unless([0, 0xFFFFFFFF], EPERM)]

@@ -22,6 +22,7 @@ OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 KNOWN = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}
 BIND_TCP, CONNECT_TCP = 1, 2
 SCOPE_ABSTRACT, SCOPE_SIGNAL = 1, 2
+KVM = "/dev/kvm"  # only in the plan of a virtual machine
 
 
 def abi() -> int:
@@ -47,7 +48,7 @@ def rules(plan: NativePlan) -> Iterator[tuple[str, int]]:
             case Folder(path, listed=True):
                 yield path, READ_DIR
             case Device():
-                yield step.place, READ_FILE | WRITE_FILE
+                yield step.place, READ_FILE | WRITE_FILE | (IOCTL_DEV if step.path == KVM else 0)
             case _:
                 continue
     yield "/proc", READ

@@ -119,10 +119,11 @@ class Filter:
     unix: bool = False  # AF_UNIX sockets
     inet: bool = False  # AF_INET and AF_INET6, stream and datagram
     spawn: bool = False  # further execve calls, by path
+    kvm: bool = False  # /dev/kvm, and what can be asked of it: the runtime of a virtual machine, never a program
 
     def __str__(self) -> str:
         """Name what is open, for the printed plan."""
-        return ",".join(name for name in ("wx", "unix", "inet", "spawn") if getattr(self, name)) or "nothing"
+        return ",".join(name for name in ("wx", "unix", "inet", "spawn", "kvm") if getattr(self, name)) or "nothing"
 
 
 def describe(step: Step) -> Operation:  # noqa: PLR0911 -- one answer for each kind of step
