@@ -25,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PYTHON = os.path.realpath(shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable)
-NEED_GROUPS = ("podman + runc", "runsc")  # they join cgroups, which no process of real-time priority may
+NEED_GROUPS = ("podman + runc", "runc", "runsc")  # they join cgroups, which no process of real-time priority may
 USER = 65_534  # nobody
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 PATIENCE = 2.0  # seconds for what a command leaves behind

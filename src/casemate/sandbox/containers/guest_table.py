@@ -9,23 +9,37 @@ from _collections_abc import Mapping
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.sandbox.coverage import Table
 from casemate.sandbox.native.names import (
+    BPF,
     CGROUPS,
     COMMIT,
     DESCRIPTORS,
     ENVIRONMENT,
+    IOCTL,
+    KEYRING,
+    LANDLOCK,
+    LANDLOCK_NET,
     LIMITS,
     LOOP,
+    MDWE,
     MOUNT,
     NET,
     NO_NEW,
     OF_CPU,
     OF_MEMORY,
     PID,
+    SCOPES,
+    SECCOMP,
     STREAMS,
+    TRUNCATE,
+    UFFD,
+    URING,
 )
 
 KERNEL = "user-space kernel"  # gVisor's: what it does not have, or keeps to itself
 FILTER = "seccomp inside"  # on the program, by that kernel
+NOT_INSIDE = frozenset({  # what the host has, and a program in gVisor does not meet
+    *(LANDLOCK, LANDLOCK_NET, SCOPES, TRUNCATE, IOCTL, SECCOMP, MDWE, KEYRING, URING, BPF, UFFD),
+})  # fmt: skip
 
 CLASSES: Mapping[str, tuple[str, ...]] = {
     "fs.read.content": (MOUNT,),

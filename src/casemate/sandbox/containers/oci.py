@@ -5,7 +5,7 @@ from _collections_abc import Mapping
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import PRIVATE, Policy
-from casemate.model.sandbox import Boundary, Command, Plan
+from casemate.model.sandbox import Boundary, Command, Layer, Plan
 from casemate.sandbox.containers import guest_table, gvisor
 from casemate.sandbox.containers.beside import Beside
 from casemate.sandbox.containers.bundle import config
@@ -73,6 +73,15 @@ class Gvisor(Beside):
         """`named` tells that it was asked for."""
         super().__init__()
         self.name = "oci:runsc" if named else "oci"
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Give the layers that stand around gVisor, each tried in a child, and its own."""
+        program, why = self.found()
+        own = tuple(
+            Layer(name, not why, why or f"{program}, version {self.version()}")
+            for name in (guest_table.KERNEL, guest_table.FILTER)
+        )
+        return (*(layer for layer in super().layers() if layer.name not in guest_table.NOT_INSIDE), *own)
 
     def first(self, program: str) -> First:
         """Start the program itself by runsc."""
