@@ -67,12 +67,12 @@ class Backend(Protocol):
 
 def names() -> tuple[str, ...]:
     """Name the backends that there are, in the order in which they were written."""
-    return ("native", "bubblewrap", "oci", "vm", "wasm")
+    return ("native", "bubblewrap", "oci", "vm", "wasm", "graalpy")
 
 
 def variants() -> tuple[str, ...]:
     """Name every backend as it can be asked for: `oci` by each of its runtimes."""
-    return ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "oci:youki", "vm", "wasm")
+    return ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "oci:youki", "vm", "wasm", "graalpy")
 
 
 def choose(name: str) -> Backend:
@@ -92,6 +92,10 @@ def choose(name: str) -> Backend:
             from casemate.sandbox.wasm import Wasm  # noqa: PLC0415 -- see above
 
             return Wasm()
+        case "graalpy":
+            from casemate.sandbox.graalpy import GraalPy  # noqa: PLC0415 -- see above
+
+            return GraalPy()
         case "bubblewrap":
             from casemate.sandbox.containers.bubblewrap import Bubblewrap  # noqa: PLC0415 -- see above
 

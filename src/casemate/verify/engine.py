@@ -140,6 +140,8 @@ def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined:
         scene.hear_who_came()
         answers = {str(line["probe"]): line for line in said.lines if "probe" in line}
         begun = [str(line["begins"]) for line in said.lines if "begins" in line]
+        if not begun and said.ended == "wall limit" and "most_wall" in left[0].uses:
+            begun = [left[0].name]  # the limit was over while a slow runtime started
         if not begun:
             where = "inside" if confined else "outside"
             raise Refused(f"{where}, the target executes no probe: {': '.join(filter(None, (said.ended, said.last)))}")

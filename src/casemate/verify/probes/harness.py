@@ -54,10 +54,19 @@ def load(files: dict[str, str]) -> None:
             try:
                 exec(code, module.__dict__)
                 break
-            except ModuleNotFoundError as error:
-                if not error.name or error.name in sys.modules:
+            except ImportError:
+                name = wanted(text, sys.exc_info()[2])
+                if not name or isinstance(sys.modules.get(name), Absent):
                     raise
-                sys.modules[error.name] = Absent(error.name)
+                sys.modules[name] = Absent(name)
+
+
+def wanted(text: str, traceback: types.TracebackType | None) -> str:
+    """Give the module that a file of probes imports where it failed, or ""; who raised it may not name it."""
+    while traceback is not None and not traceback.tb_frame.f_code.co_filename.startswith("probes/"):
+        traceback = traceback.tb_next
+    words = text.splitlines()[traceback.tb_lineno - 1].split() if traceback is not None else []
+    return words[1] if words[:1] in (["import"], ["from"]) else ""
 
 
 def attempt(act: Callable[[object], object], canary: object) -> Answer:

@@ -1,0 +1,198 @@
+"""The graalpy backend: GraalPy in a polyglot context of a JVM, in the native backend."""
+
+import os
+from collections.abc import Iterator
+
+from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
+from casemate.model.classes import CLASSES
+from casemate.model.dataclass import replace
+from casemate.model.errors import Refused
+from casemate.model.policy import MIB, Grant, Limits, Policy
+from casemate.model.sandbox import Boundary, Command, Outcome, Plan, Runtime
+from casemate.model.tree import below
+from casemate.sandbox import ours
+from casemate.sandbox.coverage import Table
+from casemate.sandbox.graalpy import java
+from casemate.sandbox.graalpy.prepare import prepare
+from casemate.sandbox.hosted import Guest, Hosted, HostedPlan
+from casemate.sandbox.installed import Installed, find
+from casemate.sandbox.invocation import Invocation, Kind, invocation
+from casemate.sandbox.native import world
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.streams import RunInput
+from casemate.sandbox.wasm import packages
+
+VERSION = "GraalPy 25.2.4 (Python 3.12.8, SandboxPolicy.CONSTRAINED) on Java 25.0.2"
+NOT_OFFERED = (
+    "Its vendor does not offer it for this: GraalPy's SECURITY.md says that it does not currently support the "
+    "execution of untrusted or adversarial code, and GraalVM calls SandboxPolicy.CONSTRAINED a policy for trusted code."
+)
+RESIDUAL = (
+    NOT_OFFERED,
+    "A hole in GraalPy or the JVM leads into the process of the JVM, which the native backend confines.",
+    "The guest shares the heap of its JVM: there is no isolate between them.",
+    "The guest's Python is 3.12.8, whatever the program's own is; C extensions, threads, sockets and child processes "
+    "are absent.",
+)
+NO_SOCKETS, NO_PROCESSES = "the context has no sockets", "the context starts no processes"
+KNOWN = frozenset("BEIPqsu")  # options of Python that mean something here, or nothing anywhere
+# What native alone withholds: a crash is the JVM's, and what a program may write it may also name so.
+NATIVE_ALONE = frozenset({"kernel.cores", "fs.persist.names"})
+BUDGETS = frozenset({C.PROC_FORK, C.PROC_THREAD, C.RES_PROCS, C.RES_MEMORY, C.RES_CPU})
+OWN_MEMORY = 640 * MIB  # bytes of address space of the JVM beside the guest's heap, of which it touches a third
+LEAST_HEAP = 128 * MIB  # bytes: GraalPy itself takes half of them
+THREADS, FEWEST_FDS, OWN_SECONDS = 32, 64, 60  # of the JVM itself
+
+
+class GraalPy(Hosted):
+    """GraalPy in a JVM, confined by the native backend: no C extensions, threads, sockets, processes."""
+
+    name = "graalpy"
+    guest = Guest(
+        layer="graalpy",
+        classes=frozenset(CLASSES) - NATIVE_ALONE,
+        budgets=BUDGETS,
+        needs=frozenset({C.NATIVE_WX}),
+        refuses={
+            C.NET_CONNECT: NO_SOCKETS,
+            C.NET_LISTEN: NO_SOCKETS,
+            C.NET_UNIX: NO_SOCKETS,
+            C.PROC_SPAWN: NO_PROCESSES,
+            C.NATIVE_WX: "the context executes no machine code",
+        },
+    )
+
+    def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
+        """See Hosted."""
+        super().__init__(without=without)
+        self._found: Installed | None = None
+
+    def runtime(self) -> Runtime:
+        """Say whether the runtime is installed for the caller."""
+        found = self._installed()
+        return Runtime(
+            boundary=Boundary.JVM,
+            available=not found.why_not,
+            version=VERSION,
+            why_not=found.why_not,
+            install="casemate backends install graalpy" if found.why_not else "",
+            residual=RESIDUAL,
+            assured=False,
+        )
+
+    def outer_policy(self, policy: Policy) -> Policy:
+        """Give the JVM what the guest is granted, its own files, and memory that is executable: it compiles."""
+        folder = self._installed().folder
+        given = tuple(grant for grant in policy.grants if grant.capability is not C.ENV_READ)
+        grants = (Grant(C.NATIVE_WX, ""), *ours.grants(), *java.grants(folder))
+        kept = os.path.dirname(os.path.dirname(folder))  # denied to the guest, and the runtime lies there
+        return replace(
+            replace(policy, grants=given, settings=(), secrets=()).plus(*grants),
+            deny=tuple(path for path in policy.deny if path != kept),
+            limits=_limits(policy.limits),
+        )
+
+    def outer_command(self, command: Command, policy: Policy) -> Command:
+        """Start the JVM with what the guest sees, and which program it becomes. Raises Refused."""
+        called = invocation(command, self.name)
+        self._refuse(called, policy)
+        folder = self._installed().folder
+        words = (*_seen(policy), *(("wait",) if command.waits else ()), "--", *_program(called, command, policy))
+        argv = (*java.command(folder, heap=policy.limits.memory_bytes), f"home={java.quoted(f'{folder}/{java.HOME}')}", *words)
+        return Command(argv, java.executable(folder), command.directory)
+
+    def plan(self, command: Command, policy: Policy) -> Plan:
+        """Say exactly what would be started. Raises Refused for what the guest cannot be granted."""
+        for secret in policy.secrets:
+            raise Refused(f"env.secret {secret.name}: the {self.name} backend cannot grant it: {NO_SOCKETS}")
+        made = super().plan(command, policy)
+        if not isinstance(made, HostedPlan) or not isinstance(made.native, NativePlan):
+            raise TypeError(type(made).__name__)
+        names = world.variables(policy)
+        inner = (*(java.GUEST + name for name in names), *java.VARIABLES)
+        return replace(made, native=replace(made.native, environment=inner), environment=names)
+
+    def start(self, plan: Plan, run: RunInput) -> Outcome:
+        """Start a plan of this backend; the JVM's own environment holds nothing that a policy could name."""
+        values = {**world.DEFAULTS, **run.environment}
+        inner = {java.GUEST + name: value for name, value in values.items()}
+        outcome = super().start(plan, replace(run, environment={**inner, **java.VARIABLES}))
+        return replace(outcome, denials=())  # the guest makes no system call of its own: these are the JVM's
+
+    def finish(self, folder: str) -> None:
+        """Make ready what was fetched: the guest's classes, Python's library, and what Java remembers of a start."""
+        prepare(self._native, folder)
+
+    def _table(self) -> Table:
+        """Leave out what native limits to more than the policy says, since the JVM needs it."""
+        table, only = super()._table(), (self.guest.layer,)
+        return replace(
+            table,
+            budgets={**table.budgets, **dict.fromkeys(BUDGETS, only)},
+            whole={**table.whole, **WHOLE},
+            whole_run=(*table.whole_run, self.guest.layer),
+        )
+
+    def _installed(self) -> Installed:
+        if self._found is None:
+            self._found = find(self.name)
+        return self._found
+
+    def _refuse(self, called: Invocation, policy: Policy) -> None:
+        """Raise Refused for what the JVM cannot be asked for, and for a policy that would let a program change it."""
+        folder, limits = self._installed().folder, policy.limits
+        if unknown := [option for option in called.options if not KNOWN.issuperset(option[1:])]:
+            raise Refused(f"the {self.name} backend cannot give Python its option {unknown[0]}")
+        if limits.memory_bytes and limits.memory_bytes < LEAST_HEAP:
+            raise Refused(f"res.memory {limits.memory_bytes}: the {self.name} backend itself needs {LEAST_HEAP} bytes")
+        if limits.fds and limits.fds < FEWEST_FDS:
+            raise Refused(f"res.fds {limits.fds}: the {self.name} backend itself needs {FEWEST_FDS} descriptors")
+        for grant in policy.of(C.FS_WRITE):
+            real = os.path.realpath(grant.resource)
+            if below(folder, real) or below(real, os.path.dirname(folder)):
+                raise Refused(f"{grant.resource} cannot be writable: the runtime of the {self.name} backend lies there")
+
+
+WHOLE = {
+    C.RES_CPU: "the time of the guest; the JVM beside it has a limit of its own",
+    C.RES_MEMORY: "the heap of the guest; the JVM beside it has a limit of its own",
+    C.RES_PROCS: "the guest has one process and one thread, whatever it may have",
+}
+
+
+def _limits(limits: Limits) -> Limits:
+    """Give the limits of the JVM: what the guest's boundary limits itself is only kept from being too little."""
+    return replace(
+        limits,
+        cpu_seconds=limits.cpu_seconds and limits.cpu_seconds + OWN_SECONDS,
+        memory_bytes=limits.memory_bytes and limits.memory_bytes + OWN_MEMORY,
+        processes=limits.processes and max(limits.processes, THREADS),
+    )
+
+
+def _seen(policy: Policy) -> Iterator[str]:
+    """Yield what the guest sees of the root inside: where it reads, where it writes, and what is hidden from it."""
+    read = [*world.FILES, world.LOCALTIME, NULL]
+    read += [grant.resource for kind in (C.FS_READ, C.FS_LIST) for grant in policy.of(kind)]
+    write = [*PRIVATE, NULL, *(grant.resource for grant in policy.of(C.FS_WRITE))]
+    hidden = [path for path in policy.deny if path.startswith("/")]
+    if policy.limits.cpu_seconds:
+        yield f"cpu={policy.limits.cpu_seconds}"
+    for name, paths in (("read", read), ("write", write), ("deny", hidden)):
+        yield from (f"{name}={java.quoted(path)}" for path in dict.fromkeys(paths))
+
+
+PRIVATE = ("/tmp", world.HOME, "/dev/shm")  # noqa: S108 -- its own
+NULL = "/dev/null"  # the other devices are not files that GraalPy can read: it finds them empty
+
+
+def _program(called: Invocation, command: Command, policy: Policy) -> Iterator[str]:
+    """Yield the words of start.py: flags, folders of packages, what is executed, its arguments."""
+    letters = called.flags
+    flags = "".join(sorted(letters)) + ("EPs" if "I" in letters else "")
+    folders = tuple(packages(command.executable, policy))
+    for word in (flags, str(len(folders)), *folders, KINDS[called.kind], called.what, *called.arguments):
+        yield java.quoted(word)
+
+
+KINDS = {Kind.CODE: "code", Kind.MODULE: "module", Kind.FILE: "file", Kind.STDIN: "stdin"}
