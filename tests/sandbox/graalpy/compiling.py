@@ -1,4 +1,4 @@
-"""Compiles the guest of the graalpy backend: its classes are part of the package, because a Java runtime has no compiler.
+"""Compiles the guest of the graalpy backend: its classes are part of the package, as a Java runtime has no compiler.
 
 `python compiling.py` writes them beside their sources, and their digest into the lock: `make guest`.
 """
@@ -23,7 +23,11 @@ LINE = re.compile(r'^# guest = ".*"$', re.MULTILINE)
 def compiler() -> str:
     """Find the compiler of that release, "" where there is none."""
     for path in (*Path("/usr/lib/jvm").glob(f"*{RELEASE}*/bin/javac"), Path(which("javac") or "/nowhere")):
-        if path.is_file() and f"javac {RELEASE}." in subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout:
+        if (
+            path.is_file()
+            and f"javac {RELEASE}."
+            in subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout
+        ):
             return str(path)
     return ""
 
@@ -33,7 +37,20 @@ def compiled(folder: Path) -> dict[str, bytes]:
     (polyglot, *_) = Path(find("graalpy").folder).parent.glob("graalpy-*/jars/polyglot.jar")
     sources = sorted(map(str, GUEST.glob("*.java")))
     subprocess.run(
-        [compiler(), "--release", RELEASE, "-g:none", "-proc:none", "-Xlint:all", "-Werror", "-cp", polyglot, "-d", folder, *sources],
+        [
+            compiler(),
+            "--release",
+            RELEASE,
+            "-g:none",
+            "-proc:none",
+            "-Xlint:all",
+            "-Werror",
+            "-cp",
+            polyglot,
+            "-d",
+            folder,
+            *sources,
+        ],
         check=True,
     )
     return {path.name: path.read_bytes() for path in folder.glob("*.class")}
@@ -41,7 +58,9 @@ def compiled(folder: Path) -> dict[str, bytes]:
 
 def digest(files: dict[str, bytes]) -> str:
     """Give the digest of what goes into the guest's jar."""
-    return sha256(b"".join(name.encode() + b"\0" + sha256(data).digest() for name, data in sorted(files.items()))).hexdigest()
+    return sha256(
+        b"".join(name.encode() + b"\0" + sha256(data).digest() for name, data in sorted(files.items()))
+    ).hexdigest()
 
 
 def shipped() -> dict[str, bytes]:

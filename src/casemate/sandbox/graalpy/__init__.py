@@ -1,4 +1,5 @@
 """The graalpy backend: GraalPy in a polyglot context of a JVM, in the native backend."""
+# ruff: noqa: PTH120 -- a path stays the string that was written
 
 import os
 from collections.abc import Iterator
@@ -31,8 +32,8 @@ RESIDUAL = (
     NOT_OFFERED,
     "A hole in GraalPy or the JVM leads into the process of the JVM, which the native backend confines.",
     "The guest shares the heap of its JVM: there is no isolate between them.",
-    "The guest's Python is 3.12.8, whatever the program's own is; C extensions, threads, sockets and child processes "
-    "are absent.",
+    "The guest's Python is 3.12.8, whatever the program's own is.",
+    "C extensions, threads, sockets, signal handlers and child processes are absent.",
 )
 NO_SOCKETS, NO_PROCESSES = "the context has no sockets", "the context starts no processes"
 KNOWN = frozenset("BEIPqsu")  # options of Python that mean something here, or nothing anywhere
@@ -97,8 +98,12 @@ class GraalPy(Hosted):
         called = invocation(command, self.name)
         self._refuse(called, policy)
         folder = self._installed().folder
-        words = (*_seen(policy), *(("wait",) if command.waits else ()), "--", *_program(called, command, policy))
-        argv = (*java.command(folder, heap=policy.limits.memory_bytes), f"home={java.quoted(f'{folder}/{java.HOME}')}", *words)
+        words = (*_seen(policy, folder), *(("wait",) if command.waits else ()), "--", *_program(called, command, policy))
+        argv = (
+            *java.command(folder, heap=policy.limits.memory_bytes),
+            f"home={java.quoted(f'{folder}/{java.HOME}')}",
+            *words,
+        )
         return Command(argv, java.executable(folder), command.directory)
 
     def plan(self, command: Command, policy: Policy) -> Plan:
@@ -130,6 +135,10 @@ class GraalPy(Hosted):
             table,
             budgets={**table.budgets, **dict.fromkeys(BUDGETS, only)},
             whole={**table.whole, **WHOLE},
+            partly={
+                **table.partly,
+                C.RES_FDS: "descriptors of the JVM; what GraalPy only counts (dup, pipe) costs none",
+            },
             whole_run=(*table.whole_run, self.guest.layer),
         )
 
@@ -170,12 +179,15 @@ def _limits(limits: Limits) -> Limits:
     )
 
 
-def _seen(policy: Policy) -> Iterator[str]:
-    """Yield what the guest sees of the root inside: where it reads, where it writes, and what is hidden from it."""
+def _seen(policy: Policy, folder: str) -> Iterator[str]:
+    """Yield what the guest sees of the root inside: where it reads, where it writes, and what is hidden from it.
+
+    The runtime may lie in a folder that is shown, such as /tmp: the guest sees Python's library of it alone.
+    """
     read = [*world.FILES, world.LOCALTIME, NULL]
     read += [grant.resource for kind in (C.FS_READ, C.FS_LIST) for grant in policy.of(kind)]
     write = [*PRIVATE, NULL, *(grant.resource for grant in policy.of(C.FS_WRITE))]
-    hidden = [path for path in policy.deny if path.startswith("/")]
+    hidden = [folder, *(path for path in policy.deny if path.startswith("/"))]
     if policy.limits.cpu_seconds:
         yield f"cpu={policy.limits.cpu_seconds}"
     for name, paths in (("read", read), ("write", write), ("deny", hidden)):

@@ -1,4 +1,5 @@
 """How the JVM of a guest is started: its files, its options, and words that no locale changes."""
+# ruff: noqa: PTH208 -- a path stays the string that was written
 
 import os
 from collections.abc import Iterator

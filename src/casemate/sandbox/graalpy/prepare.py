@@ -3,7 +3,7 @@
 Java keeps the classes of a start in one file, loaded and linked (JEP 483, JEP 514): that halves the next one. All that
 executes what was fetched does so inside the native backend.
 """
-# ruff: noqa: PTH100, PTH101, PTH102, PTH120 -- a path stays the string that was written
+# ruff: noqa: PTH100, PTH101, PTH102, PTH104, PTH120, PTH208 -- a path stays the string that was written
 
 import os
 import shutil
@@ -45,7 +45,7 @@ def prepare(native: Native, folder: str) -> None:
     """Make everything in the folder of a runtime that was unpacked. Raises Refused."""
     out = f"{folder}/{OUT}"
     for name in ("bin/java", "lib/jspawnhelper"):
-        os.chmod(f"{folder}/{java.JAVA}/{name}", 0o755)
+        os.chmod(f"{folder}/{java.JAVA}/{name}", 0o755)  # noqa: S103 -- programs
     pack(f"{folder}/{java.JAR}")
     os.mkdir(out)
     _run(native, folder, (*java.command(folder, *SIZES), "--resources", out))
@@ -87,4 +87,6 @@ def _run(native: Native, folder: str, argv: tuple[str, ...]) -> None:
         os.close(nowhere)
     if outcome.code or outcome.refused:
         reason = outcome.ended_by or outcome.last_words.decode(errors="replace").strip().rpartition("\n")[2]
-        raise Refused(f"the runtime could not be made ready: {reason or outcome.refused or f'exit code {outcome.code}'}")
+        raise Refused(
+            f"the runtime could not be made ready: {reason or outcome.refused or f'exit code {outcome.code}'}"
+        )

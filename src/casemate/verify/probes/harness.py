@@ -55,10 +55,10 @@ def load(files: dict[str, str]) -> None:
                 exec(code, module.__dict__)
                 break
             except ImportError:
-                name = wanted(text, sys.exc_info()[2])
-                if not name or isinstance(sys.modules.get(name), Absent):
+                missing = wanted(text, sys.exc_info()[2])
+                if not missing or isinstance(sys.modules.get(missing), Absent):
                     raise
-                sys.modules[name] = Absent(name)
+                sys.modules[missing] = Absent(missing)
 
 
 def wanted(text: str, traceback: types.TracebackType | None) -> str:

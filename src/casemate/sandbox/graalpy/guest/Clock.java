@@ -1,5 +1,6 @@
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
@@ -22,16 +23,18 @@ final class Clock {
     }
 
     private static void watch(Path times, long end, long seconds, int code) {
+        String reason = "the processor time of the program is over: " + seconds + " s";
         try {
             for (long left = end - read(times); left > 0; left = end - read(times)) {
                 Thread.sleep(Math.min(LONGEST_PAUSE, left / 1_000_000 + 1));
             }
-            Guest.say("graalpy: the processor time of the program is over: " + seconds + " s");
+        } catch (NoSuchFileException ended) {
+            return; // the thread has come to its end
         } catch (IOException | InterruptedException failed) {
-            Guest.say("graalpy: the processor time of the program cannot be read: " + failed);
-        } finally {
-            Runtime.getRuntime().halt(code);
+            reason = "the processor time of the program cannot be read: " + failed;
         }
+        Guest.say("graalpy: " + reason);
+        Runtime.getRuntime().halt(code);
     }
 
     private static long read(Path times) throws IOException {
