@@ -9,7 +9,7 @@ from casemate.model.classes import CLASSES
 from casemate.model.dataclass import replace
 from casemate.model.errors import Refused
 from casemate.model.policy import MIB, Grant, Limits, Policy
-from casemate.model.sandbox import Boundary, Command, Outcome, Plan, Runtime
+from casemate.model.sandbox import Boundary, Command, Operation, Outcome, Plan, Runtime
 from casemate.model.tree import below
 from casemate.sandbox import ours
 from casemate.sandbox.coverage import Table
@@ -26,7 +26,7 @@ from casemate.sandbox.wasm import packages
 VERSION = "GraalPy 25.2.4 (Python 3.12.8, SandboxPolicy.CONSTRAINED) on Java 25.0.2"
 NOT_OFFERED = (
     "Its vendor does not offer it for this: GraalPy's SECURITY.md says that it does not currently support the "
-    "execution of untrusted or adversarial code, and GraalVM calls SandboxPolicy.CONSTRAINED a policy for trusted code."
+    "execution of untrusted or adversarial code, and GraalVM's SandboxPolicy.CONSTRAINED is for trusted code."
 )
 RESIDUAL = (
     NOT_OFFERED,
@@ -98,7 +98,8 @@ class GraalPy(Hosted):
         called = invocation(command, self.name)
         self._refuse(called, policy)
         folder = self._installed().folder
-        words = (*_seen(policy, folder), *(("wait",) if command.waits else ()), "--", *_program(called, command, policy))
+        wait = ("wait",) if command.waits else ()
+        words = (*_seen(policy, folder), *wait, "--", *_program(called, command, policy))
         argv = (
             *java.command(folder, heap=policy.limits.memory_bytes),
             f"home={java.quoted(f'{folder}/{java.HOME}')}",
@@ -115,7 +116,9 @@ class GraalPy(Hosted):
             raise TypeError(type(made).__name__)
         names = world.variables(policy)
         inner = (*(java.GUEST + name for name in names), *java.VARIABLES)
-        return replace(made, native=replace(made.native, environment=inner), environment=names)
+        operations = (*made.operations, Operation("vendor", {"says": NOT_OFFERED}))  # for --dry-run and the record
+        native = replace(made.native, environment=inner)
+        return replace(made, native=native, environment=names, operations=operations)
 
     def start(self, plan: Plan, run: RunInput) -> Outcome:
         """Start a plan of this backend; the JVM's own environment holds nothing that a policy could name."""
