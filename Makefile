@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test runtimes check lint types imports docs lock bench soak clean
+.PHONY: help demo test runtimes check lint types imports docs guest lock bench soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -35,6 +35,9 @@ imports: .venv/dev ## check that imports run one way
 
 docs: .venv/dev ## compare the generated reference pages with the code
 	$(BIN)/python docs/generate.py --check
+
+guest: .venv/dev ## compile the guest of the graalpy backend anew (a JDK 17, and its runtime: make runtimes)
+	PYTHONPATH=. $(BIN)/python tests/sandbox/graalpy/compiling.py
 
 lock: .venv/dev ## renew requirements/*.txt from requirements/*.in (exact versions, hashes, no index)
 	$(BIN)/pip install -q uv

@@ -70,7 +70,8 @@ def begun(plan: NativePlan, run: RunInput, tried: Sequence[str] = ()) -> Iterato
     }
     if origin.effective:
         yield {"event": "granted", "time": now(), **origin.effective}
-    yield {"event": "residual", "time": now(), "risks": list(residual(plan, told.coverage))}
+    vendor = [str(operation.arguments["says"]) for operation in told.operations if operation.name == "vendor"]
+    yield {"event": "residual", "time": now(), "risks": [*vendor, *residual(plan, told.coverage)]}
 
 
 def denied(denial: Denial) -> Event:
