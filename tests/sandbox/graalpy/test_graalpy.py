@@ -137,6 +137,12 @@ for path in ("{runtime}/jars", "{runtime}/jdk/release", "/proc/self/maps", "/dev
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+@pytest.mark.parametrize("memory", ["128MiB", "40GiB"])
+def test_any_size_of_memory_starts_without_a_word_of_java(run: Run, memory: str) -> None:
+    done = run("--memory", memory, "-c", "print('ran')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", "")
+
+
 def test_much_output_is_not_cut(run: Run) -> None:
     assert len(run("-c", "print('x' * 20_000_000)").stdout) == 20_000_001
 

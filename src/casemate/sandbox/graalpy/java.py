@@ -12,6 +12,7 @@ JAVA, JARS, HOME, JAR, REMEMBERED = "jdk", "jars", "home", "guest.jar", "start.a
 MAIN = "Guest"
 GUEST = "CASEMATE_GUEST_"  # begins the name of a variable of the guest in the environment of the JVM: see Guest.java
 VARIABLES = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}  # of the JVM itself: names of files; address space
+LARGEST = 30 << 30  # bytes of a heap whose references are short, as in the remembered classes; more is not needed
 CODE, CLASSES, DIRECT = 48 * MIB, 64 * MIB, 64 * MIB  # bytes that the JVM keeps for itself beside the heap
 OPTIONS = (
     "-Xrs",  # signals end it, as they end any program
@@ -22,7 +23,6 @@ OPTIONS = (
     "-XX:-CreateCoredumpOnCrash",
     "-XX:ErrorFile=/dev/null",
     "-Xlog:disable",
-    "-Xlog:all=error:stderr",
     "--enable-native-access=ALL-UNNAMED",  # or Java warns of what then fails: there is no library to load
     "--sun-misc-unsafe-memory-access=allow",  # what it would warn of is Truffle's own
     "-Dpolyglotimpl.AttachLibraryFailureAction=ignore",  # see above
@@ -58,9 +58,10 @@ def grants(folder: str) -> Iterator[Grant]:
 def command(folder: str, *options: str, heap: int = 0) -> tuple[str, ...]:
     """Give the argument vector that starts the guest's main class.
 
-    `heap` is its largest size in bytes, 0 for four fifths of the memory; `options` are those of an installation.
+    `heap` is its largest size in bytes, 0 for what Java takes by itself: a quarter of the memory.
+    `options` are those of an installation.
     """
-    largest = f"-Xmx{heap}" if heap else "-XX:MaxRAMPercentage=80"
+    largest = f"-Xmx{min(heap, LARGEST)}" if heap else f"-XX:MaxRAM={LARGEST}"
     remembered = options or (f"-XX:AOTCache={folder}/{REMEMBERED}", *SIZES, largest)
     home = f"-Dpolyglot.engine.resourcePath={folder}/{HOME}"
     return (executable(folder), *OPTIONS, *remembered, home, "-cp", ":".join(jars(folder)), MAIN)

@@ -19,7 +19,11 @@ from casemate.sandbox.native import Native, world
 from casemate.sandbox.streams import RunInput, Streams
 
 OUT, RECORDED = "out", "start.record"
-SIZES = ("-Xmx1g", "-XX:CompressedClassSpaceSize=256m")  # where all classes of a start are written down
+SIZES = (
+    "-Xlog:all=error:stderr",
+    "-Xmx1g",
+    "-XX:CompressedClassSpaceSize=256m",
+)  # where all classes of a start are written down
 BEGINNING = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
 USUAL = """
 import argparse, collections, dataclasses, datetime, enum, functools, hashlib, io, itertools, json, logging, math, os
