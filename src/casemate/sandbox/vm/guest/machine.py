@@ -22,6 +22,7 @@ COMPRESSED = 4  # MODULE_INIT_COMPRESSED_FILE, Linux 5.17
 MS_BIND, MS_MOVE = 4096, 8192
 RNDADDENTROPY, RNDRESEEDCRNG = 0x40085203, 0x5207  # random(4)
 RESERVE = 16 << 20  # bytes that stay free meanwhile
+OURS = 96 << 20  # bytes that no program gets: the kernel and its init take 70
 MOST_CLEANED = 256 << 20  # bytes: the kernel hands out first what was used before
 
 
@@ -63,8 +64,7 @@ def make_small() -> None:
     for folder in (MODULES, LIBRARY):  # all of it is loaded
         _remove(folder)
     _write("/proc/sys/vm/drop_caches", "3")
-    free = dict(line.split(":") for line in k.text("/proc/meminfo").splitlines())["MemFree"]
-    size = min(int(free.split()[0]) * 1024 - RESERVE, MOST_CLEANED)
+    size = min(_memory("MemFree") - RESERVE, MOST_CLEANED)
     child = os.fork()
     if child == 0:
         try:
@@ -73,6 +73,12 @@ def make_small() -> None:
         finally:
             os._exit(0)
     os.waitpid(child, 0)
+
+
+def _memory(name: str) -> int:
+    """Give what proc_meminfo(5) says, in bytes."""
+    said = dict(line.split(":") for line in k.text("/proc/meminfo").splitlines())
+    return int(said[name].split()[0]) * 1024
 
 
 def _remove(folder: str) -> None:
@@ -108,9 +114,9 @@ def make_group(group: str, limits: Limits) -> str:
     """Make a group that counts a run in the guest; give its directory."""
     _write(f"{GROUPS}/cgroup.subtree_control", "+memory +pids +cpu")
     os.mkdir(group)
-    if limits.memory_bytes:
-        _write(f"{group}/memory.max", str(limits.memory_bytes))
-        _write(f"{group}/memory.oom.group", "1")
+    most = _memory("MemTotal") - OURS  # beyond that the kernel would look for a victim anywhere
+    _write(f"{group}/memory.max", str(min(limits.memory_bytes or most, most)))
+    _write(f"{group}/memory.oom.group", "1")
     if limits.processes:
         _write(f"{group}/pids.max", str(limits.processes))
     return group
