@@ -22,7 +22,7 @@ def test_frames_arrive_whole_however_they_are_cut(frames: list[tuple[Kind, bytes
 @given(st.binary(max_size=200))
 def test_any_other_bytes_are_garbled_or_wait_for_more(data: bytes) -> None:
     try:
-        found = Reader(FROM_GUEST).feed(data)
+        found = list(Reader(FROM_GUEST).feed(data))
     except Garbled:
         return
     assert all(kind in FROM_GUEST and len(piece) <= LARGEST[kind] for kind, piece in found)
@@ -31,13 +31,13 @@ def test_any_other_bytes_are_garbled_or_wait_for_more(data: bytes) -> None:
 @pytest.mark.parametrize("kind", sorted(set(TO_GUEST) - set(FROM_GUEST)))
 def test_what_only_the_driver_may_say_is_not_taken_from_the_guest(kind: Kind) -> None:
     with pytest.raises(Garbled):
-        Reader(FROM_GUEST).feed(packed(kind))
+        list(Reader(FROM_GUEST).feed(packed(kind)))
 
 
 @pytest.mark.parametrize("kind", FROM_GUEST)
 def test_a_frame_that_is_announced_too_large_is_refused_before_it_is_kept(kind: Kind) -> None:
     with pytest.raises(Garbled):
-        Reader(FROM_GUEST).feed(kind.encode() + (LARGEST[kind] + 1).to_bytes(4, "little"))
+        list(Reader(FROM_GUEST).feed(kind.encode() + (LARGEST[kind] + 1).to_bytes(4, "little")))
 
 
 def test_a_frame_without_its_number_is_garbled() -> None:

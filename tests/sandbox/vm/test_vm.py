@@ -19,6 +19,7 @@ from tests.sandbox.vm.conftest import Run, of, words
 
 from casemate.sandbox.vm import host, image
 from casemate.sandbox.vm.backend import Vm
+from casemate.sandbox.waiting import telling
 
 SECONDS = 300
 LOOK = """
@@ -83,6 +84,12 @@ def test_a_program_that_does_not_read_its_input_is_no_hindrance(run: Run) -> Non
 def test_a_signal_ends_the_program_as_it_would_outside(run: Run) -> None:
     done = run("-c", "import os; os.kill(os.getpid(), 11)")
     assert done.returncode == 128 + 11, done.stderr
+
+
+def test_a_run_that_waits_is_told_its_arguments_and_reads_what_comes_behind_them(run: Run) -> None:
+    code = "import sys; print(sys.argv[1:], sys.stdin.read())"
+    done = run("--wait", "-c", code, "a", input=telling(["b", "ä"]) + b"input", text=False)
+    assert (done.returncode, done.stdout.decode()) == (0, "['a', 'b', 'ä'] input\n"), done.stderr
 
 
 def test_the_record_tells_of_the_program_and_not_of_qemu(run: Run, tmp_path: Path) -> None:
@@ -170,6 +177,7 @@ from casemate.model.sandbox import Command
 from casemate.model.errors import Refused
 from casemate.sandbox import confine
 from casemate.sandbox.vm.backend import Vm
+from casemate.sandbox.waiting import telling
 from casemate.model.capability import Capability as C
 from casemate.model.policy import Grant
 kinds = (C.FS_EXEC, C.FS_READ)

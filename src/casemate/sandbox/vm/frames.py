@@ -4,6 +4,8 @@ What the guest sends is read as words of a hostile program: a letter that is not
 and more than was allowed end the run. Numbers have four bytes, the lowest first.
 """
 
+from collections.abc import Iterator
+
 from casemate.model.words import StrEnum
 
 HEAD = 5  # bytes: the letter, and the length
@@ -89,21 +91,18 @@ class Reader:
         self._known = {kind.encode()[0]: kind for kind in known}
         self._kept = bytearray()
 
-    def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
-        """Give the frames that are complete now. Raises Garbled; then nothing that follows means anything."""
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
+        """Yield the frames that are complete now. Raises Garbled; then nothing that follows means anything."""
         self._kept += data
-        found = list[tuple[Kind, bytes]]()
-        at = 0
-        while len(self._kept) - at >= HEAD:
-            kind = self._known.get(self._kept[at])
+        while len(self._kept) >= HEAD:
+            kind = self._known.get(self._kept[0])
             if kind is None:
-                raise Garbled(f"a frame that begins with {self._kept[at]}")
-            length = int.from_bytes(self._kept[at + 1 : at + HEAD], "little")
-            if length > LARGEST[kind]:
-                raise Garbled(f"a frame {kind} of {length} bytes")
-            if len(self._kept) - at < HEAD + length:
-                break
-            found.append((kind, bytes(self._kept[at + HEAD : at + HEAD + length])))
-            at += HEAD + length
-        del self._kept[:at]
-        return found
+                raise Garbled(f"a frame that begins with {self._kept[0]}")
+            end = HEAD + int.from_bytes(self._kept[1:HEAD], "little")
+            if end - HEAD > LARGEST[kind]:
+                raise Garbled(f"a frame {kind} of {end - HEAD} bytes")
+            if len(self._kept) < end:
+                return
+            frame = bytes(self._kept[HEAD:end])
+            del self._kept[:end]
+            yield kind, frame

@@ -41,7 +41,7 @@ def main() -> None:
     reader = Reader(TO_GUEST)
     said = list[tuple[Kind, bytes]]()
     while not said:
-        said = reader.feed(os.read(port, PIECE))
+        said = list(reader.feed(os.read(port, PIECE)))
     os.write(port, packed(Kind.STANDS))
     Run(port, reader).begin(job.read(json.loads(said[0][1])), said[1:])
     while True:
