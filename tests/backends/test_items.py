@@ -60,8 +60,8 @@ try:
         if os.fork() == 0:
             time.sleep(60)
         made += 1
-except (OSError, AttributeError):  # or there is no fork at all
-    print("in force")
+except (OSError, AttributeError):
+    print("in force" if made > 4 or not hasattr(os, "fork") else "no process at all")
 """
 MEMORY = "try:\n    x = bytearray(3 << 29)\nexcept MemoryError:\n    print('in force')"
 

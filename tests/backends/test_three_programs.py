@@ -67,6 +67,29 @@ sys.exit(7)
 """
 
 
+SEVERAL = """
+import os, select, signal, socket, threading, time
+
+found = []
+threads = [threading.Thread(target=found.append, args=(number,)) for number in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(sorted(found))
+reader, writer = os.pipe()
+child = os.fork()
+if child == 0:
+    os.write(writer, b"child")
+    os._exit(3)
+print(select.select([reader], [], [], 10)[0] == [reader], os.read(reader, 10), os.waitpid(child, 0)[1] >> 8)
+signal.signal(signal.SIGALRM, lambda *_: print("alarm"))
+signal.setitimer(signal.ITIMER_REAL, 0.01)
+time.sleep(0.3)
+"""
+OTHER_PYTHONS = ("wasm", "graalpy")  # without threads, forks or signals: their pages say so
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Make a folder that any user may look into, with the program in one of its own."""
@@ -121,3 +144,11 @@ def test_one_that_misbehaves(run: Run, folder: Path, monkeypatch: pytest.MonkeyP
     assert (done.returncode, done.stdout) == (7, "".join(f"{name} refused\n" for name in names)), done.stderr
     assert script.read_text() == MISBEHAVE
     assert sorted(path.name for path in folder.parent.iterdir()) == ["program", "secret"]
+
+
+def test_threads_children_and_signals(run: Run, backend: str) -> None:
+    """A filter that refuses what a C library tries first must say so in a way that it understands."""
+    if backend in OTHER_PYTHONS:
+        pytest.skip(f"{backend} has no threads, children or signals")
+    done = run("-c", SEVERAL)
+    assert (done.returncode, done.stdout) == (0, "[0, 1, 2, 3]\nTrue b'child' 3\nalarm\n"), done.stderr

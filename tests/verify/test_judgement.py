@@ -248,3 +248,28 @@ def test_an_act_that_was_still_going_on_counts_as_one_that_succeeded() -> None:
     probes = chosen(["reading/open-by-path"])
     (result,) = verify(probes, stuck, rehearse(probes, setting())).results
     assert result.verdict is Verdict.THROUGH
+
+
+@dataclass(frozen=True, slots=True)
+class Ending(Open):
+    """Lets the target begin with a probe, and then ends it with an exit code."""
+
+    code: int = 1
+
+    def start(self, plan: Plan, run: RunInput) -> Outcome:
+        outcome = Open.start(self, plan, run)
+        with os.fdopen(os.dup(run.streams.stdout), "r+b") as file:
+            file.seek(0)
+            first = file.readline()  # the token, behind which the output begins
+            lines = [line for line in file.read().splitlines(keepends=True) if b'"begins"' in line]
+            file.seek(0)
+            file.truncate()
+            file.writelines([first, *lines[:1]])
+        return replace(outcome, code=self.code)
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(1, Verdict.THROUGH), (137, Verdict.HELD)])
+def test_probes_that_end_the_target_by_an_exit_code_were_not_held(code: int, verdict: Verdict) -> None:
+    """With a filter that refused select(2) each of 325 ended so, and none was executed."""
+    done = verify(chosen(["environment/variable"]), setting(Ending(code=code)))
+    assert [result.verdict for result in done.results] == [verdict]

@@ -10,7 +10,7 @@ from _collections_abc import Set as AbstractSet
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.classes import classes_of
-from casemate.model.dataclass import dataclass
+from casemate.model.dataclass import dataclass, field
 from casemate.model.persist import persists
 from casemate.model.policy import Policy, WriteMode
 from casemate.model.sandbox import ClassCoverage, Coverage, Enforcement, Gap
@@ -35,7 +35,7 @@ class Table:
 
     `when_granted`: where one of these capabilities is granted, only these layers are left, with this note. `given`: a
     grant of this capability gives all of a class. `partly`: what a budget leaves open, unless one of the layers in
-    `whole_run` counts; then `whole` is said.
+    `whole_run` counts; then `whole` is said. `ajar`: what of a class is left open although its layers withhold it.
     """
 
     classes: Mapping[str, tuple[str, ...]]
@@ -45,6 +45,7 @@ class Table:
     partly: Mapping[C, str]
     whole: Mapping[C, str]
     whole_run: tuple[str, ...]
+    ajar: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def coverage(policy: Policy, table: Table, missing: Mapping[str, str]) -> tuple[Coverage, ...]:
@@ -90,7 +91,8 @@ def _part(name: str, granted: AbstractSet[C], table: Table, missing: Mapping[str
         return ClassCoverage(name, Enforcement.NOT, (), f"granted with {table.given[name]}")
     wanted, note = _layers(name, granted, table)
     held = wanted if missing.keys().isdisjoint(wanted) else tuple(layer for layer in wanted if layer not in missing)
-    return ClassCoverage(name, _strength(held), held, note)
+    how = Enforcement.PARTLY if held and name in table.ajar else _strength(held)
+    return ClassCoverage(name, how, held, table.ajar.get(name, note) if held else note)
 
 
 def _layers(name: str, granted: AbstractSet[C], table: Table) -> tuple[tuple[str, ...], str]:
@@ -103,6 +105,8 @@ def _layers(name: str, granted: AbstractSet[C], table: Table) -> tuple[tuple[str
 
 def _together(capability: C, parts: tuple[ClassCoverage, ...], denied: Sequence[ClassCoverage]) -> Coverage:
     """Make one row of the classes: a capability is withheld as far as the weakest of them."""
+    if ajar := [part for part in denied if part.enforcement is Enforcement.PARTLY]:
+        return Coverage(capability, Enforcement.PARTLY, ajar[0].layers, "; ".join(part.note for part in ajar), parts)
     weakest = min(len(part.layers) for part in denied)
     every = tuple(dict.fromkeys(layer for part in denied for layer in part.layers))
     notes = dict.fromkeys(part.note for part in denied if part.note)

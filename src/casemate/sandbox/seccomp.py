@@ -28,33 +28,43 @@ OPTIONS: Mapping[int, tuple[int, ...]] = {  # by level; no socket filters, no up
 }
 LEVELS = (0, 17, 41)  # IP, UDP, IPv6: every option
 
+ALLOW = "SCMP_ACT_ALLOW"
 Condition = Mapping[str, Json]
 Conditions = tuple[Condition, ...]  # all of them at once
 
 
 def profile(shape: Filter) -> Mapping[str, Json]:
     """Give the value of `linux.seccomp` in config.json, which is also the file that `seccomp=FILE` names."""
-    conditions = dict[str, list[Conditions]]()
-    for name, alternative in _conditions(shape):
-        conditions.setdefault(name, []).append(alternative)
-    free = [name for name in ALLOWED if name not in conditions and name != "socket"]
     denied = [*DENIED, *(["memfd_create"] if not shape.wx else [])]
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": ENOSYS,
         "architectures": list(ARCHITECTURES),
         "syscalls": [
-            {"names": free + (["memfd_create"] if shape.wx else []), "action": "SCMP_ACT_ALLOW"},
+            {"names": list(free(shape)), "action": ALLOW},
             *(
-                {"names": [name], "action": "SCMP_ACT_ALLOW", "args": list(alternative)}
-                for name, alternatives in conditions.items()
-                for alternative in alternatives
+                {"names": [name], "action": ALLOW, "args": list(alternative)}
+                for name, alternative in conditional(shape)
             ),
             {"names": denied, "action": "SCMP_ACT_ERRNO", "errnoRet": EPERM},
             {"names": list(MISSED), "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS},
             *_refused_sockets(shape),
         ],
     }
+
+
+def free(shape: Filter) -> tuple[str, ...]:
+    """Name the calls that pass whatever their arguments are."""
+    conditions = {name for name, _ in _conditions(shape)} | {"socket"}
+    return tuple(name for name in (*ALLOWED, *(["memfd_create"] if shape.wx else [])) if name not in conditions)
+
+
+def conditional(shape: Filter) -> Iterator[tuple[str, Conditions]]:
+    """Yield each call that passes under conditions, with all that hold at once; one name after the other."""
+    alternatives = dict[str, list[Conditions]]()
+    for name, alternative in _conditions(shape):
+        alternatives.setdefault(name, []).append(alternative)
+    yield from ((name, alternative) for name, several in alternatives.items() for alternative in several)
 
 
 def passing(shape: Filter) -> tuple[str, ...]:

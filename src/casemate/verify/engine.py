@@ -20,6 +20,7 @@ from casemate.verify.starting import Files, Said, Target
 PATIENCE = 8.0  # seconds for one probe
 TOGETHER = 48  # probes in one start
 EACH = 2.0  # seconds that one of them takes at most on average, where it does not wait
+BY_A_SIGNAL = 128  # an exit code below says that nobody ended the target: it could not go on
 OUR_FAULT = ("NameError", "UnboundLocalError", "TypeError", "SyntaxError")  # a probe that was not even tried
 
 
@@ -202,6 +203,8 @@ def _judge(probe: Probe, answer: Mapping[str, Json], scene: Scene, *, pushed: bo
         return Tried(succeeded=True, story="something lies in the terminal that nobody typed")
     if how == "silent" or (text == "wall limit" and "most_wall" not in probe.uses):
         return Tried(succeeded=confined and not probe.waits, story="no answer in time")
+    if how == "ended" and (code := text.removeprefix("exit code ")).isdigit() and int(code) < BY_A_SIGNAL:
+        return Tried(succeeded=confined, story=f"the probes did not go on, so nothing was shown: {text}")
     if answer.get("kind") in OUR_FAULT:
         return Tried(succeeded=confined, story=f"the probe itself failed, so nothing was shown: {text}")
     stories = {

@@ -83,7 +83,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "proc.trace.memory": (KERNEL, FILTER, PID),
     "proc.trace.proc": (KERNEL, PID),
     "proc.priv.root": (KERNEL,),
-    "proc.priv.ids": (KERNEL,),
+    "proc.priv.ids": (FILTER,),
     "proc.priv.setid": (MOUNT, NO_NEW),
     "proc.priv.capabilities": (KERNEL,),
     "proc.priv.namespaces": (FILTER, KERNEL),
@@ -151,4 +151,5 @@ GIVEN: Mapping[str, C] = {
     "fs.exec.memfd": C.NATIVE_WX,
     "proc.spawn.itself": C.PROC_SPAWN,
 }
-TABLE = Table(CLASSES, BUDGETS, WHEN_GRANTED, GIVEN, PARTLY, WHOLE, CGROUPS)
+AJAR: Mapping[str, str] = {"fs.dev.open": "none of the host; /dev/fuse of gVisor's own kernel can be opened"}
+TABLE = Table(CLASSES, BUDGETS, WHEN_GRANTED, GIVEN, PARTLY, WHOLE, CGROUPS, AJAR)

@@ -185,6 +185,13 @@ class _Watch:
         os.waitpid(child, 0)
 
 
+_KERNEL: tuple[Json, ...] = (  # gVisor's own; without a word it shows a /sys and a network card of its own
+    {"destination": "/proc", "type": "proc", "source": "proc", "options": ["ro", "nosuid", "noexec", "nodev"]},
+    {"destination": "/sys", "type": "tmpfs", "source": "none", "options": ["ro", "nosuid", "noexec", "nodev"]},
+    {"destination": "/dev/net", "type": "tmpfs", "source": "none", "options": ["ro", "nosuid", "noexec", "nodev"]},
+)
+
+
 def bundle(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared) -> str:
     """Write config.json: the program itself, the granted paths as mounts, the filter, the limits."""
     values = DEFAULTS | dict(environment)
@@ -203,7 +210,7 @@ def bundle(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared)
         },
         "root": {"path": NEW, "readonly": False},
         "hostname": NAME,
-        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}, *_mounts(plan)],
+        "mounts": [*_KERNEL, *_mounts(plan)],
         "linux": {
             "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")],
             "seccomp": filter_of(plan.filter),

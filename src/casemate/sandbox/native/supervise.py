@@ -119,6 +119,8 @@ class Watch:
             number = int(signal.SIGKILL)  # the tree was killed before it could say anything
         if not self._ended_by and (limit := self._budget.verdict(number, story.cpu_seconds)):
             self._ended_by, number = limit, int(signal.SIGKILL)  # also where the target outlived the process killed
+        if self._ended_by.endswith("limit"):  # also where the program was quicker to end than we were to end it
+            number = int(signal.SIGKILL)
         self._deny_processes()
         written = self._written()
         lost = OUTPUT_LOST if self._streams.errors else 0  # the program could not see that its words did not arrive

@@ -90,7 +90,11 @@ def log_of_the_kernel(canary: Canary) -> None:
     os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
 
 
-@probe("fs.dev.open", "fuse(4): a file system whose answers come late is the pause that exploits of races need")
+@probe(
+    "fs.dev.open",
+    "fuse(4): a file system whose answers come late is the pause that exploits of races need",
+    partly=True,
+)
 def file_system_of_its_own(canary: Canary) -> None:
     """Open the device by which one answers for a file system."""
     os.open("/dev/fuse", os.O_RDWR)
