@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,10 +25,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from start import PYTHON, SUBREAPER, Cost, Places, installed, measured
 
+from casemate import Code, Refused, Warm
+from casemate.sandbox import choose
+
 CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
 PROGRAM = [PYTHON, "-c", "pass"]
 MARKS = {"oci:crun": ("crun", 25.0)}  # ms that casemate may take beside the tool by hand
-BACKENDS = ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc")
+BACKENDS = ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "vm", "wasm", "graalpy")
+WARM_MARKS = {"vm": 400.0, "wasm": 50.0, "graalpy": 150.0}  # ms of a run that was made ready before
+SETTLED = {"vm": 8.0, "graalpy": 5.0}  # seconds until one is ready
+SOON = 1.5
 BY_HAND = {"bubblewrap": "bwrap", "oci:crun": "crun", "oci:runc": "runc", "oci:runsc": "runsc"}
 
 
@@ -93,7 +99,7 @@ def lines(places: Places, prepared: Path, enter: Sequence[str]) -> dict[str, lis
         if path := shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin"):
             found[name] = [*(enter if name == "crun" else ()), path, *words]
     for name in BACKENDS:
-        if name == "native" or BY_HAND[name] in found:
+        if choose(name).runtime().available:
             found[f"casemate {name}"] = [places.casemate, "run", "--backend", name, "--python", PYTHON, "-c", "pass"]
     return found
 
@@ -123,6 +129,34 @@ def table(costs: dict[str, list[Cost]]) -> None:
             print(f"\n{name} ended with {failed}: its figures mean nothing")
 
 
+def warm(rounds: int) -> None:
+    """Print how long a run takes that was made ready before, from its arguments to its end."""
+    print("\n| made ready before | ms | × bare Python | mark |\n|---|---|---|---|")
+    bare = statistics.median(_milliseconds(lambda: subprocess.run(PROGRAM, check=True)) for _ in range(rounds))
+    print(f"| bare Python | {bare:.1f} | 1.00 | |")
+    for name in BACKENDS:
+        if not choose(name).runtime().available:
+            continue
+        times = list[float]()
+        try:
+            with Warm(Code("pass"), python=PYTHON, backend=name) as waiting:
+                for _ in range(rounds):
+                    time.sleep(SETTLED.get(name, SOON))
+                    times.append(_milliseconds(waiting.run))
+        except Refused as refused:
+            print(f"| {name} | {refused} | | |")
+            continue
+        took, most = statistics.median(times), WARM_MARKS.get(name)
+        verdict = "" if most is None else f"{most:.0f}: {'met' if took <= most else 'missed'}"
+        print(f"| {name} | {took:.1f} | {took / bare:.2f} | {verdict} |")
+
+
+def _milliseconds(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return (time.perf_counter() - began) * 1000
+
+
 def main() -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,6 +176,7 @@ def main() -> None:
         places = Places(installed(folder), str(folder), "", "", arguments.steady)
         found = lines(places, bundle(folder / "bundle"), enter)
         table(measured(found, os.getuid(), places, arguments.rounds))
+    warm(max(5, arguments.rounds // 2))
 
 
 if __name__ == "__main__":
