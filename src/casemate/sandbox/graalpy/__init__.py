@@ -9,19 +9,17 @@ from casemate.model.classes import CLASSES
 from casemate.model.dataclass import replace
 from casemate.model.errors import Refused
 from casemate.model.policy import MIB, Grant, Limits, Policy
-from casemate.model.sandbox import Boundary, Command, Operation, Outcome, Plan, Runtime
-from casemate.model.tree import below
+from casemate.model.sandbox import Boundary, Command, Operation, Outcome, Plan
 from casemate.sandbox import ours
 from casemate.sandbox.coverage import Table
 from casemate.sandbox.graalpy import java
 from casemate.sandbox.graalpy.prepare import prepare
-from casemate.sandbox.hosted import Guest, Hosted, HostedPlan
-from casemate.sandbox.installed import Installed, find
+from casemate.sandbox.hosted import Guest, HostedPlan
 from casemate.sandbox.invocation import Invocation, Kind, invocation
 from casemate.sandbox.native import world
 from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.other_python import GUEST, REFUSES, OtherPython, packages
 from casemate.sandbox.streams import RunInput
-from casemate.sandbox.wasm import packages
 
 VERSION = "GraalPy 25.2.4 (Python 3.12.8, SandboxPolicy.CONSTRAINED) on Java 25.0.2"
 NOT_OFFERED = (
@@ -35,17 +33,16 @@ RESIDUAL = (
     "The guest's Python is 3.12.8, whatever the program's own is.",
     "C extensions, threads, sockets, signal handlers and child processes are absent.",
 )
-NO_SOCKETS, NO_PROCESSES = "the context has no sockets", "the context starts no processes"
 KNOWN = frozenset("BEIPqsu")  # options of Python that mean something here, or nothing anywhere
 # What native alone withholds: a crash is the JVM's, and what a program may write it may also name so.
 NATIVE_ALONE = frozenset({"kernel.cores", "fs.persist.names"})
 BUDGETS = frozenset({C.PROC_FORK, C.PROC_THREAD, C.RES_PROCS, C.RES_MEMORY, C.RES_CPU})
 OWN_MEMORY = 640 * MIB  # bytes of address space of the JVM beside the guest's heap, of which it touches a third
 LEAST_HEAP = 128 * MIB  # bytes: GraalPy itself takes half of them
-THREADS, FEWEST_FDS, OWN_SECONDS = 32, 64, 60  # of the JVM itself
+THREADS, OWN_SECONDS = 32, 60  # of the JVM itself
 
 
-class GraalPy(Hosted):
+class GraalPy(OtherPython):
     """GraalPy in a JVM, confined by the native backend: no C extensions, threads, sockets, processes."""
 
     name = "graalpy"
@@ -54,36 +51,18 @@ class GraalPy(Hosted):
         classes=frozenset(CLASSES) - NATIVE_ALONE,
         budgets=BUDGETS,
         needs=frozenset({C.NATIVE_WX}),
-        refuses={
-            C.NET_CONNECT: NO_SOCKETS,
-            C.NET_LISTEN: NO_SOCKETS,
-            C.NET_UNIX: NO_SOCKETS,
-            C.PROC_SPAWN: NO_PROCESSES,
-            C.NATIVE_WX: "the context executes no machine code",
-        },
+        refuses=REFUSES,
     )
 
-    def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
-        """See Hosted."""
-        super().__init__(without=without)
-        self._found: Installed | None = None
-
-    def runtime(self) -> Runtime:
-        """Say whether the runtime is installed for the caller."""
-        found = self._installed()
-        return Runtime(
-            boundary=Boundary.JVM,
-            available=not found.why_not,
-            version=VERSION,
-            why_not=found.why_not,
-            install="casemate backends install graalpy" if found.why_not else "",
-            residual=RESIDUAL,
-            assured=False,
-        )
+    boundary = Boundary.JVM
+    version_of_all = VERSION
+    remains = RESIDUAL
+    offered = False
+    fewest_fds = 64
 
     def outer_policy(self, policy: Policy) -> Policy:
         """Give the JVM what the guest is granted, its own files, and memory that is executable: it compiles."""
-        folder = self._installed().folder
+        folder = self.installed().folder
         given = tuple(grant for grant in policy.grants if grant.capability is not C.ENV_READ)
         grants = (Grant(C.NATIVE_WX, ""), *ours.grants(), *java.grants(folder))
         kept = os.path.dirname(os.path.dirname(folder))  # denied to the guest, and the runtime lies there
@@ -97,7 +76,7 @@ class GraalPy(Hosted):
         """Start the JVM with what the guest sees, and which program it becomes. Raises Refused."""
         called = invocation(command, self.name)
         self._refuse(called, policy)
-        folder = self._installed().folder
+        folder = self.installed().folder
         wait = ("wait",) if command.waits else ()
         words = (*_seen(policy, folder), *wait, "--", *_program(called, command, policy))
         argv = (
@@ -109,13 +88,12 @@ class GraalPy(Hosted):
 
     def plan(self, command: Command, policy: Policy) -> Plan:
         """Say exactly what would be started. Raises Refused for what the guest cannot be granted."""
-        for secret in policy.secrets:
-            raise Refused(f"env.secret {secret.name}: the {self.name} backend cannot grant it: {NO_SOCKETS}")
+        self.refuse(policy)
         made = super().plan(command, policy)
         if not isinstance(made, HostedPlan) or not isinstance(made.native, NativePlan):
             raise TypeError(type(made).__name__)
         names = world.variables(policy)
-        inner = (*(java.GUEST + name for name in names), *java.VARIABLES)
+        inner = (*(GUEST + name for name in names), *java.VARIABLES)
         operations = (*made.operations, Operation("vendor", {"says": NOT_OFFERED}))  # for --dry-run and the record
         native = replace(made.native, environment=inner)
         return replace(made, native=native, environment=names, operations=operations)
@@ -123,7 +101,7 @@ class GraalPy(Hosted):
     def start(self, plan: Plan, run: RunInput) -> Outcome:
         """Start a plan of this backend; the JVM's own environment holds nothing that a policy could name."""
         values = {**world.DEFAULTS, **run.environment}
-        inner = {java.GUEST + name: value for name, value in values.items()}
+        inner = {GUEST + name: value for name, value in values.items()}
         outcome = super().start(plan, replace(run, environment={**inner, **java.VARIABLES}))
         return replace(outcome, denials=())  # the guest makes no system call of its own: these are the JVM's
 
@@ -145,24 +123,13 @@ class GraalPy(Hosted):
             whole_run=(*table.whole_run, self.guest.layer),
         )
 
-    def _installed(self) -> Installed:
-        if self._found is None:
-            self._found = find(self.name)
-        return self._found
-
     def _refuse(self, called: Invocation, policy: Policy) -> None:
-        """Raise Refused for what the JVM cannot be asked for, and for a policy that would let a program change it."""
-        folder, limits = self._installed().folder, policy.limits
+        """Raise Refused for what the JVM cannot be asked for."""
+        limits = policy.limits
         if unknown := [option for option in called.options if not KNOWN.issuperset(option[1:])]:
             raise Refused(f"the {self.name} backend cannot give Python its option {unknown[0]}")
         if limits.memory_bytes and limits.memory_bytes < LEAST_HEAP:
             raise Refused(f"res.memory {limits.memory_bytes}: the {self.name} backend itself needs {LEAST_HEAP} bytes")
-        if limits.fds and limits.fds < FEWEST_FDS:
-            raise Refused(f"res.fds {limits.fds}: the {self.name} backend itself needs {FEWEST_FDS} descriptors")
-        for grant in policy.of(C.FS_WRITE):
-            real = os.path.realpath(grant.resource)
-            if below(folder, real) or below(real, os.path.dirname(folder)):
-                raise Refused(f"{grant.resource} cannot be writable: the runtime of the {self.name} backend lies there")
 
 
 WHOLE = {

@@ -10,7 +10,6 @@ from casemate.model.policy import MIB, Grant
 
 JAVA, JARS, HOME, JAR, REMEMBERED = "jdk", "jars", "home", "guest.jar", "start.aot"
 MAIN = "Guest"
-GUEST = "CASEMATE_GUEST_"  # begins the name of a variable of the guest in the environment of the JVM: see Guest.java
 VARIABLES = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}  # of the JVM itself: names of files; address space
 LARGEST = 30 << 30  # bytes of a heap whose references are short, as in the remembered classes; more is not needed
 CODE, CLASSES, DIRECT = 48 * MIB, 64 * MIB, 64 * MIB  # bytes that the JVM keeps for itself beside the heap

@@ -1,5 +1,5 @@
 """The wasm backend: CPython compiled to WebAssembly, in wasmtime, in the native backend."""
-# ruff: noqa: PTH112, PTH118, PTH120, PTH208 -- a path stays the string that was written
+# ruff: noqa: PTH112, PTH118 -- a path stays the string that was written
 
 import json
 import os
@@ -10,28 +10,24 @@ from casemate.model.classes import CLASSES
 from casemate.model.dataclass import replace
 from casemate.model.errors import Refused
 from casemate.model.policy import Grant, Limits, Policy
-from casemate.model.sandbox import Boundary, Command, Coverage, Gap, Json, Operation, Outcome, Plan, Runtime
-from casemate.model.tree import below
+from casemate.model.sandbox import Boundary, Command, Coverage, Gap, Json, Operation, Outcome, Plan
 from casemate.sandbox import ours
 from casemate.sandbox.coverage import Table
-from casemate.sandbox.hosted import Guest, Hosted, HostedPlan
-from casemate.sandbox.installed import Installed, find
+from casemate.sandbox.hosted import Guest, HostedPlan
 from casemate.sandbox.invocation import Invocation, Kind, invocation
 from casemate.sandbox.native import world
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.steps import Step, describe
+from casemate.sandbox.other_python import GUEST, REFUSES, OtherPython, packages
 from casemate.sandbox.streams import RunInput
 from casemate.sandbox.wasm.parts import COMPILED, DRIVER, EXECUTABLE, LIBRARY, PYTHON
 from casemate.sandbox.wasm.view import PREFIX, RUNTIME, Shown, View, view
 
 VERSION = "CPython 3.12.0 for WASI in wasmtime 50.0.1"
-GUEST = "CASEMATE_GUEST_"  # begins the name of a variable of the guest in the environment of the driver
 ADDRESSES = 5 << 30  # bytes of address space of the driver: wasmtime reserves 4 GiB for the guest, and guards
 THREADS = 32  # of the driver: wasmtime's own
 # However many processors there are: each thread would reserve addresses of its own (malloc(3), tokio).
 QUIET = {"TOKIO_WORKER_THREADS": "1", "RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-FEWEST_FDS = 32  # what the driver itself opens, and some for the guest
-NO_SOCKETS, NO_PROCESSES = "WASI has no sockets", "WASI has no processes"
 WRITING = frozenset(name for name in CLASSES if name.startswith(("fs.write.", "fs.delete.", "fs.meta.")))
 NATIVE_ALONE = frozenset({"kernel.cores"})  # a crash is one of the driver
 WHOLE: Mapping[C, str] = {
@@ -46,7 +42,7 @@ RESIDUAL = (
 )
 
 
-class Wasm(Hosted):
+class Wasm(OtherPython):
     """CPython for WASI in wasmtime, confined by the native backend: no C extensions, threads, sockets, processes."""
 
     name = "wasm"
@@ -55,31 +51,13 @@ class Wasm(Hosted):
         classes=frozenset(CLASSES) - NATIVE_ALONE,
         budgets=frozenset({C.PROC_FORK, C.PROC_THREAD, C.RES_PROCS, C.RES_MEMORY}),
         needs=frozenset({C.NATIVE_WX}),
-        refuses={
-            C.NET_CONNECT: NO_SOCKETS,
-            C.NET_LISTEN: NO_SOCKETS,
-            C.NET_UNIX: NO_SOCKETS,
-            C.PROC_SPAWN: NO_PROCESSES,
-            C.NATIVE_WX: "WebAssembly executes no machine code",
-        },
+        refuses=REFUSES,
     )
 
-    def __init__(self, *, without: frozenset[str] = frozenset()) -> None:
-        """See Hosted."""
-        super().__init__(without=without)
-        self._found: Installed | None = None
-
-    def runtime(self) -> Runtime:
-        """Say whether the runtime is installed for the caller."""
-        found = self._installed()
-        return Runtime(
-            boundary=Boundary.WASM,
-            available=not found.why_not,
-            version=VERSION,
-            why_not=found.why_not,
-            install="" if not found.why_not else "casemate backends install wasm",
-            residual=RESIDUAL,
-        )
+    boundary = Boundary.WASM
+    version_of_all = VERSION
+    remains = RESIDUAL
+    fewest_fds = 32
 
     def outer_policy(self, policy: Policy) -> Policy:
         """Give the driver what the guest is granted, an interpreter, and memory that is made executable."""
@@ -98,13 +76,13 @@ class Wasm(Hosted):
 
     def plan(self, command: Command, policy: Policy) -> Plan:
         """Say exactly what would be started. Raises Refused for what the guest cannot be granted."""
-        self._refuse(policy)
+        self.refuse(policy)
         made = super().plan(command, policy)
         if not isinstance(made, HostedPlan) or not isinstance(made.native, NativePlan):
             raise TypeError(type(made).__name__)
         native, names = made.native, world.variables(policy)
         try:
-            steps = tuple(view(policy, command.directory).steps(native.steps, self._installed().folder))
+            steps = tuple(view(policy, command.directory).steps(native.steps, self.installed().folder))
         except OSError as error:
             raise Refused(f"{error.filename}: {error.strerror}") from None
         inner = replace(native, steps=steps, environment=(*QUIET, *(GUEST + name for name in names)))
@@ -150,23 +128,6 @@ class Wasm(Hosted):
         single = any(not os.path.isdir(grant.resource) for grant in policy.of(C.FS_WRITE))
         return Mixed(without=self._without) if single and view(policy, "/").mixed else self
 
-    def _installed(self) -> Installed:
-        if self._found is None:
-            self._found = find(self.name)
-        return self._found
-
-    def _refuse(self, policy: Policy) -> None:
-        """Raise Refused for what no job can be made of."""
-        folder, limits = self._installed().folder, policy.limits
-        if limits.fds and limits.fds < FEWEST_FDS:
-            raise Refused(f"res.fds {limits.fds}: the wasm backend itself needs {FEWEST_FDS} (limits.fds)")
-        for secret in policy.secrets:
-            raise Refused(f"env.secret {secret.name}: the wasm backend cannot exchange it: {NO_SOCKETS}")
-        for grant in policy.of(C.FS_WRITE):
-            real = os.path.realpath(grant.resource)
-            if below(folder, real) or below(real, os.path.dirname(folder)):
-                raise Refused(f"{grant.resource} cannot be writable: the runtime of the wasm backend lies there")
-
     def _job(self, called: Invocation, command: Command, policy: Policy, seen: View) -> dict[str, Json]:
         what = called.what
         name = what if called.kind is Kind.FILE else ""
@@ -201,18 +162,6 @@ class Mixed(Wasm):
     """The same where a file may be written beside others that may not: only the native layers tell those apart."""
 
     guest = replace(Wasm.guest, classes=Wasm.guest.classes - WRITING)
-
-
-def packages(executable: str, policy: Policy) -> Iterator[str]:
-    """Yield the folders of installed packages of the program's own Python that the policy shows."""
-    prefix = os.path.dirname(os.path.dirname(executable))
-    shown = [grant.resource for kind in (C.FS_READ, C.FS_WRITE) for grant in policy.of(kind)]
-    libraries = sorted(os.listdir(f"{prefix}/lib")) if os.path.isdir(f"{prefix}/lib") else ()
-    for library in (f"{prefix}/lib/{name}" for name in libraries if name.startswith("python3")):
-        for name in ("site-packages", "dist-packages"):
-            path = f"{library}/{name}"
-            if os.path.isdir(path) and any(below(path, tree) for tree in shown):
-                yield path
 
 
 def _limits(limits: Limits) -> Limits:
