@@ -8,6 +8,7 @@ import pytest
 from tests.sandbox.graalpy.conftest import Run
 
 from casemate.sandbox.graalpy import java
+from casemate.sandbox.other_python import GUEST
 
 ACTS = """
 import os, sys
@@ -70,7 +71,7 @@ def place(tmp_path: Path) -> Path:
 def test_the_guest_alone_withholds_what_the_table_says(alone: Run, place: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         code = ACTS.format(folder=str(place), port=server.getsockname()[1])
-        environment = {"SECRET_OF_THE_CALLER": "TOKEN", f"{java.GUEST}NAME": "value"}
+        environment = {"SECRET_OF_THE_CALLER": "TOKEN", f"{GUEST}NAME": "value"}
         seen = (f"read={java.quoted(f'{place}/in')}", f"write={java.quoted(f'{place}/out')}")
         done = alone(code, *seen, environment=environment)
     assert (done.returncode, done.stdout) == (0, "tried 21 read value\n"), done.stderr

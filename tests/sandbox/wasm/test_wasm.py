@@ -123,7 +123,7 @@ def test_variables_reach_the_program_and_not_what_starts_it(run: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--connect", "localhost:80"), "net.connect localhost:80: the wasm backend cannot grant it: WASI has no"),
+        (("--connect", "localhost:80"), "net.connect localhost:80: the wasm backend cannot grant it: it has no"),
         (("--listen", "@private"), "net.listen @private: "),
         (("--unix", "@private"), "net.unix @private: "),
         (("--spawn", "/bin/true"), "proc.spawn /bin/true: "),
