@@ -88,7 +88,7 @@ def test_what_is_written_under_a_name_that_is_not_ascii_is_there(run: Run, tmp_p
     [
         (
             ("--connect", "localhost:80"),
-            "net.connect localhost:80: the graalpy backend cannot grant it: the context has",
+            "net.connect localhost:80: the graalpy backend cannot grant it: it has no",
         ),
         (("--listen", "@private"), "net.listen @private: "),
         (("--unix", "@private"), "net.unix @private: "),
