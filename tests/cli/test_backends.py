@@ -48,6 +48,9 @@ def test_a_start_is_measured_beside_the_bare_program_and_kept(casemate: Casemate
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("native  "))
     assert re.search(r"\d+ ms \(\d+\.\dx\)", line)
     assert line in casemate("backends").stdout
+    if "bubblewrap yes" in done.stdout:
+        again = casemate("backends", "measure", "bubblewrap").stdout
+        assert re.search(r"bubblewrap yes .* \d+ ms \(\d+\.\dx\)", again)
 
 
 def test_a_plan_shows_what_withholds_each_capability_in_the_same_table(casemate: Casemate, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def look(name: str) -> Found:
     own = backend.guest.layer if isinstance(backend, Hosted) else ""
     if not runtime.available:  # nothing of it was tried
         return Found(name, about, runtime, own, (), backend.coverage(policy), ())
-    started = measuring.kept(name, runtime, environ)
+    started = measuring.kept(name, backend.runtime(), environ)  # as it was kept: without asking the tool
     layers, gaps = backend.layers(), tuple(backend.gaps(policy))
     known = of_backend(name, runtime.version)
     return Found(name, about, runtime, own, layers, backend.coverage(policy), gaps, known, started)
