@@ -12,6 +12,7 @@ from casemate.model.dataclass import replace
 from casemate.model.errors import UsageError
 from casemate.model.exits import Exit
 from casemate.model.policy import STRICTEST
+from casemate.model.sandbox import Runtime
 from casemate.readers.runtimes import of_backend
 from casemate.reports.backends import Found, Started, as_json, in_full, overview
 from casemate.sandbox import Backend, choose, variants
@@ -66,25 +67,29 @@ def run(args: Namespace) -> int:
 def look(name: str) -> Found:
     """Ask one backend. Raises UsageError for a name that there is not."""
     backend, policy = choose(name), STRICTEST
-    runtime, about = backend.runtime(), (type(backend).__doc__ or "").partition("\n")[0]
-    if isinstance(backend, Beside):
-        runtime = replace(runtime, version=backend.version())
+    runtime, about = standing(backend), (type(backend).__doc__ or "").partition("\n")[0]
     own = backend.guest.layer if isinstance(backend, Hosted) else ""
     if not runtime.available:  # nothing of it was tried
         return Found(name, about, runtime, own, (), backend.coverage(policy), ())
-    started = measuring.kept(name, backend.runtime(), environ)  # as it was kept: without asking the tool
+    started = measuring.kept(name, runtime, environ)
     layers, gaps = backend.layers(), tuple(backend.gaps(policy))
     known = of_backend(name, runtime.version)
     return Found(name, about, runtime, own, layers, backend.coverage(policy), gaps, known, started)
 
 
+def standing(backend: Backend) -> Runtime:
+    """Say what a backend stands on, with the version of a tool that no run asks for."""
+    runtime = backend.runtime()
+    return replace(runtime, version=backend.version()) if isinstance(backend, Beside) else runtime
+
+
 def _measure(asked: list[str]) -> None:
     """Measure those that are here, or those that were asked for, which must be. Raises UsageError and Refused."""
-    backends = {name: choose(name) for name in asked or variants()}
-    here: dict[str, Backend] = {name: backend for name, backend in backends.items() if backend.runtime().available}
-    if missing := [name for name in asked if name not in here]:
-        raise UsageError(f"{missing[0]} is not here: {backends[missing[0]].runtime().why_not}")
-    measuring.measure(here, environ)
+    found = {name: choose(name) for name in asked or variants()}
+    runtimes = {name: standing(backend) for name, backend in found.items()}
+    if missing := [name for name in asked if not runtimes[name].available]:
+        raise UsageError(f"{missing[0]} is not here: {runtimes[missing[0]].why_not}")
+    measuring.measure([(name, found[name], one) for name, one in runtimes.items() if one.available], environ)
 
 
 __all__ = ["EPILOG", "Found", "Started", "configure", "look", "run"]

@@ -6,7 +6,7 @@ What was measured is kept, with its day, until the runtime or the kernel is anot
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from statistics import median
 
@@ -22,16 +22,16 @@ from casemate.services.store import Store, usual
 RUNS = 7
 
 
-def measure(backends: Mapping[str, Backend], environment: Mapping[str, str]) -> None:
+def measure(backends: Sequence[tuple[str, Backend, Runtime]], environment: Mapping[str, str]) -> None:
     """Measure each backend and keep it. Raises Refused where one cannot start a program that does nothing."""
     store = usual(environment, "backends")
     prepared, progress = prepare(Request(Code("pass"), terminal=False)), Progress("measure")
     try:
-        for number, (name, backend) in enumerate(backends.items()):
+        for number, (name, backend, runtime) in enumerate(backends):
             progress(number, len(backends))
             started = _started(prepared, backend)
             if store is not None:
-                _keep(store, name, backend.runtime(), started)
+                _keep(store, name, runtime, started)
     finally:
         progress.clear()
 
