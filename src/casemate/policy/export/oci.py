@@ -11,6 +11,7 @@ from casemate.model.errors import UsageError
 from casemate.model.sandbox import Json
 from casemate.policy.export.claims import IDENTITY, Claims, losses
 from casemate.policy.export.deployment import CORES, MEMORY, UID, Deployment, Mount, plain, private, sentence
+from casemate.policy.export.script import HELD
 
 VERSION = "1.0.2"
 NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup")
@@ -26,35 +27,14 @@ CLAIMS = Claims(
     held={
         C.FS_READ: "mount namespace: only what is granted is there",
         C.FS_LIST: "mount namespace",
+        C.FS_EXEC: "mounts: noexec but for what is granted",
+        C.NATIVE_EXT: "mounts: noexec but for what is granted",
+        C.PROC_SHELL: "mounts: no shell is there unless it is granted",
+        **HELD,
         C.FS_WRITE: "read-only mounts",
         C.FS_DELETE: "read-only mounts",
         C.FS_META: "read-only mounts, seccomp",
-        C.FS_EXEC: "mounts: noexec but for what is granted",
-        C.FS_DEV: "device cgroup, seccomp, no Linux capabilities",
-        C.NET_CONNECT: "network namespace, seccomp",
-        C.NET_LISTEN: "network namespace, seccomp",
-        C.NET_UDP: "network namespace, seccomp",
-        C.NET_DNS: "network namespace, seccomp",
-        C.NET_UNIX: "mount and network namespace, seccomp",
-        C.NET_RAW: "seccomp",
-        C.NET_FDPASS: "the runtime closes what is inherited; seccomp",
-        C.PROC_SHELL: "mounts: no shell is there unless it is granted",
-        C.PROC_FORK: "counted: cgroup pids",
-        C.PROC_THREAD: "counted: cgroup pids",
-        C.PROC_SIGNAL: "pid namespace",
-        C.PROC_TRACE: "pid namespace, seccomp",
-        C.PROC_PRIV: "no Linux capabilities, no new privileges, seccomp",
-        C.IPC_SHM: "ipc namespace, seccomp",
-        C.IPC_MQ: "ipc namespace, seccomp",
         C.ENV_READ: "only what is named is there",
-        C.ENV_WRITE: "its own variables alone",
-        C.NATIVE_EXT: "mounts: noexec but for what is granted",
-        C.NATIVE_WX: "seccomp",
-        C.RES_MEMORY: "cgroup memory",
-        C.RES_FDS: "RLIMIT_NOFILE of each process",
-        C.RES_PROCS: "cgroup pids",
-        C.RES_DISK: "RLIMIT_FSIZE: the largest file",
-        C.KERNEL: "seccomp",
     },
     wider={
         C.FS_PERSIST: "names under which something is executed later can be written in the writable folders",
