@@ -58,3 +58,13 @@ def pytest_as_a_user(
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     return done.stdout
+
+
+def processes_with(*words: str) -> list[int]:
+    """Find the processes whose command lines have all these words."""
+    found = list[int]()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            line = (process / "cmdline").read_text(errors="replace")
+            found += [int(process.name)] if all(word in line for word in words) else []
+    return found

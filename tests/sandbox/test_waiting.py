@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import COMMAND
+from tests.processes import processes_with
 
 from casemate import Code, Refused, UsageError, Warm
 from casemate.sandbox.waiting import MOST, telling, told
@@ -113,18 +113,7 @@ def test_a_run_that_cannot_start_says_so_when_it_is_wanted() -> None:
 
 
 def test_who_is_let_go_leaves_nothing(tmp_path: Path) -> None:
-    before = {*Path("/proc").glob("[0-9]*")}
     with Warm(Code(SHOW, (str(tmp_path),)), ready=3) as warm:
         warm.run("x")
-        assert with_words(str(tmp_path), before)
-    assert with_words(str(tmp_path), before) == []
-
-
-def with_words(word: str, before: set[Path]) -> list[str]:
-    """Find the new processes whose command line has a word."""
-    found = list[str]()
-    for process in {*Path("/proc").glob("[0-9]*")} - before:
-        with suppress(FileNotFoundError, ProcessLookupError):
-            line = (process / "cmdline").read_text(errors="replace")
-            found += [line] if word in line else []
-    return found
+        assert processes_with(str(tmp_path))
+    assert processes_with(str(tmp_path)) == []

@@ -1,41 +1,26 @@
 """The graalpy backend, where its runtime is installed; and its guest alone, outside of the native backend."""
 
 import os
-import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.conftest import COMMAND, require
+from tests.sandbox.fetched import Run, copy_of, installed, runner
 
-from casemate.model import own
 from casemate.sandbox.graalpy import java
-from casemate.sandbox.installed import find
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
 def runtime() -> Path:
     """Find the installed runtime."""
-    found = find("graalpy")
-    require(f"graalpy: {found.why_not}", there=not found.why_not)
-    return Path(found.folder)
+    return installed("graalpy")
 
 
 @pytest.fixture
 def run(runtime: Path) -> Run:  # noqa: ARG001 -- it must be there
     """Run the command line with this backend."""
-
-    def run(*words: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(  # type: ignore[call-overload,no-any-return] -- options are subprocess.run's own
-            [COMMAND, "run", "--backend", "graalpy", *words],
-            check=False,
-            **{"capture_output": True, "text": True, "timeout": 90} | options,
-        )
-
-    return run
+    return runner("graalpy", seconds=90)
 
 
 @pytest.fixture
@@ -61,8 +46,5 @@ def alone(runtime: Path) -> Run:
 @pytest.fixture(scope="module")
 def copied(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """Give an environment with a copy of the runtime that may be damaged."""
-    data = tmp_path_factory.mktemp("data")
-    environment = {**os.environ, "XDG_DATA_HOME": str(data)}
-    shutil.copytree(runtime, Path(own.data(environment), "runtimes", runtime.name), symlinks=True)
-    yield environment
-    shutil.rmtree(data)
+    with copy_of(runtime, tmp_path_factory.mktemp("data")) as environment:
+        yield environment

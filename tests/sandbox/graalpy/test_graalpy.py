@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import COMMAND
-from tests.processes import Started
+from tests.processes import Started, processes_with
 from tests.sandbox.graalpy.conftest import Run
 
 from casemate import Code, Warm
@@ -173,15 +173,7 @@ def test_two_at_once_and_nothing_is_left_when_casemate_or_the_jvm_is_killed(runt
 
 def machines() -> list[int]:
     """Find the JVMs of this test's guests."""
-    found = list[int]()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (process / "cmdline").read_text(errors="replace")
-        except OSError:
-            continue
-        if "/jdk/bin/java" in line and "begun" in line and "\0Guest\0" in line:
-            found.append(int(process.name))
-    return found
+    return processes_with("/jdk/bin/java", "begun", "\0Guest\0")
 
 
 @pytest.mark.parametrize("name", ["jars/truffle-api.jar", "jdk/lib/server/libjvm.so", "guest.jar"])

@@ -2,43 +2,28 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.conftest import COMMAND, require
+from tests.sandbox.fetched import Run, copy_of, installed, runner
 
-from casemate.model import own
-from casemate.sandbox.installed import find
 from casemate.sandbox.wasm.parts import COMPILED, DRIVER, LIBRARY, PYTHON
 from casemate.sandbox.wasm.view import PREFIX
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
 def runtime() -> Path:
     """Find the installed runtime."""
-    found = find("wasm")
-    require(f"wasm: {found.why_not}", there=not found.why_not)
-    return Path(found.folder)
+    return installed("wasm")
 
 
 @pytest.fixture
 def run(runtime: Path) -> Run:  # noqa: ARG001 -- it must be there
     """Run the command line with this backend."""
-
-    def run(*words: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(  # type: ignore[call-overload,no-any-return] -- options are subprocess.run's own
-            [COMMAND, "run", "--backend", "wasm", *words],
-            check=False,
-            **{"capture_output": True, "text": True, "timeout": 60} | options,
-        )
-
-    return run
+    return runner("wasm", seconds=60)
 
 
 @pytest.fixture
@@ -78,8 +63,5 @@ def alone(runtime: Path) -> Run:
 @pytest.fixture(scope="module")
 def copied(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """Give an environment with a copy of the runtime that may be damaged."""
-    data = tmp_path_factory.mktemp("data")
-    environment = {**os.environ, "XDG_DATA_HOME": str(data)}
-    shutil.copytree(runtime, Path(own.data(environment), "runtimes", runtime.name), symlinks=True)
-    yield environment
-    shutil.rmtree(data)
+    with copy_of(runtime, tmp_path_factory.mktemp("data")) as environment:
+        yield environment

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import COMMAND
-from tests.processes import Started
+from tests.processes import Started, processes_with
 from tests.sandbox.wasm.conftest import Run
 
 SLEEP = "import time; print('begun', flush=True); time.sleep(60)"
@@ -202,15 +202,7 @@ def test_a_runtime_that_is_killed_ends_the_run(runtime: Path) -> None:  # noqa: 
 
 def drivers() -> list[int]:
     """Find the drivers of the guests of this test, by their program."""
-    found = list[int]()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (process / "cmdline").read_text(errors="replace")
-        except OSError:
-            continue
-        if "wasm/driver.py" in line and "begun" in line:
-            found.append(int(process.name))
-    return found
+    return processes_with("wasm/driver.py", "begun")
 
 
 @pytest.mark.parametrize("name", ["python.cwasm", "libwasmtime.so", "lib/python3.12/os.pyc", "python.wasm"])
