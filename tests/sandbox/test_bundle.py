@@ -20,11 +20,11 @@ from casemate.sandbox.containers.guest_calls import OTHER_NAMES, filter_of
 from casemate.sandbox.containers.gvisor import bundle
 from casemate.sandbox.containers.launch import Place
 from casemate.sandbox.containers.scaffold import scaffold
-from casemate.sandbox.containers.words import understood, written
 from casemate.sandbox.native import Native, seccomp
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.steps import Filter
 from casemate.sandbox.native.steward import Prepared
+from casemate.sandbox.words import understood, written
 
 SCHEMA = Path(__file__).parents[1] / "corpus" / "oci"
 JSON = st.recursive(

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from casemate.sandbox.containers.spelling import endpoint, forward, spelled, step
-from casemate.sandbox.containers.words import written
 from casemate.sandbox.native.contract import Endpoint, Forward
 from casemate.sandbox.native.steps import Bind, Device, Folder, Hide, Layered, Link, Private, Seen, Step, Synthetic
+from casemate.sandbox.spelling import endpoint, forward, spelled, step
+from casemate.sandbox.words import written
 
 SEEN = Seen("/a\udc80\n", 7, 1 << 63, directory=True)
 STEPS = (

@@ -9,7 +9,7 @@ from casemate.model.sandbox import Boundary, Command, Coverage, Gap, Layer, Outc
 from casemate.sandbox import coverage
 from casemate.sandbox.containers.found import found
 from casemate.sandbox.coverage import Table
-from casemate.sandbox.native import cgroups, gaps, landlock, layers, names, seccomp, selftest
+from casemate.sandbox.native import RESIDUAL, cgroups, demand, gaps, layers, names, prepared, selftest
 from casemate.sandbox.native.cgroups import Place
 from casemate.sandbox.native.contract import NativePlan, RunInput
 from casemate.sandbox.native.plan import compile_plan
@@ -28,9 +28,7 @@ class Beside:
     program: str
     boundary: "ClassVar[Boundary]" = Boundary.KERNEL
     table: "ClassVar[Table]" = gaps.TABLE
-    residual: "ClassVar[tuple[str, ...]]" = (
-        "the program calls the host's own kernel: a defect in a call that is left open can give it the host",
-    )
+    residual: "ClassVar[tuple[str, ...]]" = RESIDUAL
     install: str
 
     def __init__(self) -> None:
@@ -103,23 +101,12 @@ class Beside:
         if not program:
             raise Refused(f"{self.name}: {why} (install: {self.install})")
         lacking = self.missing()
-        for layer in (*gaps.needed(plan), names.USER):
-            if layer in lacking:
-                raise Refused(f"nothing can be started without this layer: {layer}: {lacking[layer]}")
+        demand((*gaps.needed(plan), names.USER), lacking)
         try:
             test = self.test(plan)
         except OSError as error:
             raise Refused(f"{self.name}: the run cannot be prepared: {error}") from None
-        prepared = Prepared(
-            privileged=layers.privileged(),
-            landlock=0 if names.LANDLOCK in lacking else landlock.abi(),
-            filter=b"" if names.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
-            mdwe=names.MDWE not in lacking,
-            without=frozenset(lacking),
-            places=self.places(lacking),
-            test=test,
-        )
-        return self.begin(plan, run, prepared, program)
+        return self.begin(plan, run, prepared(plan, lacking, self.places(lacking), test), program)
 
     def begin(self, plan: NativePlan, run: RunInput, prepared: Prepared, program: str) -> Outcome:
         """Start what is prepared. Raises Refused."""

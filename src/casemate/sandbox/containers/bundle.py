@@ -9,8 +9,8 @@ from casemate.model.sandbox import Json
 from casemate.sandbox.containers.inside import VIEW
 from casemate.sandbox.containers.launch import Place
 from casemate.sandbox.containers.scaffold import Scaffold
-from casemate.sandbox.containers.words import written
 from casemate.sandbox.native.world import NAME, UID
+from casemate.sandbox.words import written
 
 VERSION = "1.0.2"
 NAMESPACES = ("user", "pid", "ipc", "uts", "mount", "cgroup")

@@ -11,8 +11,6 @@ import sys
 from casemate.model.csignal import signal
 from casemate.model.dataclass import replace
 from casemate.sandbox.containers.job import unpacked
-from casemate.sandbox.containers.spelling import endpoint, forward, step
-from casemate.sandbox.containers.words import Told, understood
 from casemate.sandbox.native import init
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.cgroups import Place
@@ -20,6 +18,8 @@ from casemate.sandbox.native.contract import NativePlan, Outside
 from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.steward import Ends, Prepared, make_world, start_target
+from casemate.sandbox.spelling import endpoint, forward, step
+from casemate.sandbox.words import Told, understood
 
 LIFELINE, STATUS, CONTROL, WITNESS, TOLD, ALIVE, STREAMS = 3, 4, 5, 6, 7, 8, (9, 10, 11)
 

@@ -8,6 +8,7 @@ from _collections_abc import Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.sandbox.coverage import Table
+from casemate.sandbox.native import gaps
 from casemate.sandbox.native.names import (
     BPF,
     CGROUPS,
@@ -19,13 +20,10 @@ from casemate.sandbox.native.names import (
     LANDLOCK,
     LANDLOCK_NET,
     LIMITS,
-    LOOP,
     MDWE,
     MOUNT,
     NET,
     NO_NEW,
-    OF_CPU,
-    OF_MEMORY,
     PID,
     SCOPES,
     SECCOMP,
@@ -34,6 +32,7 @@ from casemate.sandbox.native.names import (
     UFFD,
     URING,
 )
+from casemate.sandbox.native.withheld import GIVEN
 
 KERNEL = "user-space kernel"  # gVisor's: what it does not have, or keeps to itself
 FILTER = "seccomp inside"  # on the program, by that kernel
@@ -112,24 +111,9 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "kernel.cores": (KERNEL,),
 }
 BUDGETS: Mapping[C, tuple[str, ...]] = {
-    C.PROC_FORK: (LIMITS,),
-    C.PROC_THREAD: (LIMITS,),
+    **gaps.WITHHELD,  # but what cgroups count there are processes of gVisor itself
+    **dict.fromkeys((C.PROC_FORK, C.PROC_THREAD, C.RES_PROCS), (LIMITS,)),
     C.ENV_WRITE: (ENVIRONMENT, KERNEL),
-    C.RES_CPU: (*OF_CPU, LIMITS),
-    C.RES_WALL: (LOOP,),
-    C.RES_MEMORY: (*OF_MEMORY, LIMITS),
-    C.RES_FDS: (LIMITS,),
-    C.RES_PROCS: (LIMITS,),
-    C.RES_DISK: (LIMITS,),
-    C.RES_OUTPUT: (LOOP,),
-}
-PARTLY: Mapping[C, str] = {
-    C.PROC_FORK: "not withheld, only counted: limits.processes",
-    C.PROC_THREAD: "not withheld, only counted: limits.processes",
-    C.ENV_WRITE: "a program may always change its own variables",
-    C.RES_CPU: "each process has the budget, not the run",
-    C.RES_MEMORY: "each process has the budget (address space), not the run",
-    C.RES_FDS: "each process has the budget, not the run",
 }
 WHOLE: Mapping[C, str] = {
     C.RES_CPU: "the cgroup counts the run and gVisor itself, rlimits each process",
@@ -145,11 +129,5 @@ WHEN_GRANTED: Mapping[str, tuple[tuple[C, ...], tuple[str, ...], str]] = {
     "net.unix.abstract": ((C.NET_UNIX,), (KERNEL, NET), ""),
     "net.fdpass.sent": ((C.NET_UNIX,), (KERNEL,), ""),
 }
-GIVEN: Mapping[str, C] = {
-    "native.wx.memory": C.NATIVE_WX,
-    "native.wx.twice": C.NATIVE_WX,
-    "fs.exec.memfd": C.NATIVE_WX,
-    "proc.spawn.itself": C.PROC_SPAWN,
-}
 AJAR: Mapping[str, str] = {"fs.dev.open": "none of the host; /dev/fuse of gVisor's own kernel can be opened"}
-TABLE = Table(CLASSES, BUDGETS, WHEN_GRANTED, GIVEN, PARTLY, WHOLE, CGROUPS, AJAR)
+TABLE = Table(CLASSES, BUDGETS, WHEN_GRANTED, GIVEN, gaps.PARTLY, WHOLE, CGROUPS, AJAR)

@@ -14,17 +14,16 @@ from casemate.model.sandbox import Json
 from casemate.model.small import suppress
 from casemate.sandbox.containers.guest_calls import filter_of
 from casemate.sandbox.containers.launch import STATE, become, in_memory, last_words, prepare, ways_in, write
-from casemate.sandbox.containers.words import written
 from casemate.sandbox.native import kernel as k
-from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native import names
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed, say
-from casemate.sandbox.native.root import NEW, READ_ONLY
+from casemate.sandbox.native.root import NEW, seal
 from casemate.sandbox.native.steps import Bind, Layered, Private
 from casemate.sandbox.native.steward import Prepared, World
 from casemate.sandbox.native.target import must
 from casemate.sandbox.native.world import DEFAULTS, NAME
+from casemate.sandbox.words import written
 
 CONTAINER, BUNDLE, STARTED = "casemate", STATE, f"{STATE}/pid"
 CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
@@ -61,9 +60,7 @@ def launch(world: World, program: str) -> None:
 
 def _read_only() -> None:
     """Let nobody write to the root itself. gVisor cannot do that for itself to a mount that came with flags."""
-    root = os.open(NEW, k.O_PATH | os.O_CLOEXEC)
-    m.set_attributes(root, READ_ONLY | m.ATTR_NOEXEC, recursive=False)
-    os.close(root)
+    seal(NEW)
 
 
 def _be_runsc(program: str, log: int, entrances: tuple[int, ...], world: World) -> None:

@@ -18,7 +18,8 @@ from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native.entering import Entrances, enter
 from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
-from casemate.sandbox.native.root import READ_ONLY
+from casemate.sandbox.native.root import enter as take_root
+from casemate.sandbox.native.root import show_processes
 from casemate.sandbox.native.target import Locks, lock_and_execute, must, take_terminal
 from casemate.sandbox.native.world import NAME, NO_DOMAIN
 
@@ -87,8 +88,7 @@ def _finish(job: Job) -> None:
     if names.UTS not in job.without:
         must("namespaces", k.sethostname, NAME)
         must("namespaces", k.setdomainname, NO_DOMAIN)
-    flags = m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC | 1
-    must("proc", m.mount, "proc", f"{VIEW}/proc", "proc", flags, "subset=pid,hidepid=2")
+    must("proc", show_processes, VIEW)
 
 
 def _become(job: Job, locks: Locks, late: int) -> None:
@@ -132,10 +132,4 @@ def _enter_view() -> None:
     m.attach(tree, view)
     os.close(view)
     os.close(tree)
-    os.chdir(VIEW)
-    m.pivot_root(".", ".")
-    m.umount(".")
-    os.chdir("/")
-    here = os.open("/", k.O_PATH | os.O_CLOEXEC)
-    m.set_attributes(here, READ_ONLY | m.ATTR_NOEXEC, recursive=False)
-    os.close(here)
+    take_root(top=VIEW)

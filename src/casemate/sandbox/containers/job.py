@@ -4,7 +4,6 @@ from _collections_abc import Mapping
 
 from casemate.model.dataclass import dataclass
 from casemate.model.policy import Limits
-from casemate.sandbox.containers.words import Told, understood
 from casemate.sandbox.native import calls
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.acts import SIZE, Ground
@@ -12,8 +11,9 @@ from casemate.sandbox.native.canaries import LENGTH, Canaries
 from casemate.sandbox.native.contract import NativePlan, Outside
 from casemate.sandbox.native.selftest import SelfTest, aimed
 from casemate.sandbox.native.steps import Filter
+from casemate.sandbox.words import Told, understood
 
-LIMITS = ("cpu_seconds", "wall_seconds", "memory_bytes", "processes", "fds", "output_bytes", "disk_bytes")
+LIMITS = Limits.__match_args__
 FILTER = ("wx", "unix", "inet", "spawn")
 
 

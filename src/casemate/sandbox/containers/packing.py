@@ -2,10 +2,10 @@
 
 from casemate.model.sandbox import Json
 from casemate.sandbox.containers.job import FILTER, LIMITS
-from casemate.sandbox.containers.words import spelled, written
 from casemate.sandbox.native import landlock, names
 from casemate.sandbox.native.selftest import SelfTest
 from casemate.sandbox.native.steward import World, for_each
+from casemate.sandbox.words import spelled, written
 
 
 def packed(world: World, *, mounts: bool, entrances: int, untried: frozenset[str]) -> bytes:

@@ -16,14 +16,14 @@ from casemate.sandbox.containers.bubblewrap import NAMESPACE
 from casemate.sandbox.containers.launch import HIGH, in_memory, last_words
 from casemate.sandbox.containers.packing import packed
 from casemate.sandbox.containers.scaffold import scaffold
-from casemate.sandbox.containers.spelling import spelled
-from casemate.sandbox.containers.words import written
 from casemate.sandbox.native import identity, init
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.entering import Entrances
 from casemate.sandbox.native.steward import Ends, First, Prepared, Target, World
 from casemate.sandbox.native.world import UID
+from casemate.sandbox.spelling import spelled
+from casemate.sandbox.words import written
 
 
 @dataclass(frozen=True, slots=True)

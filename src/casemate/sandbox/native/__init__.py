@@ -1,7 +1,7 @@
 """The native backend: namespaces, a root of granted paths only, Landlock, seccomp, limits."""
 
 import os
-from _collections_abc import Iterator
+from _collections_abc import Iterable, Iterator, Mapping
 
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import Policy
@@ -57,19 +57,30 @@ class Native:
         if not isinstance(plan, NativePlan):
             raise UsageError(f"this plan is for the backend {plan.backend}, not for native")
         lacking = layers.missing(self._without)
-        for layer in gaps.needed(plan):
-            if layer in lacking:
-                raise Refused(f"nothing can be started without this layer: {layer}: {lacking[layer]}")
-        prepared = Prepared(
-            privileged=layers.privileged(),
-            landlock=0 if names.LANDLOCK in lacking else landlock.abi(),
-            filter=b"" if names.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
-            mdwe=names.MDWE not in lacking,
-            without=frozenset(lacking),
-            places=cgroups.used(lacking),
-            test=_tests(plan),
-        )
-        return start(plan, run, prepared)
+        demand(gaps.needed(plan), lacking)
+        return start(plan, run, prepared(plan, lacking, cgroups.used(lacking), _tests(plan)))
+
+
+def demand(wanted: Iterable[str], lacking: Mapping[str, str]) -> None:
+    """Raise Refused where one of these layers is missing."""
+    for layer in wanted:
+        if layer in lacking:
+            raise Refused(f"nothing can be started without this layer: {layer}: {lacking[layer]}")
+
+
+def prepared(
+    plan: NativePlan, lacking: Mapping[str, str], places: tuple[cgroups.Place, ...], test: selftest.SelfTest | None
+) -> Prepared:
+    """Decide what is decided before the first fork. `lacking` names the layers that are not to be had."""
+    return Prepared(
+        privileged=layers.privileged(),
+        landlock=0 if names.LANDLOCK in lacking else landlock.abi(),
+        filter=b"" if names.SECCOMP in lacking else seccomp.compiled(wx=plan.filter.wx),
+        mdwe=names.MDWE not in lacking,
+        without=frozenset(lacking),
+        places=places,
+        test=test,
+    )
 
 
 def _tests(plan: NativePlan) -> selftest.SelfTest:
@@ -79,4 +90,4 @@ def _tests(plan: NativePlan) -> selftest.SelfTest:
         raise Refused(f"self-test: it cannot be prepared: {error}") from None
 
 
-__all__ = ["Native"]
+__all__ = ["RESIDUAL", "Native", "demand", "prepared"]

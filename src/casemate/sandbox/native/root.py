@@ -262,16 +262,27 @@ def memory(size: int) -> str:
     return f"size={max(size, PAGE)},nr_inodes={max(size // PAGE, LEAST_NAMES)}"
 
 
-def enter(umask: int = 0o077) -> None:
-    """Make the new root the root of this mount namespace, let the old one go, and make ours read-only."""
-    os.chdir(NEW)
+def enter(umask: int = 0o077, top: str = NEW) -> None:
+    """Make the root at `top` the one of this mount namespace, let the old one go, and make ours read-only."""
+    os.chdir(top)
     m.pivot_root(".", ".")  # the old root now lies over the new one: pivot_root(2), notes
     m.umount(".")
     os.chdir("/")
-    here = os.open("/", k.O_PATH | os.O_CLOEXEC)
+    seal("/")
+    os.umask(umask)
+
+
+def seal(path: str) -> None:
+    """Let nobody write to a mount, or execute from it; those below it stay as they are."""
+    here = os.open(path, k.O_PATH | os.O_CLOEXEC)
     m.set_attributes(here, READ_ONLY | m.ATTR_NOEXEC, recursive=False)
     os.close(here)
-    os.umask(umask)
+
+
+def show_processes(top: str = NEW) -> None:
+    """Mount a /proc that holds the processes of this pid namespace and nothing else, where a root is being built."""
+    flags = m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC | m.MS_RDONLY
+    m.mount("proc", f"{top}/proc", "proc", flags, "subset=pid,hidepid=2")
 
 
 def open_seen(seen: Seen) -> int:

@@ -22,7 +22,7 @@ from casemate.sandbox.native.entering import Entrances, opened
 from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.loopback import loopback_up
-from casemate.sandbox.native.root import NEW, Root, enter
+from casemate.sandbox.native.root import Root, enter, show_processes
 from casemate.sandbox.native.selftest import SelfTest
 from casemate.sandbox.native.target import Locks, become_target, must
 from casemate.sandbox.native.world import NAME, NO_DOMAIN, UID
@@ -275,8 +275,7 @@ def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) 
     if names.UTS not in prepared.without:  # or it would be the host's name
         must("namespaces", k.sethostname, NAME)
         must("namespaces", k.setdomainname, NO_DOMAIN)
-    flags = m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC | 1
-    must("proc", m.mount, "proc", f"{NEW}/proc", "proc", flags, "subset=pid,hidepid=2")
+    must("proc", show_processes)
     proc = -1
     ruleset = -1
     try:

@@ -8,23 +8,12 @@ its guest.
 from collections.abc import Mapping, Sequence
 
 from casemate.model.dataclass import dataclass
-from casemate.model.never import assert_never
 from casemate.model.policy import Limits
 from casemate.model.sandbox import Json
 from casemate.sandbox.native.contract import RESOLVER, Endpoint, Forward, NativePlan, Outside
-from casemate.sandbox.native.steps import (
-    Bind,
-    Device,
-    Filter,
-    Folder,
-    Hide,
-    Layered,
-    Link,
-    Private,
-    Seen,
-    Step,
-    Synthetic,
-)
+from casemate.sandbox.native.steps import Filter
+from casemate.sandbox.spelling import endpoint, step
+from casemate.sandbox.spelling import spelled as of_a_part
 
 TYPE_CHECKING = False  # `typing` would be loaded in the guest for nothing
 if TYPE_CHECKING:
@@ -78,7 +67,7 @@ def spelled(plan: NativePlan, warm: Sequence[str] = ()) -> dict[str, Json]:
     """Give the part of a job that is known before the start. Values of variables are not in it."""
     shape, limits = plan.filter, plan.outside.limits
     return {
-        "steps": [_spelled(step) for step in plan.steps],
+        "steps": [of_a_part(one) for one in plan.steps],
         "command": plan.command,
         "executable": plan.executable,
         "directory": plan.directory,
@@ -87,34 +76,12 @@ def spelled(plan: NativePlan, warm: Sequence[str] = ()) -> dict[str, Json]:
         "filter": [shape.wx, shape.unix, shape.inet, shape.spawn],
         "limits": [getattr(limits, name) for name in Limits.__match_args__],
         "tmp": plan.tmp_bytes,
-        "connect": [[one.host, one.port, one.address, one.address6, one.literal] for one in plan.outside.connect],
+        "connect": [of_a_part(one) for one in plan.outside.connect],
         "listen": inward(plan.outside.forwards),
         "waits": plan.waits,
         "warm": warm,
         "writes": bool(plan.outside.writes),
     }
-
-
-def _spelled(step: Step) -> Json:  # noqa: PLR0911 -- one answer for each kind of step
-    match step:
-        case Bind(seen, execute, write):
-            return ["bind", seen.path, seen.directory, execute, write]
-        case Layered(seen, size):
-            return ["layer", seen.path, seen.directory, size]
-        case Link(path, text):
-            return ["link", path, text]
-        case Private(path, size):
-            return ["private", path, size]
-        case Synthetic(path, content):
-            return ["file", path, content]
-        case Device(path):
-            return ["device", path]
-        case Folder(path):
-            return ["folder", path]
-        case Hide(path, directory, fleeting):
-            return ["hide", path, directory, fleeting]
-        case _:
-            return assert_never(step)
 
 
 def read(said: "Mapping[str, Any]") -> Job:
@@ -129,7 +96,7 @@ def read(said: "Mapping[str, Any]") -> Job:
         coverage=(),
         executable=said["executable"],
         runnable=tuple(said["runnable"]),
-        steps=tuple(_read(*step) for step in said["steps"]),
+        steps=tuple(map(step, said["steps"])),
         filter=Filter(*said["filter"]),
         tmp_bytes=said["tmp"],
         outside=Outside(limits),
@@ -139,30 +106,10 @@ def read(said: "Mapping[str, Any]") -> Job:
         plan,
         {name: said["environment"][name] for name in said["names"] if name in said["environment"]},
         said["writes"],
-        tuple(Endpoint(*one) for one in said["connect"]),
+        tuple(map(endpoint, said["connect"])),
         tuple((address, port) for address, port in said["listen"]),
         tuple(said["terminal"]) if said["terminal"] else None,
         said["clock"],
         bytes.fromhex(said["seed"]),
         tuple(said["warm"]),
     )
-
-
-def _read(kind: str, path: str, *rest: "Any") -> Step:  # noqa: ANN401, PLR0911 -- JSON of our own; one answer for each kind of step
-    match kind:
-        case "bind":
-            return Bind(Seen(path, 0, 0, rest[0]), *rest[1:])
-        case "layer":
-            return Layered(Seen(path, 0, 0, rest[0]), rest[1])
-        case "link":
-            return Link(path, *rest)
-        case "private":
-            return Private(path, *rest)
-        case "file":
-            return Synthetic(path, *rest)
-        case "device":
-            return Device(path)
-        case "folder":
-            return Folder(path)
-        case _:
-            return Hide(path, *rest)

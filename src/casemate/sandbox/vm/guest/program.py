@@ -15,7 +15,7 @@ from casemate.sandbox.native import mounting as m
 from casemate.sandbox.native.entering import Entrances
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.loopback import loopback_up
-from casemate.sandbox.native.root import NEW, enter
+from casemate.sandbox.native.root import enter, show_processes
 from casemate.sandbox.native.target import Locks, become_target, must
 from casemate.sandbox.native.world import NAME, NO_DOMAIN, UID
 from casemate.sandbox.vm.guest import machine
@@ -99,15 +99,7 @@ def _inside(job: Job, ends: Ends, entrances: Entrances) -> None:
     """Finish the root from within the pid namespace, and be its pid 1 until the program has ended."""
     must("namespaces", k.sethostname, NAME)
     must("namespaces", k.setdomainname, NO_DOMAIN)
-    must(
-        "proc",
-        m.mount,
-        "proc",
-        f"{NEW}/proc",
-        "proc",
-        m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC | 1,
-        "subset=pid,hidepid=2",
-    )
+    must("proc", show_processes)
     try:
         proc = m.new_filesystem("proc", (), 0xE)
         enter()

@@ -1,7 +1,6 @@
 """The steps of a plan, and what else the steward is told of it, as JSON and back."""
 
 from casemate.model.sandbox import Json
-from casemate.sandbox.containers.words import Told
 from casemate.sandbox.native.contract import Endpoint, Forward
 from casemate.sandbox.native.steps import (
     Bind,
@@ -15,6 +14,7 @@ from casemate.sandbox.native.steps import (
     Step,
     Synthetic,
 )
+from casemate.sandbox.words import Told
 
 
 def spelled(value: "Step | Seen | Endpoint | Forward") -> dict[str, Json]:
