@@ -7,7 +7,7 @@ from string import Formatter
 from casemate.readers.code.flow.base import Arguments
 from casemate.readers.code.flow.characters import NO_PARENT, NO_ROOT, PLAIN
 from casemate.readers.code.flow.containers import Containers
-from casemate.readers.code.flow.expressions import LONGEST_TEXT
+from casemate.readers.code.flow.folding import LONGEST_TEXT
 from casemate.readers.code.flow.links import behind, safer
 from casemate.readers.code.flow.state import Cell, Frame, reach
 from casemate.readers.code.flow.values import (
