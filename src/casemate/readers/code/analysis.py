@@ -14,8 +14,9 @@ from casemate.model.finding import Skipped, Why
 from casemate.readers.code import ir, routes
 from casemate.readers.code.flow import pages
 from casemate.readers.code.flow.base import Arguments, EntryPoint, OutOfBudget
+from casemate.readers.code.flow.classes import share
 from casemate.readers.code.flow.comparisons import NUMERIC
-from casemate.readers.code.flow.machine import Machine, share
+from casemate.readers.code.flow.machine import Machine
 from casemate.readers.code.flow.program import Class, Function, Module, Program
 from casemate.readers.code.flow.state import Frame
 from casemate.readers.code.flow.values import Closure, Outside, Value, constant, ordered

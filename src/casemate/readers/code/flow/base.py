@@ -37,6 +37,9 @@ class Arguments(NamedTuple):
         return [*found, *(value for value in (self.rest, self.others) if value is not None)]
 
 
+NO_ARGUMENTS = Arguments((), (), None, None)
+
+
 class Seen(NamedTuple):
     """A call as it was evaluated, for rules and for capabilities."""
 
@@ -65,7 +68,7 @@ class Base(ABC):
         """Begin with nothing analysed."""
         self.library, self.program = library, program
         self.work = 0
-        self.total = 0  # of what is no longer counted there
+        self.total: int = 0  # of what is no longer counted there
         self.limit = MOST_WORK
         self.fresh = 0
         self.stores: int = 0  # into what outlives a call: globals, classes, what a function is

@@ -24,7 +24,6 @@ from casemate.readers.code.flow.values import (
 )
 
 MOST_SHAPES = 24  # of one function; beyond, constants no longer make a shape of their own
-NO_ARGUMENTS = Arguments((), (), None, None)
 LARGE = 1200  # bytes of a function that is called without labels only from where analysis starts
 SMALL = 500  # bytes of a function that is specialised for constants even where nothing in them is labelled
 SCALARS = frozenset({"str", "bytes", "int", "float", "bool", "complex"})

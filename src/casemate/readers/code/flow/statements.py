@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import assert_never
 
 from casemate.readers.code import ir
-from casemate.readers.code.flow.base import Arguments, Base
+from casemate.readers.code.flow.base import NO_ARGUMENTS, Base
 from casemate.readers.code.flow.program import OPERATORS, Class
 from casemate.readers.code.flow.state import Condition, Frame, State, join_states
 from casemate.readers.code.flow.values import UNKNOWN_VALUE, Member, Outside, Package, Value, outside, typed
 
 MOST_ROUNDS = 4  # of a loop; after the second one constants that still change are unknown
-NO_ARGUMENTS = Arguments((), (), None, None)
 CONDITIONS = (ir.Call, ir.Compare, ir.Boolean, ir.Not)
 VERDICTS = frozenset({"bool", "NoneType", "re.Match"})  # types of values that say whether something holds
 PAIR = frozenset({"tuple"})
