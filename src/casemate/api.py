@@ -94,16 +94,16 @@ class Warm:
         if ready < 1:
             raise UsageError("at least one run is kept ready")
         self._folder = tempfile.TemporaryDirectory(prefix="casemate-")
+        self._waiting = deque[Started]()
         try:
             words = _words_of(target, policy, self._folder.name, python=python, backend=backend, accept=accept)
             self._words = ["--wait", *words]
             self._directory = os.fspath(directory) if directory is not None else os.getcwd()
             self._environment = dict(os.environ if environment is None else environment)
-            self._waiting = deque[Started]()
             for _ in range(ready):
                 self._waiting.append(self._one_more())
         except BaseException:
-            self._folder.cleanup()
+            self.close()
             raise
 
     def run(self, *arguments: str, stdin: bytes = b"") -> Result:

@@ -1,6 +1,7 @@
 """A run that waits: everything is in force before it is told its last arguments, and nothing runs where it is not."""
 
 import os
+import resource
 import subprocess
 from pathlib import Path
 
@@ -116,4 +117,15 @@ def test_who_is_let_go_leaves_nothing(tmp_path: Path) -> None:
     with Warm(Code(SHOW, (str(tmp_path),)), ready=3) as warm:
         warm.run("x")
         assert processes_with(str(tmp_path))
+    assert processes_with(str(tmp_path)) == []
+
+
+def test_where_one_of_several_cannot_be_made_ready_the_others_are_let_go(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len([*Path("/proc/self/fd").iterdir()]) + 20, hard))
+    try:
+        with pytest.raises(Refused, match="could not be started"):
+            Warm(Code(SHOW, (str(tmp_path),)), ready=50)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert processes_with(str(tmp_path)) == []
