@@ -6,10 +6,10 @@ from os import environ
 
 from casemate.cli import installing, measuring
 from casemate.cli.isolation import refuse_unless_isolated
-from casemate.cli.output import show
+from casemate.cli.output import show, tell
 from casemate.cli.terminal import style
 from casemate.model.dataclass import replace
-from casemate.model.errors import UsageError
+from casemate.model.errors import Refused, UsageError
 from casemate.model.exits import Exit
 from casemate.model.policy import STRICTEST
 from casemate.model.sandbox import Runtime
@@ -47,6 +47,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Ask every backend, print what it answers; or measure, or install what one of them runs in."""
+    measured: dict[str, Started | Refused] = {}
     match args.action:
         case "install":
             return installing.run(args)
@@ -56,22 +57,26 @@ def run(args: Namespace) -> int:
             return Exit.CLEAN
         case "measure":
             refuse_unless_isolated()
-            _measure(args.backend)
+            measured = _measure(args.backend)
         case _:
             pass
-    found = [look(name) for name in variants()]
+    started = {name: one for name, one in measured.items() if not isinstance(one, Refused)}
+    found = [look(name, started.get(name)) for name in variants()]
     show(as_json(found) if args.format == "json" else overview(found, style(sys.stdout)))
-    return Exit.CLEAN
+    for name, refused in measured.items():
+        if isinstance(refused, Refused):
+            tell(f"{name} was not measured: {refused}")
+    return Exit.CLEAN if len(started) == len(measured) else Exit.INCOMPLETE
 
 
-def look(name: str) -> Found:
-    """Ask one backend. Raises UsageError for a name that there is not."""
+def look(name: str, measured: Started | None = None) -> Found:
+    """Ask one backend; `measured` is what a start took just now. Raises UsageError for a name that there is not."""
     backend, policy = choose(name), STRICTEST
     runtime, about = standing(backend), (type(backend).__doc__ or "").partition("\n")[0]
     own = backend.guest.layer if isinstance(backend, Hosted) else ""
     if not runtime.available:  # nothing of it was tried
         return Found(name, about, runtime, own, (), backend.coverage(policy), ())
-    started = measuring.kept(name, runtime, environ)
+    started = measured or measuring.kept(name, runtime, environ)
     layers, gaps = backend.layers(), tuple(backend.gaps(policy))
     known = of_backend(name, runtime.version)
     return Found(name, about, runtime, own, layers, backend.coverage(policy), gaps, known, started)
@@ -83,13 +88,13 @@ def standing(backend: Backend) -> Runtime:
     return replace(runtime, version=backend.version()) if isinstance(backend, Beside) else runtime
 
 
-def _measure(asked: list[str]) -> None:
-    """Measure those that are here, or those that were asked for, which must be. Raises UsageError and Refused."""
+def _measure(asked: list[str]) -> dict[str, Started | Refused]:
+    """Measure those that are here, or those that were asked for, which must be. Raises UsageError."""
     found = {name: choose(name) for name in asked or variants()}
     runtimes = {name: standing(backend) for name, backend in found.items()}
     if missing := [name for name in asked if not runtimes[name].available]:
         raise UsageError(f"{missing[0]} is not here: {runtimes[missing[0]].why_not}")
-    measuring.measure([(name, found[name], one) for name, one in runtimes.items() if one.available], environ)
+    return measuring.measure([(name, found[name], one) for name, one in runtimes.items() if one.available], environ)
 
 
 __all__ = ["EPILOG", "Found", "Started", "configure", "look", "run"]

@@ -11,6 +11,7 @@ from hashlib import sha256
 from statistics import median
 
 from casemate.cli.terminal import Progress
+from casemate.model.errors import Refused
 from casemate.model.sandbox import Runtime
 from casemate.readers.host.program import Code
 from casemate.reports.backends import Started
@@ -22,18 +23,25 @@ from casemate.services.store import Store, usual
 RUNS = 7
 
 
-def measure(backends: Sequence[tuple[str, Backend, Runtime]], environment: Mapping[str, str]) -> None:
-    """Measure each backend and keep it. Raises Refused where one cannot start a program that does nothing."""
-    store = usual(environment, "backends")
+def measure(
+    backends: Sequence[tuple[str, Backend, Runtime]], environment: Mapping[str, str]
+) -> dict[str, Started | Refused]:
+    """Measure each backend and keep it; give what was measured, or why it did not start a program that does nothing."""
+    store, found = usual(environment, "backends"), dict[str, Started | Refused]()
     prepared, progress = prepare(Request(Code("pass"), terminal=False)), Progress("measure")
     try:
         for number, (name, backend, runtime) in enumerate(backends):
             progress(number, len(backends))
-            started = _started(prepared, backend)
+            try:
+                found[name] = started = _started(prepared, backend)
+            except Refused as refused:
+                found[name] = refused
+                continue
             if store is not None:
                 _keep(store, name, runtime, started)
     finally:
         progress.clear()
+    return found
 
 
 def kept(name: str, runtime: Runtime, environment: Mapping[str, str]) -> Started | None:
@@ -53,7 +61,10 @@ def _key(name: str, runtime: Runtime) -> str:
 
 
 def _started(prepared: Prepared, backend: Backend) -> Started:
-    """Start it several times in turn with the program by itself; the first start of each is not counted."""
+    """Start it several times in turn with the program by itself; the first start of each is not counted.
+
+    Raises Refused.
+    """
     command = prepared.command
     times = [(_seconds(prepared, backend), seconds(command.argv, command.executable)) for _ in range(RUNS + 1)][1:]
     within, alone = zip(*times, strict=True)
@@ -64,5 +75,10 @@ def _seconds(prepared: Prepared, backend: Backend) -> float:
     with open(os.devnull, "r+b") as nothing:  # noqa: PTH123 -- a device
         streams = Streams(nothing.fileno(), nothing.fileno(), nothing.fileno())
         began = time.perf_counter()
-        confine(prepared.command, prepared.policy, backend=backend, environment=prepared.environment, streams=streams)
-        return time.perf_counter() - began
+        ended = confine(
+            prepared.command, prepared.policy, backend=backend, environment=prepared.environment, streams=streams
+        )
+        took = time.perf_counter() - began
+    if ended.code:
+        raise Refused(f"a program that does nothing ended with {ended.code}")
+    return took
