@@ -41,6 +41,13 @@ def test_a_granted_name_on_another_port() -> None:
     assert "refused" in result.out
 
 
+def test_a_host_that_is_granted_by_its_name_and_its_address_is_reached_by_both(listener: int) -> None:
+    both = policy(*(Grant(Capability.NET_CONNECT, f"{host}:{listener}") for host in ("127.0.0.1", "localhost")))
+    for host in ("127.0.0.1", "localhost"):
+        result = confined(probe(f"import socket; socket.create_connection(({host!r}, {listener}), 2)"), both)
+        assert "done" in result.out, result
+
+
 def test_a_datagram(listener: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.bind(("127.0.0.1", 0))

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from casemate.model.errors import PolicyError
+from casemate.model.secret import Secret
 from casemate.model.tree import below
-from casemate.sandbox.native.endpoints import endpoints, family, split
+from casemate.sandbox.native.endpoints import endpoints, family, refuse_another_name, split
 from casemate.sandbox.native.paths import walk
 
 PARTS = st.sampled_from(["a", "b", "link", "up", "..", ".", "loop", "absolute", ""])
@@ -69,6 +70,18 @@ def test_a_literal_address_stands_for_itself() -> None:
     assert (four.address, four.address6, four.literal) == ("10.1.2.3", "", True)
     assert (six.address, six.address6, six.literal) == ("", "2001:db8::1", True)
     assert (local.address, local.host) == ("127.0.0.1", "localhost")
+
+
+def test_one_host_that_is_granted_by_several_names_has_each_address_once() -> None:
+    grants = ["127.0.0.1:9", "localhost:9", "[::1]:9", "127.0.0.1:8", "[0:0::1]:8", "[::1]:8"]
+    made = endpoints(grants)
+    assert [(one.host, one.port) for one in made] == [("localhost", 9), ("127.0.0.1", 8), ("0:0::1", 8)]
+    places = [(address, one.port) for one in made for address in (one.address, one.address6) if address]
+    assert sorted(places) == [("127.0.0.1", 8), ("127.0.0.1", 9), ("::1", 8), ("::1", 9)]
+    for to in ("127.0.0.1:9", "[::1]:8"):
+        with pytest.raises(PolicyError, match="granted by another name too"):
+            refuse_another_name(Secret("TOKEN", "env:TOKEN", to), made)
+    refuse_another_name(Secret("TOKEN", "env:TOKEN", "localhost:9"), made)
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,12 @@ def _network(policy: Policy) -> tuple[tuple[Endpoint, ...], tuple[Forward, ...]]
     listen = [grant.resource for grant in policy.of(Capability.NET_LISTEN) if grant.resource != PRIVATE]
     if not connect and not listen:
         return (), ()
-    from casemate.sandbox.native.endpoints import endpoints, forwards  # noqa: PLC0415 -- only where there is a network
+    from casemate.sandbox.native import endpoints  # noqa: PLC0415 -- only where there is a network
 
-    return endpoints(connect), forwards(listen)
+    found = endpoints.endpoints(connect)
+    for secret in policy.secrets:
+        endpoints.refuse_another_name(secret, found)
+    return found, endpoints.forwards(listen)
 
 
 def _counted(coverage: tuple[Coverage, ...]) -> Iterator[Operation]:
