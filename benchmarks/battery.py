@@ -1,23 +1,33 @@
 """The attack battery of `casemate verify` against every backend that is here, as one table.
 
-As whoever calls it: root or an ordinary user. A backend that is missing is named with the reason. With `--write FILE`
-the table replaces what stands between the two marks of that page; a battery that let something through ends it with 1.
+As whoever calls it; with `--user`, root has it tried as an ordinary user of its own: no groups, a home of its own with
+copies of the runtimes, and a casemate that is installed apart, for everybody. A backend that is missing is named with
+the reason. With `--write FILE` the table replaces what stands between the two marks of that page; `--keep FOLDER` keeps
+what was said of each probe. A battery that let something through ends it with 1.
 """
 
 import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
-COMMAND = Path(sys.executable).with_name("casemate")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from start import installed
+
+from casemate.model import own
+
+USER = 1_234_567  # nobody's
 MARKS = "<!-- battery: {who} -->", "<!-- end of battery: {who} -->"
 CELLS = {"enforced": "enforced", "single layer": "single", "partly enforced": "partly", "not enforced": "not"}
 
@@ -31,38 +41,79 @@ class Battery:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Who tries it, and by which command."""
+
+    who: str = "root" if os.geteuid() == 0 else "an ordinary user"
+    command: str = str(Path(sys.executable).with_name("casemate"))
+    identity: Mapping[str, Any] = field(default_factory=dict)
+
+    def casemate(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command as this caller."""
+        return subprocess.run([self.command, *words], capture_output=True, text=True, check=False, **self.identity)
+
+
+@contextmanager
+def ordinary_user() -> Iterator[Caller]:
+    """Give a caller whom nobody on this host is, with a home of its own in which our runtimes are."""
+    with tempfile.TemporaryDirectory(prefix="battery-", dir="/tmp") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        command, home = installed(folder), folder / "home"
+        home.mkdir()
+        runtimes = Path(own.data(os.environ), "runtimes")
+        if runtimes.is_dir():
+            shutil.copytree(runtimes, Path(own.data({"HOME": str(home)}), "runtimes"), symlinks=True)
+        for path in (home, *home.rglob("*")):
+            os.chown(path, USER, USER, follow_symlinks=False)
+        environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
+        identity = {"user": USER, "group": USER, "extra_groups": [], "env": environment, "cwd": home}
+        yield Caller("an ordinary user", command, identity)
+
+
 def main() -> int:
     """Try them, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("backends", nargs="*", help="only these")
     parser.add_argument("--write", metavar="FILE", help="the page in which the table stands")
+    parser.add_argument("--user", action="store_true", help="as an ordinary user (root begins it)")
+    parser.add_argument("--keep", metavar="FOLDER", type=Path, help="where what was said is kept, one file a backend")
     options = parser.parse_args()
-    found = json.loads(_casemate("backends", "--format", "json").stdout)["backends"]
+    if not options.user:
+        return tried(Caller(), options)
+    if os.geteuid() != 0:
+        parser.error("--user is for root; an ordinary user needs no option")
+    with ordinary_user() as caller:
+        return tried(caller, options)
+
+
+def tried(caller: Caller, options: argparse.Namespace) -> int:
+    """Try every backend as a caller, and print the table."""
+    found = json.loads(caller.casemate("backends", "--format", "json").stdout)["backends"]
     chosen = [one for one in found if one["name"] in options.backends or not options.backends]
-    done = [_tried(one) for one in chosen if one["available"]]
+    done = [_tried(one, caller, options.keep) for one in chosen if one["available"]]
     missing = [f"{one['name']} ({one['missing']})" for one in chosen if not one["available"]]
-    table = "\n".join(_table(done, missing)) + "\n"
+    table = "\n".join(_table(done, missing, caller.who)) + "\n"
     sys.stdout.write(table)
     if options.write:
-        _write(Path(options.write), table)
+        _write(Path(options.write), table, "root" if caller.who == "root" else "user")
     return 1 if any(one.counts["got through"] for one in done) else 0
 
 
-def _casemate(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([COMMAND, *words], capture_output=True, text=True, check=False)
-
-
-def _tried(backend: Mapping[str, Any]) -> Battery:
+def _tried(backend: Mapping[str, Any], caller: Caller, keep: Path | None) -> Battery:
     began = time.monotonic()
-    done = _casemate("verify", "--backend", backend["name"], "--format", "json")
+    done = caller.casemate("verify", "--backend", backend["name"], "--format", "json")
     if not done.stdout:
         sys.exit(f"{backend['name']}: {done.stderr.strip()}")
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        (keep / f"{backend['name'].replace(':', '-')}.json").write_text(done.stdout, encoding="utf-8")
     return Battery(backend, json.loads(done.stdout)["counts"], time.monotonic() - began)
 
 
-def _table(done: Sequence[Battery], missing: Sequence[str]) -> list[str]:
+def _table(done: Sequence[Battery], missing: Sequence[str], who: str) -> list[str]:
     """Give the table: what became of the acts, and below that how far each capability is withheld."""
-    who = "root" if os.geteuid() == 0 else "an ordinary user"
     names = [one.backend["name"] for one in done]
     lines = [f"As {who}, Linux {platform.release().split('-')[0]}, {time.strftime('%Y-%m-%d')}.", ""]
     lines += [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
@@ -85,8 +136,7 @@ def _row(name: str, cells: Sequence[str]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-def _write(page: Path, table: str) -> None:
-    who = "root" if os.geteuid() == 0 else "user"
+def _write(page: Path, table: str, who: str) -> None:
     begin, end = (mark.format(who=who) for mark in MARKS)
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(begin)
