@@ -258,7 +258,9 @@ while True:
 
 @counts("cpu")
 def test_processor_time_of_threads_and_their_sum_is_told() -> None:
-    result = limited(f"{BURN}\nif os.fork() == 0:\n    burn(0.5)\n    os._exit(0)\ntime.sleep(2)", cpu_seconds=60)
+    child = "burn(0.5)\n    os.write(writer, b'.')\n    time.sleep(60)"
+    code = f"{BURN}\nreader, writer = os.pipe()\nif os.fork() == 0:\n    {child}\nos.read(reader, 1)"
+    result = limited(code, cpu_seconds=60)
     assert result.code == 0
     assert result.outcome.cpu_seconds >= 0.5, "the target did not wait for its child"
 

@@ -1,5 +1,6 @@
 """Programs in the wasm backend: what they find, what is refused by its name, and what is left of them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -56,6 +57,7 @@ def test_a_single_file_is_shown_and_nothing_beside_it(run: Run, tmp_path: Path) 
         (tmp_path / name).write_text(name)
     (tmp_path / "link").symlink_to("one")
     code = f"""
+import json
 import os
 print(sorted(os.listdir("{tmp_path}")), open("{tmp_path}/one").read(), open("{tmp_path}/link").read())
 open("{tmp_path}/two", "w").write("changed")
@@ -257,3 +259,12 @@ def test_what_webassembly_cannot_be_told_is_said(run: Run) -> None:
     assert run("-c", f"print(len('{'ä' * 50_000}'))").stdout == "50000\n"
     done = run("-c", "print('ran')", os.fsdecode(b"\xff"))
     assert (done.returncode, done.stderr) == (125, "casemate: wasm: an argument is not UTF-8\n")
+
+
+def test_a_python_without_users_is_no_reason_not_to_try_an_act(runtime: Path) -> None:  # noqa: ARG001 -- it must be there
+    names = ("privilege/mount-namespace", "kernel/every-file-that-is-opened", "persisting/set-id-file")
+    command = [COMMAND, "verify", "--backend", "wasm", "--format", "json", *(f"--only={name}" for name in names)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    said = {probe["probe"]: probe["reason"] for probe in json.loads(done.stdout)["probes"]}
+    assert [reason for reason in said.values() if "AttributeError" in reason] == []
+    assert said["persisting/set-id-file"] == "it got something else: 'made'"

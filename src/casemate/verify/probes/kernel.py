@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from .toolkit import Canary, must, number, probe, raw, reach, syscall
+from .toolkit import Canary, is_root, must, number, probe, raw, reach, syscall
 
 
 @probe("kernel.io_uring", "CVE-2022-29582, CVE-2023-2598, CVE-2024-0582; operations of a ring pass seccomp")
@@ -144,7 +144,7 @@ def supervisor(canary: Canary) -> None:
 @probe("kernel.calls", "fanotify(7): every file that anybody opens")
 def every_file_that_is_opened(canary: Canary) -> None:
     """Be told of every file that is opened."""
-    syscall("fanotify_init", 0 if os.geteuid() == 0 else 0x200, 0)  # FAN_REPORT_FID: for everybody since Linux 5.13
+    syscall("fanotify_init", 0 if is_root() else 0x200, 0)  # FAN_REPORT_FID: for everybody since Linux 5.13
 
 
 @probe("kernel.calls", "syslog(2): addresses and names in the log of the kernel")

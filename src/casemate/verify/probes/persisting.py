@@ -154,7 +154,8 @@ def hook_as_a_second_name(canary: Canary) -> object:
 @probe("fs.persist.names", "MITRE ATT&CK T1548.001; chmod(2)", granted=("write",))
 def set_id_file(canary: Canary) -> object:
     """Leave a file with a set-id bit."""
-    os.umask(0)
+    if hasattr(os, "umask"):
+        os.umask(0)
     path = f"{canary.folder}/out/program"
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o777))
     os.chmod(path, 0o6777)

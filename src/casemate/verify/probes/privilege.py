@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from .toolkit import Canary, must, or_as_root_of_a_namespace, probe, reach, read, syscall, unshare
+from .toolkit import Canary, is_root, must, or_as_root_of_a_namespace, probe, reach, read, syscall, unshare
 
 USER, MOUNT, NET, PID, IPC, UTS, CGROUP, TIME = (
     0x10000000, 0x20000, 0x40000000, 0x20000000, 0x8000000, 0x4000000, 0x2000000, 0x80,
@@ -103,7 +103,7 @@ def other_namespaces(canary: Canary) -> None:
 @probe("proc.priv.setns", "setns(2): nsenter into what a process of the caller's has")
 def join_namespaces(canary: Canary) -> None:
     """Join the namespaces of a process of the caller's by /proc."""
-    kind = "net" if os.geteuid() == 0 else "user"
+    kind = "net" if is_root() else "user"
     syscall("setns", os.open(f"/proc/{canary.process}/ns/{kind}", os.O_RDONLY), 0)
 
 

@@ -226,9 +226,14 @@ def reach(name: str, *arguments: object) -> None:
             raise
 
 
+def is_root() -> bool:
+    """Tell whether this is root; a Python without users is not."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def unshare(flags: int) -> None:
     """Enter new namespaces. Who is not root becomes root of a user namespace first, as exploits do."""
-    if os.geteuid() == 0:
+    if is_root() or not hasattr(os, "geteuid"):
         syscall("unshare", flags)
         return
     user, group = os.geteuid(), os.getegid()
@@ -243,7 +248,7 @@ def or_as_root_of_a_namespace(act: Callable[[], object], flags: int = 0) -> None
     try:
         act()
     except PermissionError:
-        if os.geteuid() == 0:
+        if is_root():
             raise
         unshare(flags)
         act()
