@@ -13,12 +13,12 @@ help: ## list the commands
 demo: .venv/run .venv-shop/ready ## audit, confine and attack the example shop, and print what was obtained
 	$(BIN)/python examples/shop/demo.py
 
-# These ask nothing of the host but time: two at once. The others look what is left on it, one after the other.
-BESIDE := tests/backends tests/policy/export tests/sandbox/graalpy tests/sandbox/vm tests/sandbox/wasm tests/services/test_runtimes.py
+# These look at what is left on the whole host: alone, after all others have run two at once.
+ALONE := tests/sandbox/test_soak.py tests/verify/test_judgement.py
 
 test: .venv/dev .venv-programs/ready ## run all tests
-	$(BIN)/pytest -q --numprocesses 2 $(BESIDE)
-	$(BIN)/pytest -q tests $(BESIDE:%=--ignore=%)
+	$(BIN)/pytest -q --numprocesses 2 --dist worksteal tests $(ALONE:%=--ignore=%)
+	$(BIN)/pytest -q $(ALONE)
 
 runtimes: .venv/run ## fetch the runtimes of the backends wasm and graalpy, for tests that skip without them
 	$(BIN)/casemate backends install wasm

@@ -8,9 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REQUIRE_ALL = os.environ.get("CASEMATE_REQUIRE_ALL") == "1"
 COMMAND = Path(sys.executable).with_name("casemate")
+
+# No test depends on how busy the machine is, and what a fixture of a function gives is put in order by the test itself.
+UNASKED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+settings.register_profile("casemate", deadline=None, suppress_health_check=UNASKED)
+settings.load_profile("casemate")
 
 
 def require(name: str, *, there: bool) -> None:

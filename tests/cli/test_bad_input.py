@@ -124,31 +124,29 @@ def test_a_long_line_that_is_read_does_not_flood_the_terminal(
     assert max(map(len, done.stdout.splitlines())) < 400
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        b"line\nbreak.py",
-        b"\x1b[2J\x1b]0;title\x07.py",
-        b"not\xfftext.py",
-        "right\u202eleft.py".encode(),
-        b"::stop-commands::x.py",
-        b"##vso[task.setvariable variable=PATH].py",
-        b" .py",
-        b"-rf.py",
-        b"%2e%2e.py",
-        b"a#b?c:d.py",
-        "\U000e0041\u200b.py".encode(),
-    ],
+HOSTILE = (
+    b"line\nbreak.py",
+    b"\x1b[2J\x1b]0;title\x07.py",
+    b"not\xfftext.py",
+    "right\u202eleft.py".encode(),
+    b"::stop-commands::x.py",
+    b"##vso[task.setvariable variable=PATH].py",
+    b" .py",
+    b"-rf.py",
+    b"%2e%2e.py",
+    b"a#b?c:d.py",
+    "\U000e0041\u200b.py".encode(),
 )
+
+
 @pytest.mark.parametrize("form", ["text", "json", "sarif"])
-def test_a_hostile_name_steers_nothing(
-    name: bytes, form: str, project: Path, example: Callable[[str], str], casemate: Casemate
-) -> None:
-    path = os.fsencode(project) + b"/" + name
-    with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123 -- the name is bytes
-        file.write(example("sql-injection"))
-    done = casemate("audit", "--format", form, ".", cwd=project)
+def test_hostile_names_steer_nothing(form: str, clean: Path, example: Callable[[str], str], casemate: Casemate) -> None:
+    for name in HOSTILE:
+        with open(os.fsencode(clean) + b"/" + name, "w", encoding="utf-8") as file:  # noqa: PTH123 -- the name is bytes
+            file.write(example("sql-injection"))
+    done = casemate("audit", "--format", form, ".", cwd=clean)
     assert (done.returncode, done.stderr) == (1, "")
+    assert len(re.findall(r"\.py:\d+|\"uri\": \"|\"path\": \"", done.stdout)) >= len(HOSTILE)
     assert [line for line in done.stdout.split("\n") if not line.isprintable()] == []
     assert not re.search(r"##\w*\[|^\s*::", done.stdout, re.MULTILINE)
     if form != "text":

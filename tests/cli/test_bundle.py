@@ -20,12 +20,22 @@ print(code, type(module.__spec__.loader).__name__, sys.modules["casemate.cli.tar
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the package without anything that was compiled, and let a first run compile what a start loads."""
+    made = tmp_path_factory.mktemp("made") / "casemate"
+    shutil.copytree(ROOT / "src" / "casemate", made, ignore=shutil.ignore_patterns("__pycache__"))
+    run(made)
+    bundle(made).unlink()
+    return made
+
+
 @pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """Give a copy of the package, without anything that was compiled."""
-    shutil.copytree(ROOT / "src" / "casemate", tmp_path / "casemate", ignore=shutil.ignore_patterns("__pycache__"))
-    run(tmp_path / "casemate")  # Python makes __pycache__, and we put a bundle there
-    return tmp_path / "casemate"
+def package(made: Path, tmp_path: Path) -> Path:
+    """Give a copy of the package after its first run, which put a bundle beside what Python has compiled."""
+    package = Path(shutil.copytree(made, tmp_path / "casemate"))
+    run(package)
+    return package
 
 
 def run(package: Path, *options: str) -> str:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from casemate.model.capability import Capability
@@ -331,7 +331,6 @@ def test_what_was_not_read_and_what_is_native_is_told(at: At) -> None:
     assert found.skipped == ("b.py:3 syntax x",)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from([*Capability]),
     st.one_of(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
@@ -216,7 +216,6 @@ def test_links_lead_where_the_kernel_would_go(tmp_path: Path) -> None:
         assert Host(()).file(path) == Path(path).is_file(), name
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=3000), st.lists(st.tuples(st.sampled_from(C), st.text(max_size=30), st.text(max_size=9))))
 def test_nothing_that_happened_or_was_said_makes_it_fail(
     ground: Ground, words: bytes, denials: list[tuple[C, str, str]]
@@ -225,7 +224,6 @@ def test_nothing_that_happened_or_was_said_makes_it_fail(
     assert len(list(wanted(outcome, ground))) <= MOST + 1
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60), st.sampled_from([MISSING, "KeyError: {!r}"]))
 def test_no_name_makes_it_fail(ground: Ground, name: str, form: str) -> None:
     assert len(said(ground, form.format(name), f"sh: {name}: not found", f"x: /{name}: Permission denied")) <= MOST + 1

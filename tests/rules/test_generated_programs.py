@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casemate.audit import audit
@@ -93,13 +93,13 @@ def found(folder: Path, steps: Sequence[str]) -> bool:
     return bool(report.findings)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(steps=STEPS)
 def test_a_value_that_is_kept_arrives(tmp_path: Path, steps: list[str]) -> None:
     assert found(tmp_path, steps)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(before=STEPS, end=st.sampled_from(ENDS))
 def test_a_value_that_is_replaced_or_checked_does_not(tmp_path: Path, before: list[str], end: str) -> None:
     assert not found(tmp_path, [*before, end])

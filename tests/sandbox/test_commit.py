@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import require
 
@@ -597,7 +597,7 @@ def tree(root: Path) -> dict[str, tuple[bytes | None, int]]:
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(before=STEPS, during=STEPS)
 def test_copying_out_does_to_the_host_what_was_done_to_the_overlay(
     tmp_path: Path, before: list[tuple[str, str, str]], during: list[tuple[str, str, str]]

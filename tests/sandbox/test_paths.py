@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from casemate.model.errors import PolicyError
@@ -28,7 +28,6 @@ def tree(tmp_path: Path) -> Path:
 
 
 @given(parts=st.lists(PARTS, max_size=8))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_path_leads_where_the_kernel_says(tree: Path, parts: list[str]) -> None:
     path = f"{tree}/" + "/".join(parts)
     try:

@@ -78,7 +78,7 @@ def test_every_byte_arrives_in_order(loop: Loop) -> None:
     assert through(loop, data) == data
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(pieces=st.lists(st.binary(max_size=5000), max_size=8), size=st.integers(1, 9000))
 def test_pieces_of_any_size_arrive_as_one_stream(pieces: list[bytes], size: int) -> None:
     made = Loop()

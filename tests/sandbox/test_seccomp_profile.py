@@ -72,7 +72,7 @@ PROFILES: dict[Filter, Any] = {shape: json.loads(json.dumps(profile(shape))) for
 RULES = {(shape, n): [r for r in PROFILES[shape]["syscalls"] if n in r["names"]] for shape in SHAPES for n in NAMES}
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(
     st.sampled_from(SHAPES), st.one_of(st.sampled_from(CONDITIONAL), st.sampled_from(NAMES)), st.tuples(*[values] * 6)
 )

@@ -7,7 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from casemate.model.errors import InputError
@@ -77,7 +77,6 @@ def test_what_is_not_exactly_ours_is_nothing(store: Store, tmp_path: Path, harm:
     assert store.get(ONE) is None
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_no_bytes_are_taken_for_ours(store: Store, tmp_path: Path, content: bytes) -> None:
     (tmp_path / ONE).write_bytes(content)

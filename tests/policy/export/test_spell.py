@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.conftest import require
 
@@ -34,7 +34,7 @@ parts = st.text(
     max_size=12,
 ).filter(lambda part: part not in (".", "..") and is_text(part))
 paths = st.lists(parts, min_size=1, max_size=3).map(lambda found: "/" + "/".join(found))
-slow = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+slow = settings(max_examples=25)
 
 
 def of_unit(text: str, folder: Path) -> list[str]:
@@ -111,7 +111,7 @@ def of_profile(rule: str) -> bytes:
 
 
 @given(paths)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(HOSTILE[0])
 @example(HOSTILE[3])
 @example(HOSTILE[4])

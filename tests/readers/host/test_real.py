@@ -27,7 +27,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @example(paths=[["self", "..", "to_a"]])
 @example(paths=[["self", "", "a"]])
 @given(paths=st.lists(NAMES, min_size=1, max_size=4))
