@@ -252,12 +252,14 @@ def test_an_act_that_was_still_going_on_counts_as_one_that_succeeded() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ending(Open):
-    """Lets the target begin with a probe, and then ends it with an exit code."""
+    """Lets the target begin with a probe, and then ends it with an exit code and last words."""
 
     code: int = 1
+    says: str = ""
 
     def start(self, plan: Plan, run: RunInput) -> Outcome:
         outcome = Open.start(self, plan, run)
+        os.write(run.streams.stderr, self.says.encode())
         with os.fdopen(os.dup(run.streams.stdout), "r+b") as file:
             file.seek(0)
             first = file.readline()  # the token, behind which the output begins
@@ -268,8 +270,16 @@ class Ending(Open):
         return replace(outcome, code=self.code)
 
 
-@pytest.mark.parametrize(("code", "verdict"), [(1, Verdict.THROUGH), (137, Verdict.HELD)])
-def test_probes_that_end_the_target_by_an_exit_code_were_not_held(code: int, verdict: Verdict) -> None:
+@pytest.mark.parametrize(
+    ("code", "says", "verdict"),
+    [
+        (1, "", Verdict.THROUGH),
+        (137, "", Verdict.HELD),
+        (137, "vm: ended by the memory limit of the guest", Verdict.HELD),
+        (137, "vm: the guest is gone", Verdict.THROUGH),
+    ],
+)
+def test_probes_that_end_the_target_without_a_refusal_were_not_held(code: int, says: str, verdict: Verdict) -> None:
     """With a filter that refused select(2) each of 325 ended so, and none was executed."""
-    done = verify(chosen(["environment/variable"]), setting(Ending(code=code)))
-    assert [result.verdict for result in done.results] == [verdict]
+    (result,) = verify(chosen(["environment/variable"]), setting(Ending(code=code, says=says))).results
+    assert (result.verdict, says in result.reason) == (verdict, True)

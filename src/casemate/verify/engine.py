@@ -21,6 +21,7 @@ PATIENCE = 8.0  # seconds for one probe
 TOGETHER = 48  # probes in one start
 EACH = 2.0  # seconds that one of them takes at most on average, where it does not wait
 BY_A_SIGNAL = 128  # an exit code below says that nobody ended the target: it could not go on
+GONE = "the guest is gone"  # what a virtual machine says that broke: it has refused nothing
 OUR_FAULT = ("NameError", "UnboundLocalError", "TypeError", "SyntaxError")  # a probe that was not even tried
 
 
@@ -149,7 +150,7 @@ def _perform(probes: Sequence[Probe], target: Target, scene: Scene, *, confined:
         for probe in tuple(left):
             answer = answers.get(probe.name)
             if answer is None and probe.name == begun[-1]:
-                answer = {"how": "ended", "error": said.ended}
+                answer = {"how": "ended", "error": said.ended, "last": said.last}
             if answer is not None:
                 seen[probe] = _judge(probe, answer, scene, pushed=said.pushed, confined=confined)
                 left.remove(probe)
@@ -195,7 +196,7 @@ def _judge(probe: Probe, answer: Mapping[str, Json], scene: Scene, *, pushed: bo
 
     What is unclear counts against whoever would profit: as a failure outside, as a success inside.
     """
-    how = answer.get("how")
+    how, last = answer.get("how"), str(answer.get("last", ""))
     text = str(answer.get("value", answer.get("error", "")))
     if effect := scene.effect(probe, text):
         return Tried(succeeded=True, story=effect)
@@ -203,14 +204,21 @@ def _judge(probe: Probe, answer: Mapping[str, Json], scene: Scene, *, pushed: bo
         return Tried(succeeded=True, story="something lies in the terminal that nobody typed")
     if how == "silent" or (text == "wall limit" and "most_wall" not in probe.uses):
         return Tried(succeeded=confined and not probe.waits, story="no answer in time")
-    if how == "ended" and (code := text.removeprefix("exit code ")).isdigit() and int(code) < BY_A_SIGNAL:
-        return Tried(succeeded=confined, story=f"the probes did not go on, so nothing was shown: {text}")
+    if how == "ended" and _could_not_go_on(text, last):
+        story = ": ".join(filter(None, ("the probes did not go on, so nothing was shown", text, last)))
+        return Tried(succeeded=confined, story=story)
     if answer.get("kind") in OUR_FAULT:
         return Tried(succeeded=confined, story=f"the probe itself failed, so nothing was shown: {text}")
     stories = {
         "done": "the act succeeded",
         "got": f"it got something else: {text[:80]!r}",
         "killed": f"killed by signal {answer.get('signal')}",
-        "ended": f"the run ended: {text}",
+        "ended": ": ".join(filter(None, ("the run ended", text, last))),
     }
     return Tried(succeeded=how == "done", story=stories.get(str(how), text))
+
+
+def _could_not_go_on(ended: str, last: str) -> bool:
+    """Tell whether a target ended though nobody refused it anything: by a code of its own, or because a guest broke."""
+    code = ended.removeprefix("exit code ")
+    return GONE in last or (code.isdigit() and int(code) < BY_A_SIGNAL)

@@ -261,10 +261,16 @@ def test_what_webassembly_cannot_be_told_is_said(run: Run) -> None:
     assert (done.returncode, done.stderr) == (125, "casemate: wasm: an argument is not UTF-8\n")
 
 
-def test_a_python_without_users_is_no_reason_not_to_try_an_act(runtime: Path) -> None:  # noqa: ARG001 -- it must be there
-    names = ("privilege/mount-namespace", "kernel/every-file-that-is-opened", "persisting/set-id-file")
+def test_what_this_python_lacks_is_no_reason_not_to_try_an_act(runtime: Path) -> None:  # noqa: ARG001 -- it must be there
+    names = (
+        "privilege/mount-namespace",
+        "kernel/every-file-that-is-opened",
+        "persisting/path-file",
+        "persisting/set-id-file",
+    )
     command = [COMMAND, "verify", "--backend", "wasm", "--format", "json", *(f"--only={name}" for name in names)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     said = {probe["probe"]: probe["reason"] for probe in json.loads(done.stdout)["probes"]}
     assert [reason for reason in said.values() if "AttributeError" in reason] == []
     assert said["persisting/set-id-file"] == "it got something else: 'made'"
+    assert said["persisting/path-file"] == "it got something else: 'written where it may be private'"

@@ -13,7 +13,8 @@ from .toolkit import Canary, probe
 def leave(canary: Canary, name: str) -> str:
     """Write a file below the writable folder, and the folders above it."""
     path = f"{canary.folder}/out/{name}"
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not os.path.isdir(os.path.dirname(path)):  # a small Python may not see what lies above the writable folder
+        os.makedirs(os.path.dirname(path))
     with open(path, "w") as file:
         file.write("x\n")
     return "written where it may be private"
