@@ -233,3 +233,10 @@ def test_a_direct_grant_is_a_grant(ground: Ground, tmp_path: Path) -> None:
     (tmp_path / "srv").mkdir()
     granted = replace(ground, policy=Policy(grants=(Grant(C.FS_WRITE, str(tmp_path / "srv"), WriteMode.DIRECT),)))
     assert said(granted, MISSING.format(f"{tmp_path}/srv/x")) == []
+
+
+def test_no_room_may_be_the_disk_of_a_direct_grant(ground: Ground) -> None:
+    granted = replace(ground, policy=Policy(grants=(Grant(C.FS_WRITE, "/srv/data", WriteMode.DIRECT),)))
+    words = "OSError: [Errno 28] No space left on device: '/srv/data/x'"
+    assert ["the disk of /srv/data may be full" in sentence for sentence in said(granted, words)] == [True]
+    assert ["the disk of" in sentence for sentence in said(ground, words)] == [False]

@@ -17,7 +17,7 @@ from casemate.model.capability import Capability as C  # noqa: N817 -- a table o
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
-from casemate.model.policy import OWN_PYTHON, PRIVATE, Policy
+from casemate.model.policy import OWN_PYTHON, PRIVATE, Policy, WriteMode
 from casemate.model.sandbox import Denial, Outcome
 from casemate.model.tree import below
 from casemate.policy import values
@@ -262,7 +262,9 @@ def _limit(trouble: Trouble, ground: Ground) -> Iterator[str]:
     if trouble is Trouble.SPACE:
         tmp = values.spell_size(ground.policy.tmp_bytes).strip('"')
         line = "[fs] tmp = SIZE, or max = SIZE of the grant"
-        yield f"the program says that there is no room left: its /tmp and home hold {tmp}{_how('', line, RAISE)}"
+        direct = [grant.resource for grant in ground.policy.of(C.FS_WRITE) if grant.mode is WriteMode.DIRECT]
+        disk = f", the disk of {', '.join(direct)} may be full" if direct else ""
+        yield f"the program says that there is no room left: its /tmp and home hold {tmp}{disk}{_how('', line, RAISE)}"
     elif trouble is Trouble.REFUSED:
         hint = _grant(C.NET_CONNECT, "127.0.0.1:PORT", "reaches that of the host")
         yield f"the program says that a connection was refused: 127.0.0.1 inside is the run's own{hint}"
