@@ -6,7 +6,7 @@ import array
 import os
 import socket
 
-from .toolkit import Canary, probe, syscall
+from .toolkit import Canary, beginning, probe, syscall
 
 
 def heard(made: socket.socket) -> bytes:
@@ -158,7 +158,7 @@ def folder_that_was_left_open(canary: Canary) -> object:
 @probe("net.fdpass.inherited", "CWE-403; pread(2): no audit event of PEP 578")
 def file_that_was_left_open(canary: Canary) -> object:
     """Read a file that the caller left open."""
-    return os.pread(canary.inherited, 200, 0)
+    return beginning(canary.inherited)
 
 
 @probe("net.fdpass.inherited", "CWE-403: a descriptor of a socket is enough to speak on it")
@@ -177,13 +177,13 @@ def working_directory_that_was_left_open(canary: Canary) -> object:
 @probe("net.fdpass.inherited", "CWE-403: a file as a standard stream can be read where it begins")
 def beginning_of_standard_input(canary: Canary) -> object:
     """Read what lies before the place where standard input begins."""
-    return os.pread(0, 200, 0)
+    return beginning(0)
 
 
 @probe("net.fdpass.inherited", "CWE-403: a file as a standard stream can be read and overwritten")
 def beginning_of_standard_output(canary: Canary) -> object:
     """Read through standard output what was written there before."""
-    return os.pread(os.open("/proc/self/fd/1", os.O_RDONLY), 200, 0)
+    return beginning(os.open("/proc/self/fd/1", os.O_RDONLY))
 
 
 @probe("net.fdpass.taken", "pidfd_getfd(2), Linux 5.6")

@@ -214,6 +214,14 @@ def syscall(name: str, *arguments: object) -> int:
     return raw(number(name), *arguments)
 
 
+def beginning(descriptor: int) -> bytes:
+    """Read what lies at the beginning of an open file, wherever reading would go on."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, 200, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, 200)
+
+
 def reach(name: str, *arguments: object) -> None:
     """Succeed where the kernel looks at the arguments of a call, though they are chosen so that nothing can happen.
 
@@ -255,7 +263,10 @@ def or_as_root_of_a_namespace(act: Callable[[], object], flags: int = 0) -> None
 
 
 def child(act: Callable[[], object]) -> int:
-    """Do something in a child, and give how it ended: 0 where the act was done."""
+    """Do something in a child, or here where a Python has none; give how it ended: 0 where the act was done."""
+    if not hasattr(os, "fork"):
+        act()
+        return 0
     pid = os.fork()
     if pid == 0:
         try:
