@@ -2,8 +2,9 @@
 
 As whoever calls it; with `--user`, root has it tried as an ordinary user of its own: no groups, a home of its own with
 copies of the runtimes, and a casemate that is installed apart, for everybody. A backend that is missing is named with
-the reason. With `--write FILE` the table replaces what stands between the two marks of that page; `--keep FOLDER` keeps
-what was said of each probe. A battery that let something through ends it with 1.
+the reason. With `--write FILE` the table replaces what stands between the two marks of that page. `--keep FOLDER` keeps
+what was said of each probe; the table is of all that is kept there, so single backends can be tried again. A battery
+that let something through ends it with 1.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,6 @@ class Battery:
 
     backend: Mapping[str, Any]
     counts: Mapping[str, int]
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -80,20 +80,27 @@ def main() -> int:
     parser.add_argument("--user", action="store_true", help="as an ordinary user (root begins it)")
     parser.add_argument("--keep", metavar="FOLDER", type=Path, help="where what was said is kept, one file a backend")
     options = parser.parse_args()
-    if not options.user:
-        return tried(Caller(), options)
-    if os.geteuid() != 0:
+    if options.user and os.geteuid() != 0:
         parser.error("--user is for root; an ordinary user needs no option")
-    with ordinary_user() as caller:
+    with ExitStack() as stack:
+        caller = stack.enter_context(ordinary_user()) if options.user else Caller()
+        options.keep = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        options.keep.mkdir(parents=True, exist_ok=True)
         return tried(caller, options)
 
 
 def tried(caller: Caller, options: argparse.Namespace) -> int:
     """Try every backend as a caller, and print the table."""
     found = json.loads(caller.casemate("backends", "--format", "json").stdout)["backends"]
-    chosen = [one for one in found if one["name"] in options.backends or not options.backends]
-    done = [_tried(one, caller, options.keep) for one in chosen if one["available"]]
-    missing = [f"{one['name']} ({one['missing']})" for one in chosen if not one["available"]]
+    for one in found:
+        if one["available"] and (one["name"] in options.backends or not options.backends):
+            _try(one, caller, options.keep)
+    done = [
+        Battery(one, json.loads(_file(options.keep, one).read_text())["counts"])
+        for one in found
+        if _file(options.keep, one).exists()
+    ]
+    missing = [f"{one['name']} ({one['missing']})" for one in found if not one["available"]]
     table = "\n".join(_table(done, missing, caller.who)) + "\n"
     sys.stdout.write(table)
     if options.write:
@@ -101,15 +108,15 @@ def tried(caller: Caller, options: argparse.Namespace) -> int:
     return 1 if any(one.counts["got through"] for one in done) else 0
 
 
-def _tried(backend: Mapping[str, Any], caller: Caller, keep: Path | None) -> Battery:
-    began = time.monotonic()
+def _try(backend: Mapping[str, Any], caller: Caller, keep: Path) -> None:
     done = caller.casemate("verify", "--backend", backend["name"], "--format", "json")
     if not done.stdout:
         sys.exit(f"{backend['name']}: {done.stderr.strip()}")
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        (keep / f"{backend['name'].replace(':', '-')}.json").write_text(done.stdout, encoding="utf-8")
-    return Battery(backend, json.loads(done.stdout)["counts"], time.monotonic() - began)
+    _file(keep, backend).write_text(done.stdout, encoding="utf-8")
+
+
+def _file(keep: Path, backend: Mapping[str, Any]) -> Path:
+    return keep / f"{backend['name'].replace(':', '-')}.json"
 
 
 def _table(done: Sequence[Battery], missing: Sequence[str], who: str) -> list[str]:
@@ -120,7 +127,6 @@ def _table(done: Sequence[Battery], missing: Sequence[str], who: str) -> list[st
     lines += [_row("version", [one.backend["version"].partition("-")[0] for one in done])]
     for verdict in ("held", "got through, as the table says", "got through", "not applicable"):
         lines.append(_row(verdict, [str(one.counts[verdict]) for one in done]))
-    lines.append(_row("seconds", [f"{one.seconds:.0f}" for one in done]))
     for rows in zip(*(one.backend["coverage"] for one in done), strict=True):
         if rows[0]["enforcement"] in CELLS:
             lines.append(_row(f"`{rows[0]['capability']}`", [_cell(row) for row in rows]))
