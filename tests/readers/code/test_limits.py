@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
+from cProfile import Profile
 from pathlib import Path
 from textwrap import dedent
-from types import FrameType
 
 import pytest
 
@@ -221,18 +221,9 @@ def test_the_work_of_a_rule_grows_with_the_file_and_no_faster(rule: Rule[Code], 
 def calls(folder: Path, text: str) -> int:
     folder.mkdir()
     (folder / "example.py").write_text(text, encoding="utf-8")
-    count = 0
-
-    def called(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    sys.setprofile(called)
-    try:
-        audit([folder])
-    finally:
-        sys.setprofile(None)
-    return count
+    profile = Profile()
+    profile.runcall(audit, [folder])
+    return sum(entry.callcount for entry in profile.getstats())
 
 
 def test_a_lone_return_does_not_hide_what_follows_a_comment(tmp_path: Path) -> None:
