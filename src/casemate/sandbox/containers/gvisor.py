@@ -6,6 +6,7 @@ mapped so is a matter of the host's mounts, from which gVisor maps.
 """
 
 import os
+import resource
 import select
 from _collections_abc import Iterator, Mapping
 
@@ -33,6 +34,7 @@ GLOBAL = (
 )
 SETGID, SETUID = 6, 7  # capabilities(7)
 LOOK = 10  # milliseconds between looks whether the program has started
+LAST_LOOKS = 50  # until all of it has ended, which most often it has at once
 NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
 KILLED = 128
 ERRORS = 2  # standard error
@@ -69,6 +71,9 @@ def _be_runsc(program: str, log: int, entrances: tuple[int, ...], world: World) 
         for entrance in entrances:
             os.write(entrance, b"0")
         become(world.target.uid)
+        if seconds := world.plan.outside.limits.cpu_seconds:
+            # What a bundle says of it, gVisor notes and does not keep; its processes inherit ours, and die of it.
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds + 1, seconds + 1))
         k.close_all_but((0, 1, 2, log))
         os.set_inheritable(log, True)  # noqa: FBT003 -- the signature is os's
         words = ("run", "--bundle", BUNDLE, "--pid-file", STARTED, CONTAINER)
@@ -150,8 +155,8 @@ class _Watch:
 
     def _tell(self) -> None:
         """Tell how it ended: runsc ends as the program did, with 128 + N for a signal."""
-        _, status, usage = os.wait4(self._child, 0)
-        code = os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+        usage = _used()
         self._pass_on()
         words = last_words(self._sources.log)
         if not self._started or (code == NOT_STARTED and "starting container" in words):
@@ -180,6 +185,16 @@ class _Watch:
             finally:
                 os._exit(125)
         os.waitpid(child, 0)
+
+
+def _used() -> resource.struct_rusage:
+    """Give what runsc has used, and the processes in which the program ran: they come to us where it was ended."""
+    with suppress(ChildProcessError):
+        for _ in range(LAST_LOOKS):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+            select.poll().poll(LOOK)
+    return resource.getrusage(resource.RUSAGE_CHILDREN)
 
 
 _KERNEL: tuple[Json, ...] = (  # gVisor's own; without a word it shows a /sys and a network card of its own
