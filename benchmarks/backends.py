@@ -34,7 +34,7 @@ PROGRAM = [PYTHON, "-c", "pass"]
 MARKS = {"oci:crun": ("crun", 25.0)}  # ms that casemate may take beside the tool by hand
 BACKENDS = ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "vm", "wasm", "graalpy")
 WARM_MARKS = {"vm": 400.0, "wasm": 50.0, "graalpy": 150.0}  # ms of a run that was made ready before
-SETTLED, SOON = 3, 1.0  # one is ready after so many cold starts, and after so many seconds
+SETTLED, SOON, LATE = 3, 1.0, 10.0  # one is ready after so many cold starts; at least and at most so many seconds
 SLOW = ("casemate oci:runsc", "casemate vm", "casemate graalpy")  # whose starts take seconds: fewer rounds of them
 FEW = 7
 BY_HAND = {"bubblewrap": "bwrap", "oci:crun": "crun", "oci:runc": "runc", "oci:runsc": "runsc"}
@@ -144,7 +144,8 @@ def warm(costs: Mapping[str, Sequence[Cost]], rounds: int) -> None:
         if f"casemate {name}" not in costs:
             continue
         times = list[float]()
-        ready = max(SOON, SETTLED * statistics.median(cost.wall for cost in costs[f"casemate {name}"]) / 1000)
+        start = statistics.median(cost.wall for cost in costs[f"casemate {name}"]) / 1000
+        ready = min(max(SOON, SETTLED * start), LATE)
         try:
             with Warm(Code("pass"), python=PYTHON, backend=name) as waiting:
                 waiting.run()  # whatever is made once is made now
