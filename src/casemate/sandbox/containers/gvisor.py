@@ -73,7 +73,7 @@ def _be_runsc(program: str, log: int, entrances: tuple[int, ...], world: World) 
         become(world.target.uid)
         if seconds := world.plan.outside.limits.cpu_seconds:
             # What a bundle says of it, gVisor notes and does not keep; its processes inherit ours, and die of it.
-            resource.setrlimit(resource.RLIMIT_CPU, (seconds + 1, seconds + 1))
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         k.close_all_but((0, 1, 2, log))
         os.set_inheritable(log, True)  # noqa: FBT003 -- the signature is os's
         words = ("run", "--bundle", BUNDLE, "--pid-file", STARTED, CONTAINER)

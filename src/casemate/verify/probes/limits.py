@@ -109,7 +109,7 @@ def processor_time(canary: Canary) -> None:
     if "CPUTIME" not in time.get_clock_info("process_time").implementation:  # this Python cannot tell
         clock, seconds = time.monotonic, 20.0 * canary.most_cpu
     # Until both clocks say so: gVisor counts what passes on the clock, also while the host has no time for it.
-    until, at_least = clock() + seconds, time.monotonic() + 4.0 * canary.most_cpu
+    until, at_least = clock() + seconds, time.monotonic() + 6.0 * canary.most_cpu
     while clock() < until or time.monotonic() < at_least:
         sum(range(10000))
 
