@@ -121,14 +121,15 @@ def test_too_few_processes_are_said_and_nothing_is_left() -> None:
     python = interpreter()
     require("a Python that ordinary users may execute", there=bool(python))
     paths = [str(ROOT / "src"), str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+    alone = USER + 1  # the limit counts all processes of a user: those of tests that run beside this one, too
     with tempfile.TemporaryDirectory() as out:
-        os.chown(out, USER, USER)
+        os.chown(out, alone, alone)
         script = INSIDE.format(out=out, port=20_000 + os.getpid() % 9999, which="RLIMIT_NPROC", first=1, last=9)
         subprocess.run(
             [python, "-c", script],
             env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(paths), "PYTHONDONTWRITEBYTECODE": "1"},
-            user=USER,
-            group=USER,
+            user=alone,
+            group=alone,
             extra_groups=[],
             check=True,
             timeout=120,
