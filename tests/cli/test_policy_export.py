@@ -5,9 +5,12 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
 from typing import Any
 
 import kubernetes_validate
@@ -305,6 +308,54 @@ def test_the_client_of_docker_understands_the_command(export: Callable[..., Path
     assert done.returncode != 0
 
 
+class Daemon(ThreadingUnixStreamServer):
+    """Takes one request of docker's client to make a container, and makes none."""
+
+    asked: dict[str, Any]
+
+
+class Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Daemon
+
+    def do_HEAD(self) -> None:
+        self.say(200, b"")
+
+    def do_POST(self) -> None:
+        self.server.asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.say(500, b'{"message": "none is made"}')
+
+    def say(self, code: int, text: bytes) -> None:
+        self.send_response_only(code)
+        self.send_header("Api-Version", "1.44")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+def test_docker_is_asked_for_what_the_script_says(export: Callable[..., Path], project: Path) -> None:
+    require("docker", there=shutil.which("docker") is not None)
+    script = export("docker", "--image", IMAGE, "--command", "/bin/sh", "-c", "a b")
+    name = str(project.parent / "docker.sock")
+    with Daemon(name, Answer) as daemon:
+        threading.Thread(target=daemon.serve_forever, daemon=True).start()
+        subprocess.run(
+            ["sh", script], check=False, capture_output=True, env=os.environ | {"DOCKER_HOST": f"unix://{name}"}
+        )
+        daemon.shutdown()
+    asked, host = daemon.asked, daemon.asked["HostConfig"]
+    assert (asked["Entrypoint"], asked["Cmd"]) == (["/bin/sh"], ["-c", "a b"])
+    assert asked["Healthcheck"] == {"Test": ["NONE"]}
+    assert (host["ReadonlyRootfs"], host["CapDrop"], host["NetworkMode"]) == (True, ["ALL"], "none")
+    (hidden,) = (mount for mount in host["Mounts"] if mount["Target"].endswith("/hidden"))
+    assert hidden["ReadOnly"]
+    assert (
+        hidden["TmpfsOptions"]["Mode"] == 0o1000
+    )  # 0 is left out by the client, and by the daemon: the folder is open
+    seccomp = next(option for option in host["SecurityOpt"] if option.startswith("seccomp="))
+    assert json.loads(seccomp.removeprefix("seccomp=")) == json.loads(Path(f"{script}.seccomp.json").read_text("utf-8"))
+
+
 def test_podman_runs_the_command_with_all_that_it_says(export: Callable[..., Path], project: Path) -> None:
     require("podman", there=shutil.which("podman") is not None)
     require("busybox", there=shutil.which("busybox") is not None)
@@ -314,14 +365,15 @@ def test_podman_runs_the_command_with_all_that_it_says(export: Callable[..., Pat
         (project.parent / "image" / name).mkdir(parents=True)
     shutil.copy(str(shutil.which("busybox")), project.parent / "image/bin/busybox")
     told("tar", "-C", project.parent / "image", "-cf", project.parent / "image.tar", ".")
-    told("podman", "import", "--quiet", project.parent / "image.tar", IMAGE)
+    hostile = ("--change", "VOLUME /volume", "--change", 'ENTRYPOINT ["/bin/busybox", "false"]')
+    told("podman", "import", "--quiet", *hostile, project.parent / "image.tar", IMAGE)
     try:
         script = export(
             "podman", "--image", IMAGE, "--command", "/bin/busybox", "sh", "-c", PODMAN, "sh", project / ODD
         )
         text = script.read_text("utf-8")  # podman raises RLIMIT_NPROC unless it is named, which not every root may
         script.write_text(text.replace("podman run", "podman --runtime=runc run --ulimit=nproc=500:500"), "utf-8")
-        said = told("sh", script)
+        said = told("sh", "-c", HANDING, script, env=os.environ | {"HTTP_PROXY": "http://user:s3cret@proxy.example"})
         assert told("podman", "ps", "--all", "--quiet", "--filter", f"ancestor={IMAGE}") == ""
     finally:
         told("podman", "rmi", "--force", IMAGE)
@@ -329,12 +381,14 @@ def test_podman_runs_the_command_with_all_that_it_says(export: Callable[..., Pat
     assert "Seccomp:\t2" in said
     assert "NoNewPrivs:\t1" in said
     assert "CapEff:\t0000000000000000" in said
-    assert "read-only" not in said
+    assert "was written" not in said
+    assert "was handed on" not in said
     assert "s3cret" not in said
     assert (project / "out/pod").exists()
     assert not (project / ODD / "new").exists()
 
 
+HANDING = 'export LISTEN_FDS=1 LISTEN_PID=$$; exec sh "$0" 3</dev/null'  # as a manager of sockets hands one over
 PODMAN = """
 b=/bin/busybox
 $b id -u; $b cat "$1/number"; echo; echo "$MODE"; echo $HOME
@@ -343,6 +397,9 @@ $b touch /new && echo read-only root was written
 $b touch "$1/new" && echo read-only mount was written
 $b cat "$1/hidden/secret"
 $b touch "${1%/*}/out/pod"
+$b touch /volume/x && echo a volume of the image was written
+$b test "$HTTP_PROXY" && echo the proxy was handed on
+$b test -e /proc/self/fd/3 && echo a socket was handed on
 true
 """
 
@@ -374,6 +431,7 @@ def refused(done: subprocess.CompletedProcess[str], said: str) -> None:
         (("--to", "docker", "--image=--privileged"), "no name of an image"),
         (("--to", "docker", "--image", "a b"), "no name of an image"),
         (("--to", "docker", "--image", "a", "--run", "app.py"), "--command"),
+        (("--to", "docker", "--image", "a", "--command", ""), "empty word"),
         (("--to", "kubernetes", "--image", "a"), "a path with a colon"),
         (("--to", "seccomp", "-o", "no/such/file"), "no directory"),
     ],
@@ -416,6 +474,13 @@ def test_a_grant_of_what_is_the_kernel_s_is_refused_and_not_dropped(
 ) -> None:
     (project / "p.toml").write_text(f'[policy]\nversion = 1\n[fs]\nread = ["{path}"]\n', "utf-8")
     refused(casemate("policy", "export", "p.toml", "--to", "docker", "--image", "a"), f"{path} cannot be granted")
+
+
+@pytest.mark.parametrize("target", ["/", "/proc", "/proc/1", "/dev/pts", "/sys"])
+def test_a_link_to_what_is_the_kernel_s_is_refused_as_well(casemate: Casemate, project: Path, target: str) -> None:
+    (project / "link").symlink_to(target)
+    (project / "p.toml").write_text('[policy]\nversion = 1\n[fs]\nread = ["link"]\n', "utf-8")
+    refused(casemate("policy", "export", "p.toml", "--to", "docker", "--image", "a"), f"{target} cannot be granted")
 
 
 def test_a_grant_of_tmp_takes_the_place_of_the_private_one(casemate: Casemate, project: Path) -> None:

@@ -136,6 +136,8 @@ def _of_image(args: Namespace, policy: Policy) -> Deployment:
     if args.run:
         raise UsageError(f"--to {args.to} starts a command of the image: --command COMMAND [ARG...], at the end")
     words = tuple(args.command)
+    if words[:1] == ("",):
+        raise UsageError("--command begins with the name of a program, not with an empty word")
     command = Command(words, words[0], "/") if words else None
     brought = (Capability.PROC_SPAWN, Capability.FS_EXEC, Capability.NATIVE_EXT)
     ours = tuple(g for g in policy.grants if g.resource not in IN_IMAGE and g.capability not in brought)

@@ -9,7 +9,7 @@ from casemate.model.sandbox import Command
 from casemate.model.secret import Secret
 from casemate.policy.export import TARGETS, Target
 from casemate.policy.export.claims import Effect, losses
-from casemate.policy.export.deployment import Deployment
+from casemate.policy.export.deployment import Deployment, Mount
 from casemate.sandbox.native.steps import Filter
 from casemate.sandbox.seccomp import passing, profile
 
@@ -84,6 +84,22 @@ def test_persistence_is_withheld_or_named(target: Target) -> None:
 @EVERY
 def test_what_is_denied_and_not_there_yet_is_named_unless_it_is_denied_by_name(target: Target) -> None:
     assert ("fs.deny" in said(target, FULL)) is not target.claims.names
+
+
+@EVERY
+def test_what_is_denied_below_a_folder_that_can_be_renamed_is_named(target: Target) -> None:
+    deeper = replace(FULL, deny=("/srv/out/folder/secret",))
+    assert said(target, deeper)["fs.deny"] is Effect.WIDER
+
+
+@EVERY
+def test_a_grant_in_a_writable_folder_is_named_where_the_tool_would_follow_a_link(target: Target) -> None:
+    mounts = (
+        Mount("/srv/out", "/srv/out", directory=True, write=True),
+        Mount("/srv/out/in", "/srv/out/in", directory=True),
+    )
+    found = losses(replace(deployment(FULL), mounts=mounts), target.claims)
+    assert any("(/srv/out/in)" in loss.reason for loss in found) is not target.claims.names
 
 
 @EVERY

@@ -24,7 +24,6 @@ CLAIMS = Claims(
         C.FS_DELETE: "file rules",
         C.FS_EXEC: "file rules: x and m",
         C.FS_DEV: "file rules",
-        C.FS_PERSIST: "deny rules by name; letters in another case pass",
         C.NET_CONNECT: "no network rule",
         C.NET_LISTEN: "no network rule",
         C.NET_UDP: "no network rule",
@@ -41,6 +40,7 @@ CLAIMS = Claims(
     },
     wider={
         C.FS_LIST: "size, owner and times of every file (stat) stay visible",
+        C.FS_PERSIST: "denied by name: letters in another case pass, and files in a folder that is renamed afterwards",
         C.FS_META: "leases and notices of readable files are not withheld",
         C.NET_UNIX: "abstract sockets are open on kernels whose AppArmor knows no unix rules",
         C.PROC_FORK: "processes are not counted, and may outlive the program",

@@ -28,6 +28,7 @@ SELF_TEST = "nothing is tried before the program starts: a layer that this host 
 RECORD = "what was denied and what was written is not recorded, and no failure is explained"
 COMMIT = "what is written reaches the host at once: nothing is checked, compared or thrown away at the end"
 PERSIST = "names under which something is executed later can be written in the writable folders"
+LED = "the next start follows a link that the program has put in the place of what it is granted in a writable folder"
 QUOTA = "the folders that may be written have no size"
 
 
@@ -72,7 +73,8 @@ def losses(deployment: Deployment, claims: Claims) -> tuple[Loss, ...]:
     policy = deployment.policy
     found = [
         *_wider(policy, claims),
-        *_writing(policy, claims),
+        *_writing(policy),
+        *_moving(deployment, claims),
         *_sockets(policy, claims),
         *_absent(policy, claims),
         *claims.also,
@@ -96,16 +98,36 @@ def concerns(capability: C, policy: Policy) -> bool:
     return capability is not C.NATIVE_WX or not policy.grants_any(C.NATIVE_WX)
 
 
-def _writing(policy: Policy, claims: Claims) -> Iterator[Loss]:
+def _writing(policy: Policy) -> Iterator[Loss]:
     """Yield what no target but casemate does with what is written."""
     writes = list(policy.of(C.FS_WRITE))
     if committed := [grant.resource for grant in writes if grant.mode is not WriteMode.DIRECT]:
         yield Loss("fs.write", Effect.WIDER, f"{COMMIT} ({', '.join(committed)})")
     if writes:
         yield Loss("res.disk", Effect.WIDER, QUOTA)
-    later = [path for path in policy.deny if any(below(path, grant.resource) for grant in writes)]
-    if later and not claims.names:
-        yield Loss("fs.deny", Effect.WIDER, f"what is denied and not there yet can be made: {', '.join(later)}")
+
+
+def _moving(deployment: Deployment, claims: Claims) -> Iterator[Loss]:
+    """Yield what is said of a path in a folder in which the program itself decides what has that path."""
+    policy, mounts = deployment.policy, deployment.mounts
+    written = [grant.resource for grant in policy.of(C.FS_WRITE)]
+    denied = [path for path in policy.deny if any(below(path, folder) for folder in written)]
+    if claims.names:
+        moved = [path for path in denied if path not in written and path.rpartition("/")[0] not in written]
+        yield from _denied(moved, "with a folder around it that is renamed, what is denied is no longer")
+        return
+    yield from _denied(
+        denied, "what is not there yet can be made, and moved with a folder around it for the next start"
+    )
+    folders = [mount.source for mount in mounts if mount.write and mount.directory]
+    inside = [one.path for one in mounts if any(one.source != tree and below(one.source, tree) for tree in folders)]
+    if inside:
+        yield Loss("fs.read", Effect.WIDER, f"{LED} ({', '.join(inside)})")
+
+
+def _denied(paths: list[str], reason: str) -> Iterator[Loss]:
+    if paths:
+        yield Loss("fs.deny", Effect.WIDER, f"{reason}: {', '.join(paths)}")
 
 
 def _sockets(policy: Policy, claims: Claims) -> Iterator[Loss]:

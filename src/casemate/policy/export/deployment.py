@@ -103,7 +103,8 @@ def mounts(policy: Policy) -> tuple[Mount, ...]:
     for grant in policy.grants:
         if grant.capability in PATHS and grant.resource != PRIVATE and not _is_own(grant.resource):
             for path in dict.fromkeys((grant.resource, real(grant.resource))):
-                found[path] = _merged(found.get(path), _mount(plain(path), grant.capability))
+                if not _is_own(path):  # a link may lead there, too
+                    found[path] = _merged(found.get(path), _mount(plain(path), grant.capability))
     runnable = {mount.source for mount in found.values() if mount.execute}  # a link to what is executed is, too
     for path, mount in found.items():
         if mount.source in runnable and not mount.write:

@@ -8,9 +8,11 @@ from casemate.policy.export.claims import IDENTITY, Claims
 from casemate.policy.export.deployment import Deployment
 
 CLAIMS = Claims(
-    held=script.HELD,
+    held={capability: how for capability, how in script.HELD.items() if capability not in (C.FS_WRITE, C.ENV_READ)},
     wider={
         **script.WIDER,
+        C.FS_WRITE: "volumes that the image declares are made, can be written and have no size",
+        C.ENV_READ: "the proxies of the client's configuration are set, with their passwords",
         C.FS_EXEC: "every program of the image and of the mounted folders can be executed: docker has no noexec",
         C.NATIVE_EXT: "every library of the image and of the mounted folders can be mapped, those it wrote as well",
         C.RES_WALL: "there is no limit on the clock",
@@ -25,13 +27,19 @@ def render(deployment: Deployment) -> str:
     return script.script("docker", deployment, CLAIMS, _options(deployment))
 
 
+def _hide(path: str, *, directory: bool) -> str:
+    """Cover a denied path with what nobody inside can open or fill. A mode of 0 would count as none given."""
+    if directory:
+        return spell.csv("type=tmpfs", f"dst={path}", "tmpfs-size=4096", "tmpfs-mode=1000", "readonly")
+    return spell.csv("type=bind", "src=/dev/null", f"dst={path}", "readonly")
+
+
 def _options(deployment: Deployment) -> Iterator[str]:
     yield from script.common(deployment)
     for mount in deployment.mounts:
         places = (f"src={mount.source}", f"dst={mount.path}", "bind-recursive=disabled")
         yield f"--mount={spell.csv('type=bind', *places, *(() if mount.write else ('readonly',)))}"
     for one in deployment.hidden:
-        if one.directory:
-            yield f"--mount={spell.csv('type=tmpfs', f'dst={one.path}', 'tmpfs-size=4096', 'tmpfs-mode=0')}"
-        else:
-            yield f"--mount={spell.csv('type=bind', 'src=/dev/null', f'dst={one.path}', 'readonly')}"
+        yield f"--mount={_hide(one.path, directory=one.directory)}"
+    if deployment.command:
+        yield f"--entrypoint={deployment.command.argv[0]}"

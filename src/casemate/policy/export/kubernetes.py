@@ -30,7 +30,8 @@ CLAIMS = Claims(
         **WIDER,
         C.FS_EXEC: "every program of the image and of the mounted folders can be executed: volumes have no noexec",
         C.NATIVE_EXT: "every library of the image and of the mounted folders can be mapped, those it wrote as well",
-        C.FS_WRITE: "mounts below a mounted folder stay writable on nodes without recursiveReadOnly (Kubernetes 1.33)",
+        C.FS_WRITE: "/dev/termination-log and volumes that the image declares can be written; so can mounts below a "
+        "mounted folder on nodes without recursiveReadOnly (Kubernetes 1.33)",
         C.PROC_FORK: "processes are limited by the node alone (podPidsLimit)",
         C.PROC_THREAD: "threads are limited by the node alone (podPidsLimit)",
         C.ENV_READ: "the addresses of the cluster's API (KUBERNETES_*) are always there",

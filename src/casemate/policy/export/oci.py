@@ -31,6 +31,7 @@ CLAIMS = Claims(
         C.NATIVE_EXT: "mounts: noexec but for what is granted",
         C.PROC_SHELL: "mounts: no shell is there unless it is granted",
         **HELD,
+        C.NET_FDPASS: "the runtime closes what is inherited, but for sockets that it is told of by LISTEN_FDS; seccomp",
         C.FS_WRITE: "read-only mounts",
         C.FS_DELETE: "read-only mounts",
         C.FS_META: "read-only mounts, seccomp",

@@ -1,5 +1,6 @@
 """`podman run` with an image: podman-run(1)."""
 
+import json
 from collections.abc import Iterator
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
@@ -15,6 +16,15 @@ CLAIMS = Claims(
 )
 
 
+APART = (  # podman's own kindness
+    "--read-only-tmpfs=false",  # writable places without a size
+    "--image-volume=ignore",  # writable places on the disk of the host
+    "--http-proxy=false",  # variables of the caller
+    "--systemd=false",  # writable places, by the name of the command
+    "--sdnotify=ignore",  # a socket of the caller
+)
+
+
 def render(deployment: Deployment) -> str:
     """Write the script."""
     return script.script("podman", deployment, CLAIMS, _options(deployment))
@@ -22,7 +32,7 @@ def render(deployment: Deployment) -> str:
 
 def _options(deployment: Deployment) -> Iterator[str]:
     yield from script.common(deployment)
-    yield "--read-only-tmpfs=false"  # its own writable places have no size
+    yield from APART
     if deployment.policy.limits.wall_seconds:
         yield f"--timeout={deployment.policy.limits.wall_seconds}"
     for mount in deployment.mounts:
@@ -30,6 +40,8 @@ def _options(deployment: Deployment) -> Iterator[str]:
         yield f"--mount={spell.csv('type=bind', *places, *oci.options(mount), 'bind-nonrecursive')}"
     for one in deployment.hidden:
         yield f"--mount={_hide(one.path, directory=one.directory)}"
+    if deployment.command:
+        yield f"--entrypoint={json.dumps(deployment.command.argv[:1])}"  # a text that is JSON would be read as such
 
 
 def _hide(path: str, *, directory: bool) -> str:

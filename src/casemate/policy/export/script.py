@@ -60,7 +60,7 @@ def script(tool: str, deployment: Deployment, claims: Claims, options: Iterable[
     command = deployment.command
     if not IMAGE.fullmatch(deployment.image):
         raise UsageError(f"{deployment.image!r} is no name of an image")
-    image = [quote(deployment.image), *map(quote, command.argv if command else ())]
+    image = [quote(deployment.image), *map(quote, command.argv[1:] if command else ())]
     lines = [f"{tool} run", *map(_word, options), '--security-opt=seccomp="$0.seccomp.json"', " ".join(image) + ' "$@"']
     said = "".join(f"#   {sentence(str(loss))}\n" for loss in losses(deployment, claims))
     whole = " \\\n  ".join(lines)
@@ -68,7 +68,7 @@ def script(tool: str, deployment: Deployment, claims: Claims, options: Iterable[
         f"#!/bin/sh\n# casemate policy {sentence(deployment.name)} for {tool}. "
         "Arguments go to the program; the system call filter is the file beside this one.\n"
         f"# What this cannot withhold or does not give:\n{said}"
-        f"exec {whole}\n"
+        f"unset LISTEN_FDS LISTEN_PID LISTEN_FDNAMES\nexec {whole}\n"
     )
 
 
@@ -82,6 +82,7 @@ def common(deployment: Deployment) -> Iterator[str]:
     """Yield the options that both tools know."""
     policy, limits = deployment.policy, deployment.policy.limits
     yield from ("--rm", "--interactive", "--pull=never", "--read-only", "--cap-drop=ALL", "--network=none")
+    yield "--no-healthcheck"
     yield from ("--ipc=private", "--cgroupns=private", "--security-opt=no-new-privileges", "--hostname=casemate")
     yield f"--user={UID}:{UID}"
     yield f"--shm-size={MEMORY}b"

@@ -102,7 +102,8 @@ CLAIMS = Claims(
         C.NET_LISTEN: "let a .socket unit hand the socket over, which needs no network here",
     },
     says=lambda endpoint: address(endpoint) != "",
-    opens="every port and protocol of that address, and everything on a kernel without BPF for cgroups",
+    opens="every port and protocol of that address, everything on a kernel without BPF for cgroups, and with net.unix "
+    "the abstract sockets of the host",
 )
 
 
