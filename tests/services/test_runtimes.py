@@ -5,18 +5,23 @@ import multiprocessing
 import os
 import resource
 import signal
+import stat
 import tarfile
 import time
 import zipfile
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from random import Random
+from shutil import which
 
 import pytest
+from tests.conftest import require
 
 from casemate.model.errors import InputError, Refused
 from casemate.model.installed import MANIFEST, read
 from casemate.services.runtimes import install, load, names
+from casemate.services.runtimes.fetch import fetch
 from casemate.services.runtimes.lock import Lock, Source
 from casemate.services.runtimes.unpack import unpack
 
@@ -203,6 +208,55 @@ def test_where_others_may_write_nothing_is_installed(environment: Mapping[str, s
         install(lock, environment, say=silent)
     with pytest.raises(InputError, match="HOME"):
         install(lock, {}, say=silent)
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_the_umask_of_the_caller_opens_and_hides_nothing(
+    environment: Mapping[str, str], tmp_path: Path, umask: int
+) -> None:
+    lock = lock_of(tmp_path, wheel(tmp_path / "wheels"))
+    before = os.umask(umask)
+    try:
+        folder = install(lock, environment, say=silent, finish=lambda made: Path(made, "ready").write_text("x"))
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
+    assert modes == {0o755, 0o644}
+
+
+def test_maven_takes_no_options_from_a_folder_above(tmp_path: Path) -> None:
+    require("mvn", there=which("mvn") is not None)
+    (tmp_path / ".mvn").mkdir()
+    (tmp_path / ".mvn" / "jvm.config").write_text(f"-Xlog:gc*:file={tmp_path}/obeyed")
+    (tmp_path / "folder").mkdir()
+    source = Source("maven", "org.example:not-there-at-all", "1", ("sha256", ""))
+    with pytest.raises(InputError, match="maven did not bring"):
+        fetch(source, tmp_path / "folder")
+    assert not (tmp_path / "obeyed").exists()
+
+
+def test_bytes_that_are_no_archive_are_an_error_of_the_input(tmp_path: Path) -> None:
+    whole, chance = list[bytes](), Random(1)
+    for name in ("a.zip", "a.tar.gz", "a.tar.xz"):
+        path = tmp_path / name
+        if name.endswith("zip"):
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+                packed.writestr("tree/file", "content " * 99)
+        else:
+            with tarfile.open(path, f"w:{name[-2:]}") as packed:
+                packed.add(__file__, "tree/file")
+        whole.append(path.read_bytes())
+    source, refused = Source("npm", "demo", "1", ("sha256", ""), trees={"tree/": ""}), 0
+    for number in range(600):
+        data = bytearray(whole[number % 3])
+        data[chance.randrange(len(data))] = chance.randrange(256)
+        (tmp_path / "archive").write_bytes(data[: chance.choice((len(data), chance.randrange(len(data))))])
+        (tmp_path / str(number)).mkdir()
+        try:
+            unpack(source, tmp_path / "archive", tmp_path / str(number))
+        except (InputError, OSError):
+            refused += 1
+    assert refused
 
 
 @pytest.mark.parametrize(

@@ -22,16 +22,21 @@ def strongest() -> tuple[str, ...]:
 def first(
     candidates: Iterable[str], command: Command, policy: Policy, accept: frozenset[Capability]
 ) -> tuple[Backend, Plan]:
-    """Give the first that can be started as asked, with its plan. Raises Refused with the reason of each."""
-    reasons = list[str]()
-    for name in candidates:
-        try:
-            chosen = choose(name)
-            return chosen, planned(chosen, command, policy, accept)
-        except Refused as refused:
-            if refused.code != Exit.REFUSED:  # the command cannot be executed: nor by another one
-                raise
-            reasons.append(f"{name}: {refused}")
-        except CasemateError as error:
-            reasons.append(f"{name}: {error}")
+    """Give the first that can be started as asked, with its plan. Raises Refused with the reason of each.
+
+    One that withholds all comes before one with a gap that was accepted.
+    """
+    names, reasons = tuple(candidates), list[str]()
+    for accepted in dict.fromkeys((frozenset[Capability](), accept)):
+        reasons.clear()
+        for name in names:
+            try:
+                chosen = choose(name)
+                return chosen, planned(chosen, command, policy, accepted)
+            except Refused as refused:
+                if refused.code != Exit.REFUSED:  # the command cannot be executed: nor by another one
+                    raise
+                reasons.append(f"{name}: {refused}")
+            except CasemateError as error:
+                reasons.append(f"{name}: {error}")
     raise Refused(f"no backend enforces the whole policy: {' | '.join(reasons)}")

@@ -6,6 +6,7 @@ it was hashed, and by its hash where that differs.
 
 import os
 import stat
+from _collections_abc import Iterable, Iterator
 
 from casemate.model import own
 from casemate.model.dataclass import dataclass
@@ -46,14 +47,33 @@ def find(backend: str) -> Installed:
 
 def _wrong(folder: str) -> str:
     """Say what is wrong with a runtime that is there. Raises OSError and ValueError."""
-    if os.lstat(folder).st_mode & 0o022 or os.lstat(folder).st_uid not in (0, os.geteuid()):
-        return f"others may write to {folder}"
+    for path in (folder, f"{folder}/{MANIFEST}"):
+        if reason := _open_to_others(path):
+            return reason
     with open(f"{folder}/{MANIFEST}", encoding="utf-8") as file:  # noqa: PTH123 -- likewise
         pieces = read(file.read())
+    for below in dict.fromkeys(_around(pieces)):  # a file that was not installed would be found there
+        if reason := _open_to_others(f"{folder}/{below}"):
+            return reason
     for piece in pieces:
         if reason := _differs(folder, piece):
             return f"its runtime is damaged: {piece.path} {reason}"
     return ""
+
+
+def _open_to_others(path: str) -> str:
+    """Say that others may write there; "" where they may not. Raises OSError."""
+    state = os.lstat(path)
+    return f"others may write to {path}" if state.st_mode & 0o022 or state.st_uid not in (0, os.geteuid()) else ""
+
+
+def _around(pieces: Iterable[Piece]) -> Iterator[str]:
+    """Yield every folder in which files of a runtime lie, and those above."""
+    for piece in pieces:
+        above = piece.path.rpartition("/")[0]
+        while above:
+            yield above
+            above = above.rpartition("/")[0]
 
 
 def _differs(folder: str, piece: Piece) -> str:

@@ -15,6 +15,8 @@ from tests.conftest import COMMAND
 from tests.processes import Started, processes_with
 from tests.sandbox.wasm.conftest import Run
 
+from casemate.model.installed import MANIFEST
+
 SLEEP = "import time; print('begun', flush=True); time.sleep(60)"
 
 
@@ -228,10 +230,12 @@ def test_a_runtime_of_which_others_may_write_or_that_is_not_there_is_refused(
     run: Run, copied: Mapping[str, str], tmp_path: Path
 ) -> None:
     (folder,) = Path(copied["XDG_DATA_HOME"]).glob("casemate/runtimes/wasm-*")
-    folder.chmod(0o777)
-    done = run("-c", "0", env=copied)
-    folder.chmod(0o755)
-    assert (done.returncode, "others may write" in done.stderr) == (125, True)
+    for path in (folder, folder / "lib/python3.12/site-packages", folder / "lib", folder / MANIFEST):
+        mode = path.stat().st_mode
+        path.chmod(mode | 0o002)
+        done = run("-c", "0", env=copied)
+        path.chmod(mode)
+        assert (done.returncode, f"others may write to {path}" in done.stderr) == (125, True)
     done = run("-c", "0", env={**copied, "XDG_DATA_HOME": str(tmp_path)})
     assert (done.returncode, "casemate backends install wasm" in done.stderr) == (125, True)
 

@@ -16,7 +16,9 @@ from casemate.model.advisory import Known
 from casemate.model.dataclass import dataclass
 
 FILE = Path(__file__).with_name("advisories.toml")
-NUMBERS = re.compile(r"(?:^|[^\d.])(?:\d+:)?v?(\d+(?:\.\d+)*)(?:[-.~]?(rc|alpha|beta|dev)[.-]?(\d+))?", re.IGNORECASE)
+NUMBERS = re.compile(
+    r"(?:^|[^\d.])(?:\d+:)?v?(\d+(?:\.\d+)*)(?:[-.~+]?(rc|alpha|beta|dev)(?![a-z])[.-]?(\d+)?)?", re.IGNORECASE
+)
 BUILT = re.compile(
     r"\+(?:ds|dfsg|deb)|~deb|ubuntu|debian|-\d+\.(?:el|fc)\d|-\d+-(?:amd|arm|cloud|generic)", re.IGNORECASE
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import Refused
-from casemate.model.policy import PRIVATE, Policy
+from casemate.model.policy import PRIVATE, Assurance, Policy
 from casemate.model.sandbox import Boundary, Command, Json, Layer, Outcome, Plan, Runtime
 from casemate.sandbox.coverage import Table
 from casemate.sandbox.hosted import Hosted, HostedPlan
@@ -27,6 +27,10 @@ SLOW = 5  # translated, a Python starts twenty times slower, and has a guest to 
 RESIDUAL = (
     "an error in QEMU (its processor, virtio-serial, 9p) leads from the guest into the native sandbox around it",
     "what one processor tells of another by timing",
+)
+TRANSLATED = (  # https://www.qemu.org/docs/master/system/security.html, "Non-virtualization Use Case"
+    "Its vendor does not offer it where guests are translated (TCG): QEMU's security page says that users must not "
+    "rely on it there for isolation or any security guarantee."
 )
 WARM = ("-I", "-S", "-B", "-c", "import io, site, runpy, traceback")  # no code but the library's own
 HABITS = frozenset({"get_mempolicy", "seccomp", "io_uring_setup"})  # what QEMU asks for at every start
@@ -62,9 +66,12 @@ class Vm(Hosted):
         except Refused as refused:
             return Runtime(Boundary.HYPERVISOR, available=False, why_not=str(refused), install=host.INSTALL)
         how = f"{version} (TCG: {self._slowly})" if self._slowly else f"{version} (KVM)"
-        return Runtime(
-            Boundary.HYPERVISOR, available=True, version=how, residual=RESIDUAL, slow=SLOW if self._slowly else 1
-        )
+        if self._slowly:
+            translated = (TRANSLATED, *RESIDUAL)
+            return Runtime(
+                Boundary.HYPERVISOR, available=True, version=how, residual=translated, slow=SLOW, assured=False
+            )
+        return Runtime(Boundary.HYPERVISOR, available=True, version=how, residual=RESIDUAL)
 
     def outer_policy(self, policy: Policy) -> Policy:
         """Give the policy of QEMU."""
@@ -111,6 +118,8 @@ class Vm(Hosted):
         if not isinstance(plan, VmPlan):
             return super().start(plan, run)  # which refuses it
         if not self._prepared(plan.kept, run):
+            if plan.policy.assurance is Assurance.BOUNDARY:
+                raise Refused(f'vm: policy.assurance = "boundary" excludes it: {TRANSLATED}')
             self._known = None  # from now on without KVM
             return self.start(self.plan(plan.asked, plan.policy), run)
         outcome = super().start(plan, replace(run, record=_of_the_program(run.record)))

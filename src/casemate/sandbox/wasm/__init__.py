@@ -25,6 +25,7 @@ from casemate.sandbox.wasm.view import PREFIX, RUNTIME, Shown, View, view
 
 VERSION = "CPython 3.12.0 for WASI in wasmtime 50.0.1"
 ADDRESSES = 5 << 30  # bytes of address space of the driver: wasmtime reserves 4 GiB for the guest, and guards
+WORD = 30_000  # letters: Linux takes arguments of 128 KiB at most, and a letter has up to four bytes
 THREADS = 32  # of the driver: wasmtime's own
 # However many processors there are: each thread would reserve addresses of its own (malloc(3), tokio).
 QUIET = {"TOKIO_WORKER_THREADS": "1", "RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -71,7 +72,9 @@ class Wasm(OtherPython):
         if "S" in called.flags:
             raise Refused("the wasm backend cannot give Python its option -S: the guest begins by a module of site")
         job = self._job(called, command, policy, seen)
-        argv = (ours.interpreter(), *EXECUTABLE, json.dumps(job, ensure_ascii=False))
+        told = json.dumps(job, ensure_ascii=False)
+        words = (told[at : at + WORD] for at in range(0, len(told), WORD))
+        argv = (ours.interpreter(), *EXECUTABLE, *words)
         return Command(argv, ours.interpreter(), world.HOME)
 
     def plan(self, command: Command, policy: Policy) -> Plan:

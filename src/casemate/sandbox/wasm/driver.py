@@ -1,8 +1,8 @@
 """Starts the guest: CPython for WASI in wasmtime. It runs inside the native backend, in a process of its own.
 
-`driver.py JOB` with the job as JSON. It stands alone: the interpreter that runs it is started with -I -S, sees this one
-file of casemate, and loads only what a guest needs. The program's exit code is its own; 125 before the guest starts,
-with one line on standard error; 134 where WebAssembly stopped the guest (a trap).
+`driver.py JOB...` with the job as JSON, in as many words as it takes. It stands alone: the interpreter that runs it is
+started with -I -S, sees this one file of casemate, and loads only what a guest needs. The program's exit code is its own;
+125 before the guest starts, with one line on standard error; 134 where WebAssembly stopped the guest (a trap).
 
 Nothing here is called from the guest: what it may do is what wasmtime's WASI (preview 1) does for it, on the folders
 that are opened here. wasmtime's C API: https://docs.wasmtime.dev/c-api/
@@ -269,7 +269,7 @@ def strings(words: list[str]) -> ctypes.Array[c_char_p]:
 
 def main() -> NoReturn:
     """Read the job and do it."""
-    job = json.loads(sys.argv[1])
+    job = json.loads("".join(sys.argv[1:]))
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would note it and wait for the guest to return
     if "compiled" in job:
         with open(job["compiled"], "wb") as file:  # noqa: PTH123 -- likewise

@@ -54,7 +54,10 @@ def install(
                 say(f"{part.name} {part.version} ({part.licence})")
                 _obtain(part, made, folder)
             finish(str(made))
-            (made / MANIFEST).write_text(written(_pieces(made)), encoding="utf-8")
+            _close(made)
+            manifest = made / MANIFEST
+            manifest.write_text(written(_pieces(made)), encoding="utf-8")
+            manifest.chmod(0o644)
             with _locked(place):
                 _swap(made, target)
                 _remove_others(place, lock, target)
@@ -142,6 +145,14 @@ def _obtain(part: Part, made: Path, folder: Path) -> None:
     raise InputError("; ".join(answers) or f"{part.name} {part.version} is not made for this machine")
 
 
+def _close(folder: Path) -> None:
+    """Let everybody read a runtime and only its owner write, whatever the caller's umask is."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+            path.chmod(0o755 if executable else 0o644)
+
+
 def _pieces(folder: Path) -> Iterator[Piece]:
     """Hash every file of a finished runtime."""
     for path in sorted(folder.rglob("*")):
@@ -156,7 +167,6 @@ def _pieces(folder: Path) -> Iterator[Piece]:
 
 def _swap(made: Path, target: Path) -> None:
     """Put a runtime in its place, at once; one that was there is now where this one was made."""
-    made.chmod(0o755)
     if not target.exists():
         made.rename(target)
         return

@@ -1,6 +1,8 @@
 """Fetches one file of a registry with the user's own client, configured as the user has it: pip, npm or Maven.
 
-A client never installs, builds or runs what it fetches, and what it brings is believed only for its hash.
+A client never installs, builds or runs what it fetches, and what it brings is believed only for its hash. It runs in an
+empty project: npm takes options, and Maven programs too, from the nearest folder above that has one, and others may be
+able to write there.
 """
 
 import shutil
@@ -18,24 +20,29 @@ PATIENCE = 1800.0  # seconds for one download
 
 def fetch(source: Source, folder: Path) -> Path:
     """Fetch the file of a source into an empty folder. Raises InputError, which names the client and why it failed."""
-    said = ""
-    for command in _commands(source, folder):
-        said = _run(command, folder)
-        found = [path for path in sorted(folder.iterdir()) if path.name != REQUIREMENT and path.is_file()]
+    said, project = "", _project(folder)
+    for command in _commands(source, folder, project):
+        said = _run(command, project)
+        found = [path for path in sorted(folder.iterdir()) if path.is_file()]
         if found and not said:
             return _checked(source, found[0])
     raise InputError(f"{source.kind} did not bring {source.name} {source.version}: {said or 'it brought no file'}")
 
 
-REQUIREMENT = "requirement.txt"
+def _project(folder: Path) -> Path:
+    """Make an empty project of npm and of Maven."""
+    project = folder / "project"
+    (project / ".mvn").mkdir(parents=True)
+    (project / "package.json").write_text("{}", encoding="utf-8")
+    return project
 
 
-def _commands(source: Source, folder: Path) -> Iterator[Sequence[str]]:
+def _commands(source: Source, folder: Path, project: Path) -> Iterator[Sequence[str]]:
     """Yield how it is fetched: the first command that works is enough."""
     match source.kind:
         case "pip":
             algorithm, value = source.digest
-            requirement = folder / REQUIREMENT
+            requirement = project / "requirement.txt"
             requirement.write_text(f"{source.name}=={source.version} --hash={algorithm}:{value}\n", encoding="utf-8")
             words = ["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
             words += ["--only-binary", ":all:", "--dest", str(folder), "--requirement", str(requirement)]
@@ -51,15 +58,15 @@ def _commands(source: Source, folder: Path) -> Iterator[Sequence[str]]:
             yield ["mvn", "--quiet", "--batch-mode", *goal]
 
 
-def _run(command: Sequence[str], folder: Path) -> str:
-    """Run a client in the folder; give "" or the last line of what it said about its failure."""
+def _run(command: Sequence[str], project: Path) -> str:
+    """Run a client; give "" or the last line of what it said about its failure."""
     executable = shutil.which(command[0])
     if executable is None:
         return f"there is no {command[0]} here"
     try:
         done = subprocess.run(  # noqa: S603 -- the user's own package manager, by an argument vector
             [executable, *command[1:]],
-            cwd=folder,
+            cwd=project,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -3,10 +3,13 @@
 The hash of an archive is known before it is opened. Nothing here relies on that.
 """
 
+import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -16,6 +19,9 @@ from casemate.services.runtimes.lock import Source
 
 MOST_BYTES, MOST_FILES = 2_000_000_000, 50_000  # of one runtime
 READABLE, EXECUTABLE = 0o644, 0o755
+BROKEN = (  # what the readers of both formats raise for bytes that are not theirs, an encrypted member included
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError,
+)  # fmt: skip
 
 
 def unpack(source: Source, archive: Path, folder: Path) -> None:
@@ -23,6 +29,13 @@ def unpack(source: Source, archive: Path, folder: Path) -> None:
     if source.keep:
         _place(folder, source.keep, archive.open("rb"), READABLE)
         return
+    try:
+        _unpack(source, archive, folder)
+    except BROKEN as error:
+        raise InputError(f"{archive.name} cannot be unpacked: {error}") from None
+
+
+def _unpack(source: Source, archive: Path, folder: Path) -> None:
     wanted, left, count = dict(source.take), MOST_BYTES, 0
     for name, file, size, mode in _members(archive):
         target = wanted.pop(name, "") or _in_trees(name, source)
@@ -48,21 +61,18 @@ def _in_trees(name: str, source: Source) -> str:
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes], int, int]]:
     """Yield the regular files of a zip or tar archive, opened, with size and mode. Links and devices are no files."""
-    try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as packed:
-                for info in packed.infolist():
-                    kind = stat.S_IFMT(info.external_attr >> 16)
-                    if not info.is_dir() and kind in (0, stat.S_IFREG):
-                        yield info.filename, packed.open(info), info.file_size, _mode(info.external_attr >> 16)
-            return
-        with tarfile.open(archive) as packed:
-            for member in packed:
-                file = packed.extractfile(member) if member.isreg() else None
-                if file is not None:
-                    yield member.name, file, member.size, _mode(member.mode)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        raise InputError(f"{archive.name} cannot be unpacked: {error}") from None
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as packed:
+            for info in packed.infolist():
+                kind = stat.S_IFMT(info.external_attr >> 16)
+                if not info.is_dir() and kind in (0, stat.S_IFREG):
+                    yield info.filename, packed.open(info), info.file_size, _mode(info.external_attr >> 16)
+        return
+    with tarfile.open(archive) as packed:
+        for member in packed:
+            file = packed.extractfile(member) if member.isreg() else None
+            if file is not None:
+                yield member.name, file, member.size, _mode(member.mode)
 
 
 def _mode(mode: int) -> int:

@@ -96,10 +96,10 @@ final class View implements FileSystem {
         return place;
     }
 
-    /** What may be deleted, moved or replaced: all that may be written but for a grant itself. */
+    /** What may be deleted, moved or replaced: all that may be written but for a grant itself, and what is around a denied place. */
     private Path mayName(Path path) throws IOException {
         Path place = mayWrite(path, false);
-        if (writable.contains(place)) {
+        if (writable.contains(place) || denied.stream().anyMatch(one -> one.startsWith(place))) {
             throw new AccessDeniedException(path.toString());
         }
         return place;

@@ -111,7 +111,7 @@ def code_of(asked: object) -> int:
     if asked is None:
         return 0
     if isinstance(asked, int):
-        return asked & 0xFF
+        return asked & 0xFF if -(1 << 63) <= asked < 1 << 63 else 0xFF  # as CPython: what is no long is -1
     print(asked, file=sys.stderr)
     return 1
 
