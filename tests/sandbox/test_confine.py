@@ -14,10 +14,11 @@ from confining import EMPTY, PYTHON, confined, interpreter, policy, probe
 
 from casemate.model.capability import Capability
 from casemate.model.errors import PolicyError, Refused, Unenforceable, UsageError
-from casemate.model.policy import Grant, Limits, Missing, Policy, WriteMode
+from casemate.model.policy import Assurance, Grant, Limits, Missing, Policy, WriteMode
 from casemate.model.sandbox import Command, Enforcement
-from casemate.sandbox import choose, confine, plan
+from casemate.sandbox import choice, choose, confine, plan
 from casemate.sandbox.choice import STRENGTH
+from casemate.sandbox.native import Native
 
 
 def command(executable: str = str(PYTHON), directory: str = "/") -> Command:
@@ -249,6 +250,24 @@ def test_the_first_backend_that_enforces_everything_is_taken_and_else_each_reaso
     with pytest.raises(Refused) as refused:
         plan(command("/nowhere"), granted)
     assert refused.value.code == 127
+
+
+def test_one_that_withholds_all_comes_before_one_whose_gap_was_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking, whole = Native(without=frozenset({"seccomp"})), Native()
+    monkeypatch.setattr(choice, "choose", {"oci:crun": lacking, "native": whole}.__getitem__)
+    accept = frozenset(gap.capability for gap in lacking.gaps(EMPTY))
+    assert accept
+    assert choice.first(("oci:crun", "native"), command(), EMPTY, accept)[0] is whole
+    assert choice.first(("oci:crun",), command(), EMPTY, accept)[0] is lacking
+
+
+def test_a_boundary_is_asked_of_whatever_is_chosen() -> None:
+    asked = policy(backends=("vm", "graalpy"), assurance=Assurance.BOUNDARY)
+    excluded = [name for name in asked.backends if not choose(name).runtime().assured]
+    assert "graalpy" in excluded
+    for name in excluded:
+        with pytest.raises(Refused, match="excludes it"):
+            plan(command(), asked, backend=name)
 
 
 def test_limits_hold() -> None:

@@ -23,6 +23,8 @@ def ids(runtime: str, version: str) -> set[str]:
         ("release-20250319.0", "20250319"),
         ("v1.20", "1.20.0"),
         ("1.4.0-rc.2", "1.4.0-rc2"),
+        ("crun version 1.28.1-dev-4-g1a2b3c4", "1.28.1-dev4"),
+        ("1.4.0-rc", "1.4.0-rc0"),
     ],
 )
 def test_every_spelling_of_a_version_is_read(text: str, same: str) -> None:
@@ -30,7 +32,18 @@ def test_every_spelling_of_a_version_is_read(text: str, same: str) -> None:
 
 
 def test_versions_are_ordered_as_their_authors_order_them() -> None:
-    order = ["1.0.0-rc3", "1.0.0-rc93", "1.0.0-rc95", "1.0.0", "1.1.4", "1.1.12", "1.2.0-rc.1", "1.2.0", "20221219.0"]
+    order = [
+        "1.0.0-dev",
+        "1.0.0-rc3",
+        "1.0.0-rc93",
+        "1.0.0-rc95",
+        "1.0.0",
+        "1.1.4",
+        "1.1.12",
+        "1.2.0-rc.1",
+        "1.2.0",
+        "20221219.0",
+    ]
     parsed = [version for text in order if (version := parse(text))]
     assert parsed == sorted(parsed)
     assert len(set(parsed)) == len(order)

@@ -1,6 +1,7 @@
 """The graalpy backend, where its runtime is installed; and its guest alone, outside of the native backend."""
 
 import os
+import resource
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ def alone(runtime: Path) -> Run:
     """Run code in the guest with nothing of the native backend around it; `seen` are read=, write= and cpu=."""
 
     def alone(
-        code: str, *seen: str, environment: Mapping[str, str] | None = None
+        code: str, *seen: str, environment: Mapping[str, str] | None = None, descriptors: int = 1024
     ) -> "subprocess.CompletedProcess[str]":
         words = [f"home={runtime}/{java.HOME}", *seen, "--", "B", "0", "code", java.quoted(code)]
         return subprocess.run(
@@ -38,6 +39,7 @@ def alone(runtime: Path) -> Run:
             check=False,
             env={**os.environ, **java.VARIABLES, **(environment or {})},
             timeout=90,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors)),
         )
 
     return alone

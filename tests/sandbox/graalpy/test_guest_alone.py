@@ -85,6 +85,44 @@ def test_what_is_denied_in_a_granted_folder_is_not_there(alone: Run, place: Path
     assert done.stdout == "False TOKEN\n", done.stderr
 
 
+def test_what_is_denied_does_not_come_to_light_by_a_move(alone: Run, place: Path) -> None:
+    (place / "around" / "denied").mkdir(parents=True)
+    (place / "around" / "denied" / "key").write_text("TOKEN")
+    code = f"""
+import os
+for before, after in (("around", "moved"), ("around/denied", "out/denied")):
+    try:
+        os.rename("{place}/" + before, "{place}/" + after)
+        print("moved", before)
+    except OSError as error:
+        print(type(error).__name__)
+"""
+    done = alone(code, f"write={java.quoted(str(place))}", f"deny={java.quoted(f'{place}/around/denied')}")
+    assert done.stdout == "PermissionError\nFileNotFoundError\n", done.stderr
+    assert (place / "around" / "denied" / "key").exists()
+
+
+def test_a_guest_that_uses_up_all_descriptors_can_go_on(alone: Run, place: Path) -> None:
+    code = f"""
+import time
+files = []
+try:
+    while True:
+        files.append(open(f"{place}/out/{{len(files)}}", "w"))
+except OSError as error:
+    print(error.errno)
+time.sleep(0.3)
+print("goes on")
+"""
+    done = alone(code, f"write={java.quoted(f'{place}/out')}", "cpu=60", descriptors=256)
+    assert (done.returncode, done.stdout) == (0, "24\ngoes on\n"), done.stderr
+
+
+@pytest.mark.parametrize(("asked", "code"), [(10**30, 255), (-(10**30), 255), (256, 0), (-1, 255)])
+def test_an_exit_code_is_that_of_any_python(alone: Run, asked: int, code: int) -> None:
+    assert alone(f"raise SystemExit({asked})").returncode == code
+
+
 def test_the_time_of_the_guest_is_counted(alone: Run) -> None:
     done = alone("while True: pass", "cpu=1")
     assert (done.returncode, done.stdout) == (137, ""), done.stderr

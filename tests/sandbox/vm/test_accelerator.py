@@ -6,10 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.conftest import COMMAND
+from tests.conftest import COMMAND, require
 from tests.sandbox.vm.test_vm import HURRY
 
-from casemate.sandbox.vm import accelerator
+from casemate.sandbox.vm import accelerator, image
+from casemate.sandbox.vm.backend import Vm
 
 KVM = Path("/dev/kvm")
 
@@ -38,6 +39,14 @@ def test_a_device_that_is_not_there_or_not_for_everybody_is_said(
     device.write_bytes(b"")
     device.chmod(0)
     assert "/dev/kvm" in accelerator.why_not(str(tmp_path))
+
+
+def test_only_guests_that_the_processor_runs_are_a_boundary() -> None:
+    backend = Vm()
+    runtime = backend.runtime()
+    require(f"vm: {runtime.why_not}", there=runtime.available)
+    translated = bool(accelerator.why_not(image.top(dict(os.environ))))
+    assert (runtime.assured, "TCG" in runtime.residual[0]) == (not translated, translated)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not KVM.exists(), reason="only root may open /dev/kvm to everybody")

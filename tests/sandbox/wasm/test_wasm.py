@@ -240,6 +240,11 @@ def test_a_runtime_of_which_others_may_write_or_that_is_not_there_is_refused(
     assert (done.returncode, "casemate backends install wasm" in done.stderr) == (125, True)
 
 
+def test_arguments_of_any_number_reach_the_program(run: Run) -> None:
+    done = run("-c", "import sys; print(len(sys.argv), set(sys.argv[1:]))", *["é" * 50] * 4000)
+    assert (done.returncode, done.stdout) == (0, f"4001 {{'{'é' * 50}'}}\n"), done.stderr
+
+
 def test_a_manifest_that_was_cut_is_no_manifest(run: Run, copied: Mapping[str, str]) -> None:
     (file,) = Path(copied["XDG_DATA_HOME"]).glob("casemate/runtimes/wasm-*/installed.txt")
     whole = file.read_bytes()

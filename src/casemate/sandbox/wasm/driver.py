@@ -1,8 +1,8 @@
 """Starts the guest: CPython for WASI in wasmtime. It runs inside the native backend, in a process of its own.
 
 `driver.py JOB...` with the job as JSON, in as many words as it takes. It stands alone: the interpreter that runs it is
-started with -I -S, sees this one file of casemate, and loads only what a guest needs. The program's exit code is its own;
-125 before the guest starts, with one line on standard error; 134 where WebAssembly stopped the guest (a trap).
+started with -I -S, sees this one file of casemate, and loads only what a guest needs. The program's exit code is its
+own; 125 before the guest starts, with one line on standard error; 134 where WebAssembly stopped the guest (a trap).
 
 Nothing here is called from the guest: what it may do is what wasmtime's WASI (preview 1) does for it, on the folders
 that are opened here. wasmtime's C API: https://docs.wasmtime.dev/c-api/
