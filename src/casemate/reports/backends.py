@@ -24,8 +24,8 @@ WORDS = {
 }
 LEGEND = """\
 enforced: by several layers, each of them alone; single: by one layer; outer: only by the native backend, in which the
-runtime itself is confined; partly: something of it is left open, and casemate backends show NAME says what. Where no layer
-withholds what a policy denies, casemate run refuses to start, unless you accept that gap by name."""
+runtime itself is confined; partly: something of it is left open, and casemate backends show NAME says what. Where no
+layer withholds what a policy denies, casemate run refuses to start, unless you accept that gap by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,14 @@ def test_it_claims_less_where_files_can_be_written_beside_others(tmp_path: Path)
     assert (view(alone, "/").mixed, view(beside, "/").mixed) == (False, True)
 
 
+def test_it_claims_less_where_something_is_denied_in_a_folder_that_it_shows(tmp_path: Path) -> None:
+    granted = POLICY.plus(Grant(Capability.FS_READ, str(tmp_path)))
+    inside, beside = (replace(granted, deny=(str(path),)) for path in (tmp_path / "denied", tmp_path.parent / "other"))
+    layers = [{row.capability: row.layers for row in Wasm().coverage(policy)} for policy in (inside, beside)]
+    assert ["wasm" in held[Capability.FS_READ] for held in layers] == [False, True]
+    assert all("wasm" in held[Capability.FS_PERSIST] for held in layers)
+
+
 def test_every_class_is_withheld_by_the_guest_or_native(runtime: Path) -> None:  # noqa: ARG001
     for row in Wasm().coverage(POLICY):
         for part in row.classes:

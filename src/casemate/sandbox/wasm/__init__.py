@@ -11,6 +11,7 @@ from casemate.model.dataclass import replace
 from casemate.model.errors import Refused
 from casemate.model.policy import Grant, Limits, Policy
 from casemate.model.sandbox import Boundary, Command, Coverage, Gap, Json, Operation, Outcome, Plan
+from casemate.model.tree import below
 from casemate.sandbox import ours
 from casemate.sandbox.coverage import Table
 from casemate.sandbox.hosted import Guest, HostedPlan
@@ -21,7 +22,7 @@ from casemate.sandbox.native.steps import Step, describe
 from casemate.sandbox.other_python import GUEST, REFUSES, OtherPython, packages
 from casemate.sandbox.streams import RunInput
 from casemate.sandbox.wasm.parts import COMPILED, DRIVER, EXECUTABLE, LIBRARY, PYTHON
-from casemate.sandbox.wasm.view import PREFIX, RUNTIME, Shown, View, view
+from casemate.sandbox.wasm.view import PREFIX, RUNTIME, SHOWN, Shown, View, view
 
 VERSION = "CPython 3.12.0 for WASI in wasmtime 50.0.1"
 ADDRESSES = 5 << 30  # bytes of address space of the driver: wasmtime reserves 4 GiB for the guest, and guards
@@ -29,7 +30,8 @@ WORD = 30_000  # letters: Linux takes arguments of 128 KiB at most, and a letter
 THREADS = 32  # of the driver: wasmtime's own
 # However many processors there are: each thread would reserve addresses of its own (malloc(3), tokio).
 QUIET = {"TOKIO_WORKER_THREADS": "1", "RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-WRITING = frozenset(name for name in CLASSES if name.startswith(("fs.write.", "fs.delete.", "fs.meta.")))
+WRITING = ("fs.write.", "fs.delete.", "fs.meta.")
+FILES = ("fs.read.", "fs.list.", *WRITING)
 NATIVE_ALONE = frozenset({"kernel.cores"})  # a crash is one of the driver
 WHOLE: Mapping[C, str] = {
     C.PROC_FORK: "WASI has no processes",
@@ -127,9 +129,12 @@ class Wasm(OtherPython):
         )
 
     def _under(self, policy: Policy) -> "Wasm":
-        """Give the backend as it is under a policy: where files can be written beside others, it claims less."""
-        single = any(not os.path.isdir(grant.resource) for grant in policy.of(C.FS_WRITE))
-        return Mixed(without=self._without) if single and view(policy, "/").mixed else self
+        """Give the backend as it is under a policy: where folders are shown as a whole, it claims less."""
+        if not (lost := frozenset(_not_alone(policy))):
+            return self
+        under = Wasm(without=self._without)
+        under.guest = replace(self.guest, classes=self.guest.classes - lost)
+        return under
 
     def _job(self, called: Invocation, command: Command, policy: Policy, seen: View) -> dict[str, Json]:
         what = called.what
@@ -161,10 +166,16 @@ class Wasm(OtherPython):
         }
 
 
-class Mixed(Wasm):
-    """The same where a file may be written beside others that may not: only the native layers tell those apart."""
+def _not_alone(policy: Policy) -> Iterator[str]:
+    """Yield the classes that only the native layers withhold: WASI shows whole folders, and what is denied in them.
 
-    guest = replace(Wasm.guest, classes=Wasm.guest.classes - WRITING)
+    Where a file may be written beside others that may not, its folder is open to changes.
+    """
+    trees = [os.path.realpath(grant.resource) for kind in SHOWN for grant in policy.of(kind)]
+    if any(below(os.path.realpath(path), tree) for path in policy.deny if path.startswith("/") for tree in trees):
+        yield from (name for name in CLASSES if name.startswith(FILES))
+    elif any(not os.path.isdir(grant.resource) for grant in policy.of(C.FS_WRITE)) and view(policy, "/").mixed:
+        yield from (name for name in CLASSES if name.startswith(WRITING))
 
 
 def _limits(limits: Limits) -> Limits:
