@@ -4,7 +4,7 @@ import pytest
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.dataclass import replace
-from casemate.model.policy import Grant, Limits, Policy, WriteMode
+from casemate.model.policy import Assurance, Grant, Limits, Policy, WriteMode
 from casemate.model.sandbox import Command
 from casemate.model.secret import Secret
 from casemate.policy.export import TARGETS, Target
@@ -16,6 +16,8 @@ from casemate.sandbox.seccomp import passing, profile
 EVERY = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 FULL = Policy(
     layers=2,
+    backends=("vm",),
+    assurance=Assurance.BOUNDARY,
     grants=(
         Grant(C.FS_READ, "/srv/in"),
         Grant(C.FS_WRITE, "/srv/out", WriteMode.COMMIT, 1000),
@@ -60,7 +62,17 @@ def test_every_capability_is_either_withheld_or_named(target: Target) -> None:
 @EVERY
 def test_what_only_casemate_does_is_named_for_every_target(target: Target) -> None:
     found = said(target, FULL)
-    for item in ("fs.write", "res.disk", "res.output", "res.cpu", "policy.layers", "self-test", "record"):
+    for item in (
+        "fs.write",
+        "res.disk",
+        "res.output",
+        "res.cpu",
+        "policy.layers",
+        "policy.backend",
+        "policy.assurance",
+        "self-test",
+        "record",
+    ):
         assert found[item] is Effect.WIDER, item
     assert found["env.secret TOKEN"] is Effect.NARROWER
     assert found["net.connect db.example:5432"] is Effect.NARROWER

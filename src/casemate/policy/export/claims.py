@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- tables of them
 from casemate.model.dataclass import dataclass
-from casemate.model.policy import PRIVATE, Policy, WriteMode
+from casemate.model.policy import PRIVATE, Assurance, Policy, WriteMode
 from casemate.model.tree import below
 from casemate.model.words import StrEnum
 from casemate.policy.export.deployment import Deployment
@@ -153,5 +153,11 @@ def _absent(policy: Policy, claims: Claims) -> Iterator[Loss]:
 def _always(policy: Policy) -> Iterator[Loss]:
     if policy.layers > 1:
         yield Loss("policy.layers", Effect.WIDER, f"that {policy.layers} layers withhold each class is not looked at")
+    if policy.backends:
+        reason = f"the target takes the place of {', '.join(policy.backends)}, whatever their boundary is"
+        yield Loss("policy.backend", Effect.WIDER, reason)
+    if policy.assurance is not Assurance.ANY:
+        reason = f"nothing asks whether the target is one against hostile code: {policy.assurance}"
+        yield Loss("policy.assurance", Effect.WIDER, reason)
     yield Loss("self-test", Effect.WIDER, SELF_TEST)
     yield Loss("record", Effect.WIDER, RECORD)

@@ -14,7 +14,10 @@ from casemate.policy.export.claims import IDENTITY, Claims, losses
 from casemate.policy.export.deployment import UID, Deployment, Mount, private, sentence
 from casemate.policy.export.script import HELD, WIDER
 
-PLUGIN = "where the network plugin enforces NetworkPolicy, and by seccomp where nothing is granted"
+PLUGIN = (
+    "where the network plugin enforces NetworkPolicy and no other one selects the Pod (they add up), and by seccomp "
+    "where nothing is granted"
+)
 LIMITED = (C.PROC_FORK, C.PROC_THREAD, C.RES_FDS, C.RES_PROCS, C.RES_DISK)  # by docker and podman, not by a Pod
 WITHOUT = (*LIMITED, C.FS_WRITE, C.KERNEL, C.ENV_READ)
 CLAIMS = Claims(
