@@ -7,11 +7,13 @@ CVE-2024-21626 (a directory of the host left open), CVE-2016-9962; an environmen
 import fcntl
 import os
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 from confining import confined, outside, policy, probe
+from tests.conftest import COMMAND
 
 from casemate.model.capability import Capability
 from casemate.model.policy import Grant
@@ -48,6 +50,22 @@ def test_a_standard_stream_is_not_the_file_itself(number: int) -> None:
     """A regular file on stdout would be a descriptor of the host's: it could be truncated, or read where it began."""
     with tempfile.NamedTemporaryFile() as given:
         assert "pipe:" in confined(f"import os; print(os.readlink('/proc/self/fd/{number}'))").out, given
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_stream_that_the_caller_closed_is_no_file_of_casemate(closed: int) -> None:
+    """The second run reads modules out of a file that stays open."""
+    said = 1 if closed == 2 else 2
+    code = f"import os; print(os.read(0, 99) if {closed} == 0 else '', file=os.fdopen({said}, 'w', closefd=False))"
+    for _ in range(2):
+        done = subprocess.run(
+            [COMMAND, "run", "-c", code],
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda: os.close(closed),
+            check=False,
+        )
+        assert (done.returncode, done.stderr + done.stdout) == (0, "b''\n" if closed == 0 else "\n")
 
 
 def test_an_inherited_socket() -> None:

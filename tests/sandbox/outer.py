@@ -15,7 +15,6 @@ from casemate.model.errors import Refused
 from casemate.model.policy import Grant, Limits, WriteMode
 from casemate.model.sandbox import Command
 from casemate.sandbox import confine
-from casemate.sandbox.streams import occupy
 
 ROOT = Path(__file__).parents[2]
 DRIVER = "import sys; from tests.sandbox.outer import main; sys.exit(main(sys.argv[1]))"
@@ -42,6 +41,13 @@ def start(command: Sequence[str], **options: object) -> "subprocess.Popen[bytes]
     """Start the driver with pipes, unless told otherwise."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return Started(command, env=environment(), **{**pipes, **options})
+
+
+def occupy() -> None:
+    """Open /dev/null in the place of each standard descriptor that the caller closed, as the command line does."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(fd, True)  # noqa: FBT003 -- the signature of the library
+    os.close(fd)
 
 
 def main(spec: str) -> int:

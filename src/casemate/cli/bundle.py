@@ -40,6 +40,7 @@ OTHERS = (
 )
 SHOWN = "casemate.cli.run"  # its docstring is the help text
 
+FEWEST = 3  # the first number of a descriptor that is no standard stream
 LENGTH = 8  # bytes that say how long the index is
 FIRST = 1 << 16  # bytes that are read at once: the index is a tenth of that
 
@@ -57,6 +58,9 @@ def use() -> bool:
     try:
         descriptor = os.open(place(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
+        return False
+    if descriptor < FEWEST:  # the caller closed a standard stream: what stays open here would pass for the program's
+        os.close(descriptor)
         return False
     try:
         bundled = Bundled(descriptor, _index(descriptor))

@@ -1,6 +1,5 @@
 """What a run needs beside its plan: values, streams, and where events go. The same for every backend."""
 
-import os
 from _collections_abc import Callable, Mapping
 
 from casemate.model.dataclass import dataclass, field
@@ -55,13 +54,3 @@ class RunInput:
     look: Look = Look.NOT
     injections: tuple[Injection, ...] = ()  # secrets by placeholder, put in on the way to their HOST:PORT
     told: Plan | None = None  # what a record tells of, where that is more than the plan that is started
-
-
-def occupy() -> None:
-    """Open /dev/null in the place of a standard descriptor that the caller closed.
-
-    To be called before anything else is opened: a file of ours with the number 1 would pass for the target's stdout.
-    """
-    while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
-        os.set_inheritable(fd, True)  # noqa: FBT003 -- the signature of the library
-    os.close(fd)
