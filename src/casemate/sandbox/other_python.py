@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.errors import Refused
 from casemate.model.policy import Policy
-from casemate.model.sandbox import Boundary, Runtime
+from casemate.model.sandbox import Boundary, Outcome, Runtime
 from casemate.model.tree import below
 from casemate.sandbox.hosted import Hosted
 from casemate.sandbox.installed import Installed, find
@@ -70,6 +70,14 @@ class OtherPython(Hosted):
             real = os.path.realpath(grant.resource)
             if below(folder, real) or below(real, os.path.dirname(folder)):
                 raise Refused(f"{grant.resource} cannot be writable: the runtime of the {self.name} backend lies there")
+
+
+def check_made(outcome: Outcome) -> None:
+    """Raise Refused where what is made once of a fetched runtime was not made, or not copied out."""
+    if outcome.code or outcome.refused:
+        said = outcome.last_words.decode(errors="replace").strip().rpartition("\n")[2]
+        reason = outcome.ended_by or "; ".join(outcome.refused) or said or f"exit code {outcome.code}"
+        raise Refused(f"the runtime could not be made ready: {reason}")
 
 
 def packages(executable: str, policy: Policy) -> Iterator[str]:

@@ -10,12 +10,12 @@ import shutil
 import zipfile
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
-from casemate.model.errors import Refused
 from casemate.model.policy import GIB, Grant, Limits, Policy, WriteMode
 from casemate.model.sandbox import Command
 from casemate.sandbox import ours
 from casemate.sandbox.graalpy import java
 from casemate.sandbox.native import Native, world
+from casemate.sandbox.other_python import check_made
 from casemate.sandbox.streams import RunInput, Streams
 
 OUT, RECORDED = "out", "start.record"
@@ -86,11 +86,6 @@ def _run(native: Native, folder: str, argv: tuple[str, ...]) -> None:
     plan = native.plan(Command(argv, java.executable(folder), world.HOME), policy)
     nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
-        outcome = native.start(plan, RunInput(java.VARIABLES, Streams(nowhere, nowhere, nowhere)))
+        check_made(native.start(plan, RunInput(java.VARIABLES, Streams(nowhere, nowhere, nowhere))))
     finally:
         os.close(nowhere)
-    if outcome.code or outcome.refused:
-        reason = outcome.ended_by or outcome.last_words.decode(errors="replace").strip().rpartition("\n")[2]
-        raise Refused(
-            f"the runtime could not be made ready: {reason or outcome.refused or f'exit code {outcome.code}'}"
-        )

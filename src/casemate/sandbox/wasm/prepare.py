@@ -11,11 +11,11 @@ import shutil
 from collections.abc import Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
-from casemate.model.errors import Refused
 from casemate.model.policy import GIB, Grant, Limits, Policy, WriteMode
 from casemate.model.sandbox import Command, Json
 from casemate.sandbox import ours
 from casemate.sandbox.native import Native, world
+from casemate.sandbox.other_python import check_made
 from casemate.sandbox.streams import RunInput
 from casemate.sandbox.wasm.parts import COMPILED, EXECUTABLE, HERE, LIBRARY, PYTHON, SOURCE
 
@@ -73,7 +73,4 @@ def _run(native: Native, folder: str, job: Mapping[str, Json]) -> None:
     policy = Policy(grants=grants, deny=(), limits=Limits(memory_bytes=12 * GIB))
     argv = (ours.interpreter(), *EXECUTABLE, json.dumps(job))
     plan = native.plan(Command(argv, ours.interpreter(), world.HOME), policy)
-    outcome = native.start(plan, RunInput({}))
-    if outcome.code or outcome.refused:
-        reason = outcome.ended_by or outcome.last_words.decode(errors="replace").strip().rpartition("\n")[2]
-        raise Refused(f"the runtime could not be made ready: {reason or f'exit code {outcome.code}'}")
+    check_made(native.start(plan, RunInput({})))
