@@ -106,7 +106,7 @@ def is_error(value: object) -> bool:
 def spread(call: str) -> str:
     """Put a long signature on several lines, one parameter on each."""
     call = re.sub(r"\b(?!os\b)(?:\w+\.)+(?=[A-Z]\w*[a-z])", "", call)  # names without their modules
-    call = re.sub(r"<(?:\w+\.)?([A-Z_]+): [^>]*>", r"Output.\1", call)
+    call = re.sub(r"<(\w+\.[A-Z_]+): [^>]*>", r"\1", call)
     if len(call) <= WIDTH:
         return call
     head, _, rest = call.partition("(")
