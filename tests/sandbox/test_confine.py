@@ -229,6 +229,16 @@ def test_more_layers_can_be_asked_for() -> None:
     assert Capability.FS_READ not in {gap.capability for gap in refused.value.gaps}
 
 
+def test_what_is_denied_inside_a_granted_tree_has_one_layer(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    granted = policy(Grant(Capability.FS_READ, str(tmp_path)), layers=2, deny=(str(secret),))
+    weak = frozenset(gap.capability for gap in choose("native").gaps(granted))
+    assert plan(command(), granted, accept=weak)
+    secret.touch()
+    with pytest.raises(Refused, match="only the mount namespace withholds it"):
+        plan(command(), granted, accept=weak)
+
+
 def test_a_backend_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(UsageError, match="native"):
         choose("none")

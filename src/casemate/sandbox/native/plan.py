@@ -41,6 +41,7 @@ def compile_plan(command: Command, policy: Policy, coverage: tuple[Coverage, ...
     for path in _executables(policy):
         _runnable(root, path)
     _deny_beats_grants(root, names)
+    _demand_layers(root, refused, policy.layers)
     _pin(root, refused)
     if not within(os.path.realpath(world.LOCALTIME), names):
         _read(root, Grant(Capability.FS_READ, world.LOCALTIME), Missing.SKIP_READ)
@@ -276,6 +277,17 @@ def _deny_beats_grants(root: Gathered, names: Mapping[str, str]) -> None:
         for folder in above(path):
             if folder in names:
                 raise PolicyError(f"{path} is granted and {names[folder]} is denied: take one of them out")
+
+
+def _demand_layers(root: Gathered, refused: tuple[Denied, ...], layers: int) -> None:
+    """Refuse to cover a path where more than one layer is asked for: the rules of Landlock open, and close nothing."""
+    trees = {*root.binds, *root.writes}
+    for one in refused if layers > 1 else ():
+        if one.seen is not None and within(one.seen.path, trees):
+            raise Refused(
+                f"fs.read: {one.path} is denied inside a granted tree, where only the mount namespace withholds it; "
+                f"policy.layers asks for {layers}: grant what lies around it instead"
+            )
 
 
 def _pin(root: Gathered, refused: tuple[Denied, ...]) -> None:
