@@ -53,7 +53,7 @@ class Run:
 
     def __init__(self, descriptor: int, reader: Reader) -> None:
         """Take the port."""
-        self._loop = Loop()
+        self._loop, self._descriptor = Loop(), descriptor
         self._port = Port(self._loop, descriptor, reader, self._take, lambda _: None)
         self._port.eager.append(self._listen)
         self._in = bytearray()  # input that the program has not taken yet
@@ -68,6 +68,10 @@ class Run:
     def begin(self, asked: job.Job, said: list[tuple[Kind, bytes]]) -> None:
         """Start the program and carry its streams until all is told."""
         try:
+            machine.wake(asked.clock, asked.seed)
+            machine.share(writes=asked.writes)
+            if asked.warm and not said:
+                program.warm_up(asked, self._descriptor)
             status = self._start(asked)
         except OSError as error:
             self._tell({"refused": f"guest: {error}", "code": 125})
@@ -85,10 +89,6 @@ class Run:
         self._tell({"code": story.code, "signal": story.signal, "by": self._ended_by})
 
     def _start(self, asked: job.Job) -> Status:
-        machine.wake(asked.clock, asked.seed)
-        machine.share(writes=asked.writes)
-        if asked.warm:
-            program.warm_up(asked)
         if asked.networked:
             self._network = Network(self._loop, self._port, asked)
         group = machine.make_group(machine.GROUP, asked.plan.outside.limits)
