@@ -52,7 +52,7 @@ def main() -> None:
     machine = Machine(**task.pop("machine"))
     try:
         code = make(machine, **task) if word == "make" else run(machine, **task)
-    except (Unable, Failed, OSError) as error:
+    except (Unable, Failed, frames.Garbled, OSError) as error:
         carrier.say(f"vm: {error}")
         code = carrier.REFUSED
     os._exit(code)
@@ -167,9 +167,12 @@ def _wake(guest: Guest, path: str) -> None:
     os.close(state)
     guest.control.ask("migrate-set-capabilities", capabilities=KEPT_APART)
     guest.control.ask("migrate-incoming", uri="fd:state")
-    while (how := guest.control.ask("query-status"))["status"] == "inmigrate":
+    end = time.monotonic() + carrier.PATIENCE
+    while (status := guest.control.ask("query-status").get("status")) == "inmigrate":
+        if time.monotonic() > end:
+            raise Failed("QEMU does not finish to load the guest")
         time.sleep(0.001)
-    if how["status"] != "running":
+    if status != "running":
         guest.control.ask("cont")
 
 
