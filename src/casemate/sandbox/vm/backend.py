@@ -88,6 +88,7 @@ class Vm(Hosted):
             "machine": kept.machine.plain(),
             "folder": kept.folder,
             "job": job.spelled(inner, warm),
+            "largest": policy.limits.disk_bytes,
             "ways": (job.ways(inner.outside.connect), job.inward(inner.outside.forwards)),
         }
         return needs.command("run", json.dumps(task))
