@@ -62,7 +62,7 @@ class Run:
         self._sources = dict[int, Kind]()
         self._network: Network | None = None
         self._status: Status | None = None
-        self._cpu_limit = 0
+        self._cpu_limit, self._looks = 0, False
         self._ended_by = ""
 
     def begin(self, asked: job.Job, said: list[tuple[Kind, bytes]]) -> None:
@@ -104,10 +104,15 @@ class Run:
         for descriptor in outer:
             os.set_blocking(descriptor, False)
         self._listen()
-        if limit := asked.plan.outside.limits.cpu_seconds:
-            self._cpu_limit = limit
-            self._loop.after(TICK, self._look)
-        return Status(self._loop, heard, lambda: None)
+        self._cpu_limit = asked.plan.outside.limits.cpu_seconds
+        self._status = Status(self._loop, heard, self._heard)
+        return self._status
+
+    def _heard(self) -> None:
+        """Look at the processor time from when the program runs: a run that waits may do so for hours."""
+        if self._cpu_limit and not self._looks and self._status is not None and self._status.story.started:
+            self._looks = True
+            self._look()
 
     def _listen(self) -> None:
         """Read what the program writes, as long as the host takes it."""
