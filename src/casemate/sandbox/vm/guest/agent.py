@@ -112,7 +112,7 @@ class Run:
         """Look at the processor time from when the program runs: a run that waits may do so for hours."""
         if self._cpu_limit and not self._looks and self._status is not None and self._status.story.started:
             self._looks = True
-            self._look()
+            self._loop.after(TICK, self._look)
 
     def _listen(self) -> None:
         """Read what the program writes, as long as the host takes it."""
