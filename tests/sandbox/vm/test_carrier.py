@@ -9,12 +9,15 @@ from contextlib import suppress
 
 import pytest
 
-from casemate.sandbox.vm.frames import LARGEST, PIECE, Kind, packed
+from casemate.sandbox.vm.frames import LARGEST, PIECE, Kind, number, packed
+from casemate.sandbox.vm.port import MOST_WAITING
 
 DRIVER = """
 import sys
 sys.path[:0] = {path!r}
+from casemate.sandbox.vm import port
 from casemate.sandbox.vm.carrier import Carrier, Ways
+port.MOST_WAITING = {most}
 sys.exit(Carrier(int(sys.argv[1]), b"{{}}", Ways([], [])).carry())
 """
 AWAKE = packed(Kind.STANDS)
@@ -24,10 +27,10 @@ def answer(**said: object) -> bytes:
     return AWAKE + packed(Kind.ANSWER, json.dumps(said).encode())
 
 
-def driven(said: bytes) -> "subprocess.CompletedProcess[bytes]":
+def driven(said: bytes, *, most: int = MOST_WAITING) -> "subprocess.CompletedProcess[bytes]":
     """Let a driver listen to these words of a guest, which is gone then."""
     ours, its = socket.socketpair()
-    command = [sys.executable, "-c", DRIVER.format(path=sys.path), str(its.fileno())]
+    command = [sys.executable, "-c", DRIVER.format(path=sys.path, most=most), str(its.fileno())]
     with ours, subprocess.Popen(
         command, pass_fds=(its.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as driver:  # fmt: skip
@@ -111,3 +114,16 @@ def test_a_guest_that_goes_before_it_is_awake_ran_nothing() -> None:
 def test_whoever_asks_for_names_without_a_grant_is_not_answered() -> None:
     done = driven(AWAKE + packed(Kind.QUESTION, bytes(40)) + answer(code=5)[5:])
     assert done.returncode == 5, done.stderr
+
+
+def test_what_a_guest_says_of_its_end_steers_no_terminal() -> None:
+    done = driven(answer(refused="x\x1b]0;title\a\r##vso[task]\u202e", code=126))
+    assert done.returncode == 126
+    assert done.stderr == b"casemate: vm: x\\x1b]0;title\\x07 \\x23#vso[task]\\u202e\n"
+
+
+def test_a_guest_that_asks_for_more_and_more_and_takes_no_answer_is_ended() -> None:
+    """Its answers wait in the memory of the driver."""
+    done = driven(AWAKE + packed(Kind.OPEN, number(0) + number(7)) * 60_000, most=1 << 18)
+    assert done.returncode == 137
+    assert done.stderr == b"casemate: vm: the guest is gone: it does not take what it is sent\n"

@@ -60,6 +60,33 @@ def test_a_folder_in_which_others_write_is_refused(tmp_path: Path) -> None:
         image.place(KERNEL, MACHINE, str(tmp_path))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
+def test_a_folder_that_somebody_else_could_exchange_is_refused(tmp_path: Path) -> None:
+    """Who owns a folder renames what lies in it, whoever that belongs to: rename(2)."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 1001, 1001)
+    with pytest.raises(Refused, match=f"{theirs}: others can exchange what is kept there; set XDG_CACHE_HOME"):
+        image.place(KERNEL, MACHINE, str(theirs / "casemate" / "vm"))
+    assert list(theirs.iterdir()) == []
+
+
+def test_a_folder_in_one_that_is_everybody_s_is_refused_unless_only_owners_rename_there(tmp_path: Path) -> None:
+    everybody = tmp_path / "everybody"
+    everybody.mkdir()
+    everybody.chmod(0o777)
+    with pytest.raises(Refused, match="others can exchange"):
+        image.place(KERNEL, MACHINE, str(everybody / "vm"))
+    everybody.chmod(0o1777)
+    assert image.place(KERNEL, MACHINE, str(everybody / "vm")).folder.startswith(f"{everybody}/vm/")
+
+
+def test_a_link_of_somebody_s_is_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    assert image.place(KERNEL, MACHINE, str(tmp_path / "link" / "vm")).folder.startswith(f"{tmp_path}/real/vm/")
+
+
 def test_without_a_home_nothing_is_kept() -> None:
     with pytest.raises(Refused, match="HOME is not set"):
         image.top({})

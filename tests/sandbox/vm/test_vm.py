@@ -17,6 +17,7 @@ from tests.conftest import COMMAND
 from tests.processes import Started, pytest_as_a_user
 from tests.sandbox.vm.conftest import Run, of, words
 
+from casemate.model.policy import Limits
 from casemate.sandbox.vm import host, image
 from casemate.sandbox.vm.backend import Vm
 from casemate.sandbox.waiting import telling
@@ -148,6 +149,16 @@ def test_a_machine_that_is_killed_is_the_end_of_the_run_with_one_line() -> None:
     assert (started.returncode, out) == (137, b"")
     assert [line for line in err.splitlines() if b"vm:" in line] == [b"casemate: vm: the guest is gone"]
     assert gone(qemu)
+
+
+@pytest.mark.usefixtures("machine")
+def test_the_largest_file_of_the_policy_is_that_of_the_machine_as_well() -> None:
+    """A kernel of a guest that was taken over forgets the limit of its program; QEMU writes for it."""
+    started, qemu = begun("input()")
+    with started:
+        limits = Path(f"/proc/{qemu}/limits").read_text()
+        started.communicate(timeout=60)
+    assert f"Max file size             {Limits().disk_bytes} " in limits
 
 
 @pytest.mark.usefixtures("machine")

@@ -16,7 +16,7 @@ from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.plan import compile_plan
 from casemate.sandbox.native.steps import describe
 from casemate.sandbox.streams import RunInput, Streams
-from casemate.sandbox.vm import accelerator, host, image, job, needs, view
+from casemate.sandbox.vm import accelerator, host, image, job, needs, view, warming
 from casemate.sandbox.vm.vector import Machine
 from casemate.sandbox.vm.withheld import FILTER, GUEST, completed
 
@@ -32,7 +32,6 @@ TRANSLATED = (  # https://www.qemu.org/docs/master/system/security.html, "Non-vi
     "Its vendor does not offer it where guests are translated (TCG): QEMU's security page says that users must not "
     "rely on it there for isolation or any security guarantee."
 )
-WARM = ("-I", "-S", "-B", "-c", "import io, site, runpy, traceback")  # no code but the library's own
 HABITS = frozenset({"get_mempolicy", "seccomp", "io_uring_setup"})  # what QEMU asks for at every start
 
 
@@ -84,11 +83,12 @@ class Vm(Hosted):
                 raise Refused(f"net.unix {grant.resource}: the vm backend cannot grant it: no socket leads in")
         inner = compile_plan(command, policy, ())
         kept = self._kept()
-        warm = (command.argv[0], *WARM) if command.waits and command.python else ()
+        warm = (command.argv[0], *warming.WORDS) if command.waits and command.python else ()
         task = {
             "machine": kept.machine.plain(),
             "folder": kept.folder,
             "job": job.spelled(inner, warm),
+            "largest": policy.limits.disk_bytes,
             "ways": (job.ways(inner.outside.connect), job.inward(inner.outside.forwards)),
         }
         return needs.command("run", json.dumps(task))

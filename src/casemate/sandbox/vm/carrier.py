@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 
 from casemate.model.dataclass import dataclass
+from casemate.model.visible import visible
 from casemate.sandbox.native.loop import Loop
 from casemate.sandbox.vm.frames import (
     BOTH_WAYS,
@@ -33,7 +34,7 @@ Answer = dict[str, object]
 
 def say(text: str) -> None:
     """Say one line on standard error."""
-    os.write(2, f"casemate: {' '.join(text.split())}\n".encode(errors="backslashreplace"))
+    os.write(2, f"casemate: {visible(' '.join(text.split()))}\n".encode())
 
 
 def size() -> tuple[int, int]:

@@ -7,6 +7,7 @@ those of a run: the program's own, 125 to 127 where nothing of it ran, 128+N whe
 
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -52,7 +53,7 @@ def main() -> None:
     machine = Machine(**task.pop("machine"))
     try:
         code = make(machine, **task) if word == "make" else run(machine, **task)
-    except (Unable, Failed, OSError) as error:
+    except (Unable, Failed, frames.Garbled, OSError) as error:
         carrier.say(f"vm: {error}")
         code = carrier.REFUSED
     os._exit(code)
@@ -145,9 +146,14 @@ def _last_words(guest: Guest) -> str:
     return f": {' '.join(said.split())}" if said.strip() else ""
 
 
-def run(machine: Machine, folder: str, job: dict[str, Json], ways: list[list[tuple[str, int]]]) -> int:
-    """Wake a copy of the kept guest, hand it the job, carry streams until its answer. Raises Unable and Failed."""
+def run(machine: Machine, folder: str, job: dict[str, Json], ways: list[list[tuple[str, int]]], largest: int) -> int:
+    """Wake a copy of the kept guest, hand it the job, carry streams until its answer. Raises Unable and Failed.
+
+    From when its memory is there, no file can grow above `largest` bytes (0: without a limit), whoever writes it.
+    """
     memory = _copied(f"{folder}/ram")
+    if largest:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     guest = started(machine, f"/proc/self/fd/{memory}", "", incoming=True)
     os.close(memory)
     try:
@@ -167,9 +173,12 @@ def _wake(guest: Guest, path: str) -> None:
     os.close(state)
     guest.control.ask("migrate-set-capabilities", capabilities=KEPT_APART)
     guest.control.ask("migrate-incoming", uri="fd:state")
-    while (how := guest.control.ask("query-status"))["status"] == "inmigrate":
+    end = time.monotonic() + carrier.PATIENCE
+    while (status := guest.control.ask("query-status").get("status")) == "inmigrate":
+        if time.monotonic() > end:
+            raise Failed("QEMU does not finish to load the guest")
         time.sleep(0.001)
-    if how["status"] != "running":
+    if status != "running":
         guest.control.ask("cont")
 
 

@@ -60,8 +60,10 @@ def top(environment: dict[str, str]) -> str:
 
 def place(kernel: Kernel, machine: Machine, top: str) -> Kept:
     """Say where the guest for a machine is kept, and make that folder. Raises Refused."""
+    top = os.path.realpath(top)
     folder = f"{top}/{_key(kernel, machine)}"
     try:
+        _refuse_what_others_exchange(top)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         for path in (top, folder):
             ours = os.lstat(path)
@@ -70,6 +72,17 @@ def place(kernel: Kernel, machine: Machine, top: str) -> Kept:
     except OSError as error:
         raise Refused(f"the guest cannot be kept: {error}") from None
     return Kept(folder, replace(machine, initrd=f"{folder}/{INITRD}"))
+
+
+def _refuse_what_others_exchange(path: str) -> None:
+    """Raise Refused where somebody else could put another folder in the place of this one."""
+    for above in map(str, Path(path).parents):
+        if not os.path.lexists(above):
+            continue
+        state = os.lstat(above)
+        for_all = state.st_mode & stat.S_IWOTH and not state.st_mode & stat.S_ISVTX
+        if state.st_uid not in (0, os.geteuid()) or for_all:
+            raise Refused(f"{above}: others can exchange what is kept there; set XDG_CACHE_HOME to a folder of yours")
 
 
 def _key(kernel: Kernel, machine: Machine) -> str:

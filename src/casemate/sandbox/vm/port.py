@@ -4,11 +4,15 @@ import os
 from collections.abc import Callable
 
 from casemate.sandbox.native.loop import Loop
-from casemate.sandbox.vm.frames import PIECE, WINDOW, Garbled, Kind, Reader, packed
+from casemate.sandbox.vm.frames import LARGEST_JOB, PIECE, WINDOW, Garbled, Kind, Reader, packed
+
+MOST_WAITING = 2 * LARGEST_JOB  # bytes: one end that sends much stops at WINDOW, and only then come answers
 
 
 class Port:
     """Sends and receives. `lost` is called, once, with the reason when the other end is gone or broke the rules.
+
+    An end that asks for more and more and takes no answer breaks them, too.
 
     `eager` are called when there is room again: whoever sends much asks `has_room` before and waits for that.
     """
@@ -24,7 +28,7 @@ class Port:
         """Begin at once; the descriptor stays with its owner and becomes non-blocking."""
         self._loop, self._descriptor, self._reader = loop, descriptor, reader
         self._taken, self._lost = taken, lost
-        self._out = bytearray()
+        self._out, self._over = bytearray(), False
         self.eager = list[Callable[[], None]]()
         os.set_blocking(descriptor, False)
         loop.on_read(descriptor, self._readable)
@@ -41,7 +45,12 @@ class Port:
 
     def send(self, kind: Kind, data: bytes = b"") -> None:
         """Send a frame, after those before it."""
+        if self._over:
+            return
         self._out += packed(kind, data)
+        if len(self._out) > MOST_WAITING:
+            self._end("it does not take what it is sent")
+            return
         self._loop.on_write(self._descriptor, self._writable)
 
     def pause(self) -> None:
@@ -50,10 +59,13 @@ class Port:
 
     def resume(self) -> None:
         """Read again."""
+        if self._over:
+            return
         self._loop.on_read(self._descriptor, self._readable)
 
     def stop(self) -> None:
         """Neither read nor write any more."""
+        self._over = True
         self._loop.forget(self._descriptor)
         self._out.clear()
 
@@ -90,5 +102,6 @@ class Port:
             self._end(f"it broke the rules of its port: {garbled}")
 
     def _end(self, reason: str) -> None:
-        self.stop()
-        self._lost(reason)
+        if not self._over:
+            self.stop()
+            self._lost(reason)

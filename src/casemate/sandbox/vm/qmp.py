@@ -59,5 +59,10 @@ class Qmp:
                 raise Failed("QEMU has ended")
             self.kept += data
         line, _, self.kept = self.kept.partition(b"\n")
-        said: Mapping[str, Json] = json.loads(line)
+        try:
+            said: Json = json.loads(line)
+        except (ValueError, RecursionError):
+            said = None
+        if not isinstance(said, Mapping):
+            raise Failed("QEMU says what nobody understands")
         return said

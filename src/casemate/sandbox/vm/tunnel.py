@@ -120,6 +120,9 @@ class Tunnel:
         one = self._known.get(name)
         if one is None:
             return
+        if not self._port.has_room:  # another connection has taken it meanwhile
+            self._update(name)
+            return
         try:
             data = os.read(one.descriptor, min(one.window, PIECE))
         except BlockingIOError:

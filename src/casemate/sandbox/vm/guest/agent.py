@@ -53,7 +53,7 @@ class Run:
 
     def __init__(self, descriptor: int, reader: Reader) -> None:
         """Take the port."""
-        self._loop = Loop()
+        self._loop, self._descriptor = Loop(), descriptor
         self._port = Port(self._loop, descriptor, reader, self._take, lambda _: None)
         self._port.eager.append(self._listen)
         self._in = bytearray()  # input that the program has not taken yet
@@ -62,12 +62,16 @@ class Run:
         self._sources = dict[int, Kind]()
         self._network: Network | None = None
         self._status: Status | None = None
-        self._cpu_limit = 0
+        self._cpu_limit, self._looks = 0, False
         self._ended_by = ""
 
     def begin(self, asked: job.Job, said: list[tuple[Kind, bytes]]) -> None:
         """Start the program and carry its streams until all is told."""
         try:
+            machine.wake(asked.clock, asked.seed)
+            machine.share(writes=asked.writes)
+            if asked.warm and not said:
+                program.warm_up(asked, self._descriptor)
             status = self._start(asked)
         except OSError as error:
             self._tell({"refused": f"guest: {error}", "code": 125})
@@ -85,10 +89,6 @@ class Run:
         self._tell({"code": story.code, "signal": story.signal, "by": self._ended_by})
 
     def _start(self, asked: job.Job) -> Status:
-        machine.wake(asked.clock, asked.seed)
-        machine.share(writes=asked.writes)
-        if asked.warm:
-            program.warm_up(asked)
         if asked.networked:
             self._network = Network(self._loop, self._port, asked)
         group = machine.make_group(machine.GROUP, asked.plan.outside.limits)
@@ -104,10 +104,15 @@ class Run:
         for descriptor in outer:
             os.set_blocking(descriptor, False)
         self._listen()
-        if limit := asked.plan.outside.limits.cpu_seconds:
-            self._cpu_limit = limit
+        self._cpu_limit = asked.plan.outside.limits.cpu_seconds
+        self._status = Status(self._loop, heard, self._heard)
+        return self._status
+
+    def _heard(self) -> None:
+        """Look at the processor time from when the program runs: a run that waits may do so for hours."""
+        if self._cpu_limit and not self._looks and self._status is not None and self._status.story.started:
+            self._looks = True
             self._loop.after(TICK, self._look)
-        return Status(self._loop, heard, lambda: None)
 
     def _listen(self) -> None:
         """Read what the program writes, as long as the host takes it."""

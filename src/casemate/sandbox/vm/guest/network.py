@@ -53,6 +53,8 @@ class Network:
             question, whom = made.recvfrom(LARGEST_DATAGRAM)
         except OSError:
             return
+        if not self._port.has_room:  # a program that asks faster than the host answers: a datagram may be lost
+            return
         self._asking[self._next] = made, whom
         self._asking.pop(self._next - MOST, None)
         self._port.send(Kind.QUESTION, number(self._next) + question)

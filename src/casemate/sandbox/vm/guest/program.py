@@ -5,6 +5,7 @@ kernel; what holds the guest is QEMU.
 """
 
 import os
+import select
 from collections.abc import Sequence
 
 from casemate.model.dataclass import dataclass, replace
@@ -16,12 +17,14 @@ from casemate.sandbox.native.entering import Entrances
 from casemate.sandbox.native.init import Failed
 from casemate.sandbox.native.loopback import loopback_up
 from casemate.sandbox.native.root import enter, show_processes
+from casemate.sandbox.native.steps import Bind, Layered, Step
 from casemate.sandbox.native.target import Locks, become_target, must
 from casemate.sandbox.native.world import NAME, NO_DOMAIN, UID
 from casemate.sandbox.vm.guest import machine
 from casemate.sandbox.vm.guest.world import GuestRoot
 from casemate.sandbox.vm.job import Job
 
+LONGEST_BEFORE = 30  # seconds: nothing of it is needed
 SPACES = k.CLONE_NEWNS | k.CLONE_NEWPID | k.CLONE_NEWIPC | k.CLONE_NEWUTS
 
 
@@ -50,19 +53,40 @@ def start(job: Job, ends: Ends) -> int:
         os._exit(0)
 
 
-def warm_up(job: Job) -> None:
-    """Run what is to be at hand, in a world of its own that is gone before the program's is made."""
-    plan = replace(job.plan, command=job.warm, waits=False)
+def warm_up(job: Job, port: int) -> None:
+    """Run what is to be at hand, in a world of its own that is gone before the program's is made.
+
+    Nothing that outlives it may be written there, and no variable of the run is seen. It is ended in the midst of it
+    where the port has something to read: the arguments are there.
+    """
+    plan = replace(job.plan, command=job.warm, steps=tuple(map(_only_read, job.plan.steps)), waits=False)
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     alive, lifeline = os.pipe2(os.O_CLOEXEC)
     heard, status = os.pipe2(os.O_CLOEXEC)
     group = machine.make_group(machine.BEFORE, plan.outside.limits)
-    try:
-        os.waitpid(start(replace(job, plan=plan), Ends((nothing,) * 3, alive, status, group)), 0)
-    finally:
-        for descriptor in (nothing, alive, lifeline, heard, status):
-            os.close(descriptor)
-        machine.end_group(group)
+    alone = replace(job, plan=plan, environment={}, connect=(), listen=())
+    child = start(alone, Ends((nothing,) * 3, alive, status, group))
+    _until_ended_or_told(child, port)
+    for descriptor in (nothing, alive, lifeline, heard, status):  # without the lifeline nothing of it lives on
+        os.close(descriptor)
+    os.waitpid(child, 0)
+
+
+def _only_read(step: Step) -> Step:
+    """Give a step without the right to write to the host."""
+    if isinstance(step, Layered):
+        return Bind(step.seen, at=step.at)
+    return replace(step, write=False) if isinstance(step, Bind) else step
+
+
+def _until_ended_or_told(child: int, port: int) -> None:
+    """Wait until a child has ended, something comes, or it takes too long."""
+    ended = os.pidfd_open(child)
+    both = select.poll()
+    for descriptor in (ended, port):
+        both.register(descriptor, select.POLLIN)
+    both.poll(LONGEST_BEFORE * 1000)
+    os.close(ended)
 
 
 def _be(job: Job, ends: Ends) -> None:
