@@ -11,6 +11,7 @@ from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.csignal import signal
 from casemate.model.dataclass import dataclass
+from casemate.model.small import suppress
 from casemate.sandbox.containers import inside
 from casemate.sandbox.containers.packing import packed
 from casemate.sandbox.containers.scaffold import Scaffold
@@ -52,13 +53,14 @@ class Launcher:
     scaffold: Scaffold
     files: Callable[[Place], Mapping[str, str]] = lambda _: {}
     mounts: bool = False  # the helper is to finish the view itself
+    grouping: bool = False  # it insists on making groups
     untried: frozenset[str] = frozenset()  # classes whose acts tell nothing in the world that it makes
 
 
 def launch(world: World, launcher: Launcher) -> None:
     """Be pid 1 around the external program: start it, wait for its end."""
     ends, target = world.ends, world.target
-    prepare(launcher.scaffold.steps, target)
+    prepare(launcher.scaffold.steps, target, groups=_no_groups if launcher.grouping else _one_hierarchy)
     entrances = ways_in(target)
     job = packed(world, mounts=launcher.mounts, entrances=len(entrances), untried=launcher.untried)
     core = min(1, resource.getrlimit(resource.RLIMIT_CORE)[1] % (1 << 63))  # -1 is infinity
@@ -78,10 +80,14 @@ def launch(world: World, launcher: Launcher) -> None:
         raise Failed(launcher.name, last_words(log) or "it ended and said nothing")
 
 
-def prepare(scaffold: Sequence[Step], target: Target) -> None:
-    """Make what the external program needs around the root of the plan: /proc, devices, a folder, the helper's root."""
+def prepare(scaffold: Sequence[Step], target: Target, groups: Callable[[int], None] = lambda _: None) -> None:
+    """Make what the external program needs around the root of the plan: /proc, devices, a folder, the helper's root.
+
+    `groups` makes what it sees of cgroups, for the identity that it gets.
+    """
     must("proc", m.mount, "proc", "/proc", "proc", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC)
     must("root", _outer, scaffold, target)
+    must("root", groups, target.uid)
 
 
 def _outer(scaffold: Sequence[Step], target: Target) -> None:
@@ -104,7 +110,6 @@ def _outer(scaffold: Sequence[Step], target: Target) -> None:
         os.close(descriptor)
     let_go(target.users)
     _devices()
-    _one_hierarchy()
     os.mkdir(STATE, 0o711)  # noqa: PTH102 -- likewise
     os.chown(STATE, target.uid, target.uid)
     os.umask(0o077)
@@ -127,7 +132,7 @@ def _devices() -> None:
     os.close(base.new)
 
 
-def _one_hierarchy() -> None:
+def _one_hierarchy(_owner: int) -> None:
     """Show cgroups of version 2 alone: crun refuses a host that has both."""
     found = list(mounts(os.fsdecode(k.read_whole(TABLE)), ("cgroup", "cgroup2")))
     second = next((mount.place for mount in found if mount.kind == "cgroup2"), "")
@@ -136,6 +141,14 @@ def _one_hierarchy() -> None:
         m.attach(m.clone_tree(here), there)
         os.close(here)
         os.close(there)
+
+
+def _no_groups(owner: int) -> None:
+    """Show a folder in memory in the place of cgroups: what is made there does nothing, and ends with the run."""
+    with suppress(OSError):  # its own table of mounts names those of version 1; an ordinary user cannot hide them
+        m.umount(CGROUPS)
+    m.mount("casemate", CGROUPS, "tmpfs", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, SMALL)
+    os.chown(CGROUPS, owner, owner)
 
 
 def ways_in(target: Target) -> tuple[int, ...]:
@@ -149,10 +162,12 @@ def ways_in(target: Target) -> tuple[int, ...]:
 def become(uid: int) -> None:
     """Take the run's own identity, which owns nothing on the host, and die with pid 1 whatever happens to it.
 
-    The kernel forgets the second with each change of identity: prctl(2), PR_SET_PDEATHSIG.
+    The kernel forgets the second with each change of identity: prctl(2), PR_SET_PDEATHSIG. The caller's directory is
+    let go of as well: from a runtime that holds one of the host, a program may get there (CVE-2024-21626).
     """
     if uid != os.geteuid():
         identity.become(uid)
+    os.chdir(STATE)
     k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

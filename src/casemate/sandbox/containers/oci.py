@@ -5,7 +5,7 @@ from _collections_abc import Mapping
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import PRIVATE, Policy
-from casemate.model.sandbox import Boundary, Command, Layer, Plan
+from casemate.model.sandbox import Boundary, Layer
 from casemate.sandbox.containers import guest_table, gvisor
 from casemate.sandbox.containers.beside import Beside
 from casemate.sandbox.containers.bundle import config
@@ -53,6 +53,7 @@ class Oci(Beside):
             argv=lambda place: _argv(runtime, place),
             scaffold=made,
             files=lambda place: {"config.json": config(place, made, root=root)},
+            grouping=runtime == "youki",
             untried=frozenset({"proc.priv.root"} if root else ()),  # its own root looks like the host's from inside
         )
         return lambda world: launch(world, launcher)
@@ -88,19 +89,12 @@ class Gvisor(Beside):
         return lambda world: gvisor.launch(world, program)
 
     def refuse(self, policy: Policy) -> None:
-        """Refuse what leads out of gVisor: the broker's sockets, and those of the host."""
-        for secret in policy.secrets:  # a placeholder is exchanged by the broker
-            raise Refused(f"env.secret {secret.name}: the oci:runsc backend reaches nothing outside of it")
-        for capability in (Capability.NET_CONNECT, Capability.NET_LISTEN, Capability.NET_UNIX):
-            for grant in policy.of(capability):
-                if grant.resource != PRIVATE or capability is Capability.NET_LISTEN:
-                    raise Refused(f"{capability} {grant.resource}: the oci:runsc backend reaches nothing outside of it")
-
-    def plan(self, command: Command, policy: Policy) -> Plan:
-        """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""
-        if command.waits:
-            raise Refused(f"{self.name}: a run cannot wait for its arguments in this backend")
-        return super().plan(command, policy)
+        """Refuse the sockets of the host that lie in files: a descriptor that came through one would be the host's."""
+        for grant in policy.of(Capability.NET_UNIX):
+            if grant.resource != PRIVATE:
+                raise Refused(
+                    f"{grant.capability} {grant.resource}: the {self.name} backend reaches none of the host's"
+                )
 
     def test(self, plan: NativePlan) -> SelfTest | None:  # noqa: ARG002 -- the signature is that of the others
         """Try nothing: nothing of ours runs inside."""
