@@ -10,7 +10,7 @@ import resource
 from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.csignal import signal
-from casemate.model.dataclass import dataclass
+from casemate.model.dataclass import dataclass, field
 from casemate.model.small import suppress
 from casemate.sandbox.containers import inside
 from casemate.sandbox.containers.packing import packed
@@ -54,13 +54,18 @@ class Launcher:
     files: Callable[[Place], Mapping[str, str]] = lambda _: {}
     mounts: bool = False  # the helper is to finish the view itself
     grouping: bool = False  # it insists on making groups
+    enter: Callable[[], None] = lambda: None  # what is still to be done before it is executed
+    needs: tuple[Step, ...] = ()  # of the helper's root, besides what the helper stands on
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     untried: frozenset[str] = frozenset()  # classes whose acts tell nothing in the world that it makes
 
 
 def launch(world: World, launcher: Launcher) -> None:
     """Be pid 1 around the external program: start it, wait for its end."""
     ends, target = world.ends, world.target
-    prepare(launcher.scaffold.steps, target, groups=_no_groups if launcher.grouping else _one_hierarchy)
+    prepare(
+        (*launcher.scaffold.steps, *launcher.needs), target, groups=_no_groups if launcher.grouping else _one_hierarchy
+    )
     entrances = ways_in(target)
     job = packed(world, mounts=launcher.mounts, entrances=len(entrances), untried=launcher.untried)
     core = min(1, resource.getrlimit(resource.RLIMIT_CORE)[1] % (1 << 63))  # -1 is infinity
@@ -75,9 +80,17 @@ def launch(world: World, launcher: Launcher) -> None:
     k.close_all_but((ends.status, log, began))
     k.keep_capabilities(())
     _wait(child)
-    os.set_blocking(began, False)
-    if not os.read(began, 1):
+    if not _has_begun(began):
         raise Failed(launcher.name, last_words(log) or "it ended and said nothing")
+
+
+def _has_begun(began: int) -> bool:
+    """Tell whether the helper has said so; who was left behind may hold the other end for ever."""
+    os.set_blocking(began, False)
+    try:
+        return bool(os.read(began, 1))
+    except BlockingIOError:
+        return False
 
 
 def prepare(scaffold: Sequence[Step], target: Target, groups: Callable[[int], None] = lambda _: None) -> None:
@@ -193,13 +206,18 @@ def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...]
     words = log
     try:
         become(place.uid)
+        launcher.enter()
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         out = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for fd in (null, log, log, *handed)]
         for number, descriptor in enumerate(out):
             os.dup2(descriptor, number, inheritable=True)
         words = 2
         k.close_all_but(range(len(out)))
-        environment = {"PATH": place.state, "HOME": place.state}  # no setuid helper (newuidmap) is found
+        environment = {
+            **launcher.environment,
+            "PATH": place.state,
+            "HOME": place.state,
+        }  # no setuid helper (newuidmap) is found
         os.execve(launcher.program, launcher.argv(place), environment)  # noqa: S606 -- that is what this module is for
     except OSError as error:
         os.write(words, f"{launcher.program}: {error.strerror}\n".encode())

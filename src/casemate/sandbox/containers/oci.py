@@ -6,7 +6,7 @@ from casemate.model.capability import Capability
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import PRIVATE, Policy
 from casemate.model.sandbox import Boundary, Layer
-from casemate.sandbox.containers import guest_table, gvisor
+from casemate.sandbox.containers import guest_table, gvisor, podman
 from casemate.sandbox.containers.beside import Beside
 from casemate.sandbox.containers.bundle import config
 from casemate.sandbox.containers.found import found
@@ -24,11 +24,12 @@ TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
     from typing import ClassVar
 
-RUNTIMES = ("crun", "runc", "runsc", "youki")  # in the order in which they are taken
+RUNTIMES = ("crun", "runc", "runsc", "youki", "podman")  # in the order in which they are taken
 INSTALL: Mapping[str, str] = {
     "crun": "apt-get install crun",
     "runc": "apt-get install runc",
     "runsc": "apt-get install runsc",
+    "podman": "apt-get install podman crun",
     "youki": "cargo install youki, then copy it to /usr/local/bin as root",
 }
 ROOT_NEEDED = frozenset({"runc", "youki"})  # they set up a container as the id 0 in it
@@ -55,6 +56,37 @@ class Oci(Beside):
             files=lambda place: {"config.json": config(place, made, root=root)},
             grouping=runtime == "youki",
             untried=frozenset({"proc.priv.root"} if root else ()),  # its own root looks like the host's from inside
+        )
+        return lambda world: launch(world, launcher)
+
+
+class Podman(Beside):
+    """As by crun, which podman starts."""
+
+    name = "oci:podman"
+    program, install = "podman", INSTALL["podman"]
+
+    def found(self) -> tuple[str, str]:
+        """Give the program, or "" and why there is none: what it starts must be there, too."""
+        program, why = super().found()
+        why = why or next((lacks for part in podman.STARTS if (lacks := found(part)[1])), "")
+        return ("" if why else program), why
+
+    def first(self, program: str) -> First:
+        """Start the helper by podman."""
+        made = scaffold()
+        programs = (program, *(found(part)[0] for part in podman.STARTS))
+        launcher = Launcher(
+            name=self.program,
+            program=program,
+            argv=lambda place: podman.argv(programs, place, made),
+            scaffold=made,
+            files=lambda _: podman.files(),
+            mounts=True,
+            untried=frozenset({"proc.priv.root"}),
+            enter=podman.enter,
+            needs=podman.NEEDS,
+            environment=podman.environment(),
         )
         return lambda world: launch(world, launcher)
 
@@ -114,6 +146,8 @@ def oci(option: str) -> Beside:
     if option and option not in RUNTIMES:
         raise UsageError(f"oci:{option}: there is no such runtime; there are: {', '.join(RUNTIMES)}")
     runtime = option or next((name for name in RUNTIMES if found(name)[0]), RUNTIMES[0])
+    if runtime == "podman":
+        return Podman()
     return Gvisor(named=bool(option)) if runtime == "runsc" else Oci(runtime, named=bool(option))
 
 
