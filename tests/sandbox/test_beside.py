@@ -1,4 +1,4 @@
-"""bubblewrap, crun, runc and runsc in the place of the native backend: the same run, and nothing of it left."""
+"""bubblewrap and the runtimes of containers in the place of the native backend: the same run, and nothing of it left."""
 
 import fcntl
 import os
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from confining import EMPTY, PYTHON, Result, confined, policy
+from tests.backends.conftest import UNPACKAGED
 from tests.conftest import require
 from tests.processes import Started, pytest_as_a_user
 
@@ -27,7 +28,7 @@ from casemate.sandbox.containers.found import found, untrusted
 from casemate.sandbox.containers.oci import Gvisor
 from casemate.sandbox.native import layers, names
 
-NAMES = ("bubblewrap", "oci:crun", "oci:runc", "oci:runsc")
+NAMES = ("bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "oci:podman", "oci:youki")
 GVISOR = "oci:runsc"
 COMMAND = Command((str(PYTHON), "-I", "-S", "-c", "print(1)"), str(PYTHON), "/")
 RUN = """
@@ -47,6 +48,8 @@ WAITING = "import time; open({out!r} + '/x', 'w').write('x'); print('inside', fl
 def name(request: pytest.FixtureRequest) -> str:
     wanted: str = request.param
     runtime = choose(wanted).runtime()
+    if wanted in UNPACKAGED and not runtime.available:
+        pytest.skip(f"{wanted}: {runtime.why_not}")
     require(f"{wanted}: {runtime.why_not}", there=runtime.available)
     return wanted
 
@@ -204,8 +207,6 @@ print(seen, "/view" in mounts, "/outer" in mounts)
 
 
 def test_a_terminal_is_the_programs_own(name: str) -> None:
-    if name == GVISOR:
-        pytest.skip("gVisor shows a program no terminal of the host")
     master, slave = pty.openpty()
     fcntl.ioctl(slave, 0x5414, (33).to_bytes(2, "little") + (44).to_bytes(2, "little") + bytes(4))  # TIOCSWINSZ
     code = "import os; print(os.isatty(0), os.get_terminal_size(), os.tcgetpgrp(0) == os.getpgrp())"
@@ -316,12 +317,6 @@ def test_a_gvisor_that_cannot_start_is_one_clear_line(broken: Path) -> None:
             )
         assert os.fstat(err.fileno()).st_size == 0, "what runsc says is the reason, and no words of the program"
     assert refused.value.code == 125
-
-
-def test_what_gvisor_has_not_is_refused_by_name(gvisor: str) -> None:
-    for capability, what in ((Capability.NET_CONNECT, "x.example.com:1"), (Capability.NET_LISTEN, "127.0.0.1:1")):
-        with pytest.raises(Refused, match=f"{capability} {what}"):
-            beside(gvisor, "", Grant(capability, what))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test here is such a try already")

@@ -14,9 +14,12 @@ from casemate.sandbox.containers.launch import Launcher, Place, launch
 from casemate.sandbox.containers.scaffold import scaffold
 from casemate.sandbox.coverage import Table
 from casemate.sandbox.native import cgroups
+from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.cgroups import PROCESSES
 from casemate.sandbox.native.cgroups import Place as Counted
 from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.layers import privileged
+from casemate.sandbox.native.mounts import TABLE, mounts
 from casemate.sandbox.native.selftest import SelfTest
 from casemate.sandbox.native.steward import First
 
@@ -44,6 +47,11 @@ class Oci(Beside):
         self._runtime = runtime
         self.name = f"oci:{runtime}" if named else "oci"
         self.program, self.install = runtime, INSTALL[runtime]
+
+    def lacks(self) -> str:
+        """Say what of this host the backend cannot do without is missing; "" for nothing."""
+        one = next(mounts(k.text(TABLE), ("cgroup",)), None) if self._runtime == "youki" and not privileged() else None
+        return super().lacks() or (f"youki insists on making groups in {one.place} (cgroups, version 1)" if one else "")
 
     def first(self, program: str) -> First:
         """Start the helper by the runtime."""

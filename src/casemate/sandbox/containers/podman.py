@@ -8,7 +8,7 @@ finishes the view itself, as under bubblewrap, and holds the right to mount unti
 import os
 from _collections_abc import Mapping, Sequence
 
-from casemate.sandbox.containers.bundle import REFUSED
+from casemate.sandbox.containers.bundle import SECCOMP
 from casemate.sandbox.containers.launch import STATE, Place
 from casemate.sandbox.containers.scaffold import Scaffold
 from casemate.sandbox.native import identity
@@ -19,10 +19,11 @@ from casemate.sandbox.words import written
 
 STARTS = ("conmon", "crun")
 NEEDS: tuple[Step, ...] = (  # where it mounts things, whether they are wanted or not; it cannot write to the root
-    *(Folder(path) for path in ("/etc", "/run", "/sys", "/tmp", "/var/tmp")),
+    *(Folder(f"/{name}") for name in ("etc", "run", "sys", "tmp", "var/tmp")),
     *(Synthetic(path, "") for path in ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv")),
     Link("/etc/mtab", "/proc/mounts"),
 )
+NOBODY = "disabled:"  # by itself it asks the host's D-Bus for a group of systemd
 CONFIGURATION = """[containers]
 cgroups = "disabled"
 default_sysctls = []
@@ -54,6 +55,8 @@ def environment() -> Mapping[str, str]:
         "_CONTAINERS_USERNS_CONFIGURED": "done",  # it has been entered
         "_CONTAINERS_ROOTLESS_UID": str(UID),
         "_CONTAINERS_ROOTLESS_GID": str(UID),
+        "DBUS_SESSION_BUS_ADDRESS": NOBODY,
+        "DBUS_SYSTEM_BUS_ADDRESS": NOBODY,
         "XDG_RUNTIME_DIR": STATE,
         "TMPDIR": STATE,
         "CONTAINERS_CONF": f"{STATE}/containers.conf",
@@ -63,14 +66,11 @@ def environment() -> Mapping[str, str]:
 
 def files() -> Mapping[str, str]:
     """Give the files that it reads."""
-    seccomp = {
-        "defaultAction": "SCMP_ACT_ALLOW",
-        "syscalls": [{"names": REFUSED, "action": "SCMP_ACT_ERRNO", "errnoRet": 1}],
-    }
     return {
         "containers.conf": CONFIGURATION,
         "storage.conf": '[storage]\ndriver = "vfs"\n',
-        "seccomp.json": written(seccomp),
+        "mounts.conf": "",
+        "seccomp.json": written(SECCOMP),
     }
 
 
@@ -82,7 +82,8 @@ def argv(programs: Sequence[str], place: Place, made: Scaffold) -> tuple[str, ..
     program, conmon, runtime = programs
     return (
         *(program, "--root", f"{place.state}/root", "--runroot", f"{place.state}/runroot"),
-        *("--storage-driver", "vfs", "--conmon", conmon, "--runtime", runtime, "--log-level", "error"),
+        *("--default-mounts-file", f"{place.state}/mounts.conf", "--storage-driver", "vfs"),
+        *("--conmon", conmon, "--runtime", runtime, "--log-level", "error"),
         *("run", "--rm", "--pull", "never", "--network", "host", "--no-hosts", "--hostname", NAME),
         *("--cgroups", "disabled", "--log-driver", "none", "--ulimit", "host", "--image-volume", "ignore"),
         *("--cap-drop", "ALL", "--cap-add", "SETFCAP", "--cap-add", "SYS_ADMIN"),
