@@ -1,4 +1,4 @@
-"""bubblewrap and the runtimes of containers in the place of the native backend: the same run, and nothing of it left."""
+"""bubblewrap and runtimes of containers in the place of the native backend: the same run, and nothing of it left."""
 
 import fcntl
 import os

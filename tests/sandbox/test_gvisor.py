@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -79,7 +80,9 @@ def test_without_a_grant_there_is_no_network_at_all(port: int) -> None:  # noqa:
 
 
 def test_a_socket_of_the_host_is_refused_by_name(tmp_path: Path) -> None:
-    done = run("--unix", tmp_path / "socket", "-c", "print(1)")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(tmp_path / "socket"))
+        done = run("--unix", tmp_path / "socket", "-c", "print(1)")
     assert (done.returncode, done.stdout) == (125, b"")
     assert f"net.unix {tmp_path / 'socket'}".encode() in done.stderr
 

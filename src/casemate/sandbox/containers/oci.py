@@ -132,9 +132,8 @@ class Gvisor(Beside):
         """Refuse the sockets of the host that lie in files: a descriptor that came through one would be the host's."""
         for grant in policy.of(Capability.NET_UNIX):
             if grant.resource != PRIVATE:
-                raise Refused(
-                    f"{grant.capability} {grant.resource}: the {self.name} backend reaches none of the host's"
-                )
+                what = f"{grant.capability} {grant.resource}"
+                raise Refused(f"{what}: oci:runsc reaches no socket of the host; use another backend, or net.connect")
 
     def test(self, plan: NativePlan) -> SelfTest | None:  # noqa: ARG002 -- the signature is that of the others
         """Try nothing: nothing of ours runs inside."""
