@@ -178,6 +178,32 @@ def test_the_run_ends_when_the_runtime_is_killed(name: str, out: Path) -> None:
         assert alive(below) == []
 
 
+def test_the_run_ends_when_who_stands_between_podman_and_the_program_is_killed(out: Path) -> None:
+    runtime = choose("oci:podman").runtime()
+    require(f"oci:podman: {runtime.why_not}", there=runtime.available)
+    with waiting("oci:podman", out) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"inside\n"
+        below = descendants(run.pid)
+        (conmon,) = [one for one in below if words(one)[0].endswith(b"conmon")]
+        os.kill(conmon, signal.SIGKILL)
+        assert run.stdout.readline().startswith(b"137 ")
+        assert alive(below) == []
+
+
+def test_the_caller_s_directory_is_not_held_by_what_starts_the_program(name: str, out: Path) -> None:
+    """From a runtime that holds a directory of the host a program may get there: CVE-2024-21626."""
+    with waiting(name, out) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"inside\n"
+        steward, *below = descendants(run.pid)
+        here = Path.cwd().stat()
+        held = [one for one in below if os.path.samestat(Path(f"/proc/{one}/cwd").stat(), here)]
+        first = Path(f"/proc/{steward}/task/{steward}/children").read_text().split()
+        run.kill()
+    assert [one for one in held if str(one) not in first] == []
+
+
 def test_a_value_is_in_no_command_line_and_no_environment_but_the_programs(name: str, out: Path) -> None:
     token = "token-" + os.urandom(8).hex()
     with waiting(name, out, token) as run:

@@ -7,6 +7,7 @@ in memory that ends with the mount namespace. So neither kill -9 nor a program t
 import fcntl
 import os
 import resource
+import select
 from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.csignal import signal
@@ -30,6 +31,7 @@ OUTER, STATE = f"{BASE}/outer", f"{BASE}/state"
 CGROUPS = "/sys/fs/cgroup"
 HIGH = 32  # descriptors are moved out of the way of those that they become
 LAST_WORDS = 4096
+PATIENCE = 2000  # milliseconds for last words
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Launcher:
     scaffold: Scaffold
     files: Callable[[Place], Mapping[str, str]] = lambda _: {}
     mounts: bool = False  # the helper is to finish the view itself
+    monitored: bool = False  # it starts somebody who watches the helper in its place, and is a child of pid 1
     grouping: bool = False  # it insists on making groups
     enter: Callable[[], None] = lambda: None  # what is still to be done before it is executed
     needs: tuple[Step, ...] = ()  # of the helper's root, besides what the helper stands on
@@ -79,7 +82,7 @@ def launch(world: World, launcher: Launcher) -> None:
         _execute(launcher, place, log, handed)
     k.close_all_but((ends.status, log, began))
     k.keep_capabilities(())
-    _wait(child)
+    _wait(child, launcher.monitored)
     if not _has_begun(began):
         raise Failed(launcher.name, last_words(log) or "it ended and said nothing")
 
@@ -225,14 +228,22 @@ def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...]
         os._exit(125)
 
 
-def _wait(child: int) -> None:
-    """Wait for the external program, and reap what it leaves."""
+def _wait(child: int, monitored: bool) -> None:  # noqa: FBT001 -- a property of who is waited for
+    """Wait for the external program, and reap what it leaves.
+
+    Where another one stands between it and the helper, it does not hear that somebody has killed that one.
+    """
+    over = select.poll()
+    over.register(os.pidfd_open(child), select.POLLIN)
     while True:
         try:
             ended, _ = os.wait()
         except ChildProcessError:
             return
         if ended == child:
+            return
+        if monitored:
+            over.poll(PATIENCE)
             return
 
 

@@ -91,6 +91,7 @@ class Podman(Beside):
             scaffold=made,
             files=lambda _: podman.files(),
             mounts=True,
+            monitored=True,
             untried=frozenset({"proc.priv.root"}),
             enter=podman.enter,
             needs=podman.NEEDS,
