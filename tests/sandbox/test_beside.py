@@ -191,6 +191,19 @@ def test_the_run_ends_when_who_stands_between_podman_and_the_program_is_killed(o
         assert alive(below) == []
 
 
+def test_podman_reads_and_leaves_nothing_of_its_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = choose("oci:podman").runtime()
+    require(f"oci:podman: {runtime.why_not}", there=runtime.available)
+    configuration = tmp_path / ".config" / "containers" / "containers.conf"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text("this would stop podman")
+    for name in ("HOME", "XDG_RUNTIME_DIR", "TMPDIR", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("CONTAINERS_CONF", str(configuration))
+    assert beside("oci:podman", "print(1)").out == "1\n"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [configuration]
+
+
 def test_the_caller_s_directory_is_not_held_by_what_starts_the_program(name: str, out: Path) -> None:
     """From a runtime that holds a directory of the host a program may get there: CVE-2024-21626."""
     with waiting(name, out) as run:
