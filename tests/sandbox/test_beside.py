@@ -1,4 +1,4 @@
-"""bubblewrap, crun, runc and runsc in the place of the native backend: the same run, and nothing of it left."""
+"""bubblewrap and runtimes of containers in the place of the native backend: the same run, and nothing of it left."""
 
 import fcntl
 import os
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from confining import EMPTY, PYTHON, Result, confined, policy
+from tests.backends.conftest import UNPACKAGED
 from tests.conftest import require
 from tests.processes import Started, pytest_as_a_user
 
@@ -27,7 +28,7 @@ from casemate.sandbox.containers.found import found, untrusted
 from casemate.sandbox.containers.oci import Gvisor
 from casemate.sandbox.native import layers, names
 
-NAMES = ("bubblewrap", "oci:crun", "oci:runc", "oci:runsc")
+NAMES = ("bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "oci:podman", "oci:youki")
 GVISOR = "oci:runsc"
 COMMAND = Command((str(PYTHON), "-I", "-S", "-c", "print(1)"), str(PYTHON), "/")
 RUN = """
@@ -47,6 +48,8 @@ WAITING = "import time; open({out!r} + '/x', 'w').write('x'); print('inside', fl
 def name(request: pytest.FixtureRequest) -> str:
     wanted: str = request.param
     runtime = choose(wanted).runtime()
+    if wanted in UNPACKAGED and not runtime.available:
+        pytest.skip(f"{wanted}: {runtime.why_not}")
     require(f"{wanted}: {runtime.why_not}", there=runtime.available)
     return wanted
 
@@ -175,6 +178,45 @@ def test_the_run_ends_when_the_runtime_is_killed(name: str, out: Path) -> None:
         assert alive(below) == []
 
 
+def test_the_run_ends_when_who_stands_between_podman_and_the_program_is_killed(out: Path) -> None:
+    runtime = choose("oci:podman").runtime()
+    require(f"oci:podman: {runtime.why_not}", there=runtime.available)
+    with waiting("oci:podman", out) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"inside\n"
+        below = descendants(run.pid)
+        (conmon,) = [one for one in below if words(one)[0].endswith(b"conmon")]
+        os.kill(conmon, signal.SIGKILL)
+        assert run.stdout.readline().startswith(b"137 ")
+        assert alive(below) == []
+
+
+def test_podman_reads_and_leaves_nothing_of_its_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = choose("oci:podman").runtime()
+    require(f"oci:podman: {runtime.why_not}", there=runtime.available)
+    configuration = tmp_path / ".config" / "containers" / "containers.conf"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text("this would stop podman")
+    for name in ("HOME", "XDG_RUNTIME_DIR", "TMPDIR", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("CONTAINERS_CONF", str(configuration))
+    assert beside("oci:podman", "print(1)").out == "1\n"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [configuration]
+
+
+def test_the_caller_s_directory_is_not_held_by_what_starts_the_program(name: str, out: Path) -> None:
+    """From a runtime that holds a directory of the host a program may get there: CVE-2024-21626."""
+    with waiting(name, out) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"inside\n"
+        steward, *below = descendants(run.pid)
+        here = Path.cwd().stat()
+        held = [one for one in below if os.path.samestat(Path(f"/proc/{one}/cwd").stat(), here)]
+        first = Path(f"/proc/{steward}/task/{steward}/children").read_text().split()
+        run.kill()
+    assert [one for one in held if str(one) not in first] == []
+
+
 def test_a_value_is_in_no_command_line_and_no_environment_but_the_programs(name: str, out: Path) -> None:
     token = "token-" + os.urandom(8).hex()
     with waiting(name, out, token) as run:
@@ -204,8 +246,6 @@ print(seen, "/view" in mounts, "/outer" in mounts)
 
 
 def test_a_terminal_is_the_programs_own(name: str) -> None:
-    if name == GVISOR:
-        pytest.skip("gVisor shows a program no terminal of the host")
     master, slave = pty.openpty()
     fcntl.ioctl(slave, 0x5414, (33).to_bytes(2, "little") + (44).to_bytes(2, "little") + bytes(4))  # TIOCSWINSZ
     code = "import os; print(os.isatty(0), os.get_terminal_size(), os.tcgetpgrp(0) == os.getpgrp())"
@@ -316,12 +356,6 @@ def test_a_gvisor_that_cannot_start_is_one_clear_line(broken: Path) -> None:
             )
         assert os.fstat(err.fileno()).st_size == 0, "what runsc says is the reason, and no words of the program"
     assert refused.value.code == 125
-
-
-def test_what_gvisor_has_not_is_refused_by_name(gvisor: str) -> None:
-    for capability, what in ((Capability.NET_CONNECT, "x.example.com:1"), (Capability.NET_LISTEN, "127.0.0.1:1")):
-        with pytest.raises(Refused, match=f"{capability} {what}"):
-            beside(gvisor, "", Grant(capability, what))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test here is such a try already")

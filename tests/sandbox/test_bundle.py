@@ -16,8 +16,8 @@ from casemate.model.capability import Capability
 from casemate.model.policy import Grant
 from casemate.model.sandbox import Command
 from casemate.sandbox.containers.bundle import config
+from casemate.sandbox.containers.guest_bundle import bundle
 from casemate.sandbox.containers.guest_calls import OTHER_NAMES, filter_of
-from casemate.sandbox.containers.gvisor import bundle
 from casemate.sandbox.containers.launch import Place
 from casemate.sandbox.containers.scaffold import scaffold
 from casemate.sandbox.native import Native, seccomp
@@ -59,11 +59,11 @@ def test_the_bundle_of_a_helper_is_valid_and_strict(*, root: bool) -> None:
 
 def test_the_bundle_for_gvisor_is_valid_and_strict(tmp_path: Path) -> None:
     native, granted = Native(), policy(Grant(Capability.FS_WRITE, str(tmp_path)))
-    plan = native.plan(Command((str(PYTHON), "-c", "é\udc80"), str(PYTHON), "/"), granted)
+    plan = native.plan(Command((str(PYTHON), "-c", "é😀"), str(PYTHON), "/"), granted)
     assert isinstance(plan, NativePlan)
     prepared = Prepared(privileged=False, landlock=0, filter=b"", mdwe=False)
-    said = valid(bundle(plan, {"OTHER": "value"}, prepared))
-    assert said["process"]["args"] == [str(PYTHON), "-c", "é\udc80"]
+    said = valid(bundle(plan, {"OTHER": "value"}, prepared, terminal=False))
+    assert said["process"]["args"] == [str(PYTHON), "-c", "é😀"]
     assert not any("OTHER" in variable for variable in said["process"]["env"])
     assert not any(said["process"]["capabilities"].values())
     mounts = {mount["destination"]: mount["options"] for mount in said["mounts"] if mount["type"] == "bind"}

@@ -72,7 +72,18 @@ def names() -> tuple[str, ...]:
 
 def variants() -> tuple[str, ...]:
     """Name every backend as it can be asked for: `oci` by each of its runtimes."""
-    return ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "oci:youki", "vm", "wasm", "graalpy")
+    return (
+        "native",
+        "bubblewrap",
+        "oci:crun",
+        "oci:runc",
+        "oci:runsc",
+        "oci:youki",
+        "oci:podman",
+        "vm",
+        "wasm",
+        "graalpy",
+    )
 
 
 def choose(name: str) -> Backend:

@@ -36,6 +36,11 @@ name_to_handle_at nfsservctl open_by_handle_at perf_event_open pidfd_getfd proce
 query_module quotactl quotactl_fd reboot request_key setns settimeofday swapoff swapon syslog userfaultfd ustat vhangup
 """.split()  # noqa: SIM905 -- a list that is read and compared by people
 
+SECCOMP: Json = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": REFUSED, "action": "SCMP_ACT_ERRNO", "errnoRet": 1}],
+}
+
 
 def config(place: Place, scaffold: Scaffold, *, root: bool) -> str:
     """Write config.json for the helper in the root at `place`. `root`: the runtime insists on the id 0 in a container.
@@ -79,10 +84,7 @@ def config(place: Place, scaffold: Scaffold, *, root: bool) -> str:
             "gidMappings": here,
             "namespaces": [{"type": kind} for kind in NAMESPACES],
             "maskedPaths": [f"/proc/{name}" for name in MASKED],
-            "seccomp": {
-                "defaultAction": "SCMP_ACT_ALLOW",
-                "syscalls": [{"names": REFUSED, "action": "SCMP_ACT_ERRNO", "errnoRet": 1}],
-            },
+            "seccomp": SECCOMP,
         },
     }
     return written(said)

@@ -32,7 +32,8 @@ from casemate.sandbox.native.names import (
     UFFD,
     URING,
 )
-from casemate.sandbox.native.withheld import GIVEN
+from casemate.sandbox.native.withheld import GIVEN, NETWORK
+from casemate.sandbox.native.withheld import WHEN_GRANTED as IN_NATIVE
 
 KERNEL = "user-space kernel"  # gVisor's: what it does not have, or keeps to itself
 FILTER = "seccomp inside"  # on the program, by that kernel
@@ -121,6 +122,7 @@ WHOLE: Mapping[C, str] = {
 }
 IN_TREES = "any file of a tree that may be mapped executable can be started"
 WHEN_GRANTED: Mapping[str, tuple[tuple[C, ...], tuple[str, ...], str]] = {
+    **{name: row for name, row in IN_NATIVE.items() if row[0] == NETWORK},  # the sockets are those of the host's kernel
     "fs.persist.names": ((C.FS_WRITE,), (COMMIT,), "in trees that are granted for writing"),
     "fs.exec.file": ((C.PROC_SPAWN,), (MOUNT,), IN_TREES),
     "proc.spawn.other": ((C.PROC_SPAWN,), (MOUNT,), IN_TREES),

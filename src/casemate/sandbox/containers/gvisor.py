@@ -8,31 +8,31 @@ mapped so is a matter of the host's mounts, from which gVisor maps.
 import os
 import resource
 import select
-from _collections_abc import Iterator, Mapping
+from _collections_abc import Callable
 
-from casemate.model.dataclass import dataclass
-from casemate.model.sandbox import Json
+from casemate.model.csignal import signal
+from casemate.model.dataclass import dataclass, replace
 from casemate.model.small import suppress
-from casemate.sandbox.containers.guest_calls import filter_of
+from casemate.sandbox.containers.guest_bundle import bundle
 from casemate.sandbox.containers.launch import STATE, become, in_memory, last_words, prepare, ways_in, write
 from casemate.sandbox.native import kernel as k
-from casemate.sandbox.native import names
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.init import Failed, say
 from casemate.sandbox.native.root import NEW, seal
-from casemate.sandbox.native.steps import Bind, Layered, Private
-from casemate.sandbox.native.steward import Prepared, World
-from casemate.sandbox.native.target import must
-from casemate.sandbox.native.world import DEFAULTS, NAME
-from casemate.sandbox.words import written
+from casemate.sandbox.native.steward import World
+from casemate.sandbox.native.target import must, take_terminal
+
+TYPE_CHECKING = False  # `types` itself takes its time
+if TYPE_CHECKING:
+    from types import FrameType
 
 CONTAINER, BUNDLE, STARTED = "casemate", STATE, f"{STATE}/pid"
-CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
 GLOBAL = (
-    *("--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups", "--oci-seccomp"),
+    *("--rootless", "--platform=ptrace", "--ignore-cgroups", "--oci-seccomp"),
     *("--host-uds=none", "--overlay2=none", "--root", f"{STATE}/containers"),
 )
 SETGID, SETUID = 6, 7  # capabilities(7)
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL, signal.SIGTERM)
 LOOK = 10  # milliseconds between looks whether the program has started
 LAST_LOOKS = 50  # until all of it has ended, which most often it has at once
 NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
@@ -47,17 +47,23 @@ def launch(world: World, program: str) -> None:
     prepare((), target)
     must("root", _read_only)
     entrances = ways_in(target)
-    config = bundle(world.plan, world.environment, world.prepared)
-    must("root", write, {"config.json": config}, target.uid)
     log = in_memory("log", b"")
     errors, error = os.pipe2(os.O_CLOEXEC)
+    going, goes = os.pipe2(os.O_CLOEXEC)
+    if on_terminal():  # what keys mean is told to us, and not to every process of gVisor
+        os.setsid()
+        take_terminal()
     child = os.fork()
     if child == 0:
-        os.dup2(error, ERRORS)
-        _be_runsc(program, log, entrances, world)
-    k.close_all_but((ERRORS, ends.lifeline, ends.status, log, errors))
+        _be_runsc(program, _Told(log, error, goes, entrances), world)
+    k.close_all_but((ERRORS, ends.lifeline, ends.status, log, errors, going))
     k.keep_capabilities((SETGID, SETUID))  # what sends signals to the program has the identity of the run, too
-    _Watch(child, world, _Sources(program, log, errors)).until_over()
+    _Watch(child, world, _Sources(program, log, errors, going)).until_over()
+
+
+def on_terminal() -> bool:
+    """Tell whether the program gets a terminal: gVisor knows one for all three streams, or for none."""
+    return all(map(os.isatty, (0, 1, 2)))
 
 
 def _read_only() -> None:
@@ -65,23 +71,61 @@ def _read_only() -> None:
     seal(NEW)
 
 
-def _be_runsc(program: str, log: int, entrances: tuple[int, ...], world: World) -> None:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Where runsc logs, its standard error where that is no terminal, and the ways into the groups of the run.
+
+    `goes` is closed when it is executed.
+    """
+
+    log: int
+    error: int
+    goes: int
+    entrances: tuple[int, ...]
+
+
+def _be_runsc(program: str, told: _Told, world: World) -> None:
     """Become runsc, in the groups of the run: its kernel does the program's work, and its memory is the program's."""
     try:
-        for entrance in entrances:
+        os.setsid()
+        for entrance in told.entrances:
             os.write(entrance, b"0")
         become(world.target.uid)
         if seconds := world.plan.outside.limits.cpu_seconds:
             # What a bundle says of it, gVisor notes and does not keep; its processes inherit ours, and die of it.
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        k.close_all_but((0, 1, 2, log))
-        os.set_inheritable(log, True)  # noqa: FBT003 -- the signature is os's
+        terminal = on_terminal()
+        if not terminal:
+            os.dup2(told.error, ERRORS)
+        k.close_all_but((0, 1, 2, told.log, told.goes))
+        plan = _with_what_is_told(world.plan) if world.plan.waits else world.plan
+        config = bundle(plan, world.environment, world.prepared, terminal=terminal)
+        write({"config.json": config}, world.target.uid)
+        os.set_inheritable(told.log, True)  # noqa: FBT003 -- the signature is os's
         words = ("run", "--bundle", BUNDLE, "--pid-file", STARTED, CONTAINER)
-        os.execve(program, ("runsc", "--log-fd", str(log), *GLOBAL, *words), _OWN)  # noqa: S606 -- what we are for
+        options = ("--log-fd", str(told.log), network_of(plan), *GLOBAL)
+        os.execve(program, ("runsc", *options, *words), _OWN)  # noqa: S606 -- what we are for
     except OSError as error:
-        os.write(log, f"{program}: {error.strerror}\n".encode())
+        os.write(told.log, f"{program}: {error.strerror}\n".encode())
+    except (ValueError, EOFError) as error:
+        os.write(told.log, f"{error}\n".encode())
     finally:
         os._exit(125)
+
+
+def _with_what_is_told(plan: NativePlan) -> NativePlan:
+    """Wait for the arguments that are still to come: config.json holds all of them. gVisor's kernel starts after that.
+
+    Raises ValueError and EOFError.
+    """
+    from casemate.sandbox.waiting import told  # noqa: PLC0415 -- loaded before the fork where a run waits
+
+    return replace(plan, command=(*plan.command, *map(os.fsdecode, told(0))))
+
+
+def network_of(plan: NativePlan) -> str:
+    """Choose that of the steward, where the broker's sockets are, or one of gVisor's own that leads nowhere."""
+    return "--network=host" if plan.outside.connect or plan.outside.forwards else "--network=none"
 
 
 _OWN = {"PATH": STATE, "HOME": STATE}
@@ -89,11 +133,28 @@ _OWN = {"PATH": STATE, "HOME": STATE}
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """runsc, where it logs, and the end of a pipe that is its standard error, and the program's."""
+    """runsc, where it logs, and the end of a pipe that is its standard error, and the program's.
+
+    `going` ends when runsc is executed.
+    """
 
     program: str
     log: int
     errors: int
+    going: int
+
+
+def _keys() -> int:
+    """Give a descriptor on which the signals come that a terminal makes of keys and of a change of its size."""
+    told, tell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH):
+        signal.signal(number, _noted)
+    return told
+
+
+def _noted(_number: int, _frame: "FrameType | None") -> None:
+    """Let the descriptor say it."""
 
 
 class _Watch:
@@ -110,26 +171,33 @@ class _Watch:
         self._started = False
         self._pidfd = os.pidfd_open(child)
         self._waiting = select.poll()
-        for descriptor in (self._pidfd, self._lifeline, sources.errors):
+        self._keys = _keys()
+        self._patience: int | None = None  # nothing is looked for before runsc is there
+        for descriptor in (self._pidfd, self._lifeline, sources.errors, sources.going, self._keys):
             self._waiting.register(descriptor, select.POLLIN)
 
     def until_over(self) -> None:
         """Come back when the program has ended, or when nobody outside holds the lifeline any more."""
         while True:
-            ready = dict(self._waiting.poll(None if self._started else LOOK))
+            ready = dict(self._waiting.poll(self._patience))
+            if self._sources.going in ready:
+                self._waiting.unregister(self._sources.going)
+                self._patience = LOOK
             self._look()
             if self._errors in ready:
                 self._pass_on()
             if self._pidfd in ready:
                 self._tell()
                 return
+            if self._keys in ready:
+                self._as_the_run(_type if self._started else self._stop, os.read(self._keys, 4096))
             if self._lifeline in ready and not self._deliver():
                 return
 
     def _look(self) -> None:
         """Say that the program has started, once runsc has noted its number."""
         if not self._started and os.path.exists(STARTED):  # noqa: PTH110 -- start-up path
-            self._started = True
+            self._started, self._patience = True, None
             say(self._status, "started")
             self._wrote(self._said)
 
@@ -160,6 +228,8 @@ class _Watch:
         self._pass_on()
         words = last_words(self._sources.log)
         if not self._started or (code == NOT_STARTED and "starting container" in words):
+            if code < 0:
+                raise Failed("runsc", f"signal {-code} came before the program had started")
             said = self._said.decode(errors="backslashreplace").strip().partition("\n")[0]
             raise Failed("runsc", said or words or f"it ended with {code} and said nothing")
         how = f"signal {code - KILLED}" if KILLED < code <= KILLED + 64 else f"code {code}"
@@ -169,22 +239,31 @@ class _Watch:
     def _deliver(self) -> bool:
         """Pass signals on; false when nobody outside holds the lifeline any more."""
         numbers = os.read(self._lifeline, 4096)
-        for number in numbers:
-            self._kill(number)
+        self._as_the_run(self._kill if self._started else self._stop, numbers)
         return bool(numbers)
 
+    def _as_the_run(self, send: Callable[[int], None], numbers: bytes) -> None:
+        """Send signals with the run's own identity, which its processes have. Nothing waits for it but we."""
+        for number in numbers:
+            child = os.fork()
+            if child == 0:
+                try:
+                    become(self._world.target.uid)
+                    send(number)
+                finally:
+                    os._exit(125)
+            os.waitpid(child, 0)
+
+    def _stop(self, number: int) -> None:
+        """Send a signal to who is about to start the program, if it is one that ends it."""
+        if number in ENDING:
+            os.kill(self._child, number)
+
     def _kill(self, number: int) -> None:
-        """Let runsc send a signal to the program. It takes its time, and nothing waits for it but we."""
-        child = os.fork()
-        if child == 0:
-            try:
-                become(self._world.target.uid)
-                os.dup2(self._sources.log, ERRORS)
-                words = ("runsc", *GLOBAL, "kill", CONTAINER, str(number))
-                os.execve(self._sources.program, words, _OWN)  # noqa: S606 -- likewise
-            finally:
-                os._exit(125)
-        os.waitpid(child, 0)
+        """Be runsc, which sends a signal to the program."""
+        os.dup2(self._sources.log, ERRORS)
+        words = ("runsc", *GLOBAL, "kill", CONTAINER, str(number))
+        os.execve(self._sources.program, words, _OWN)  # noqa: S606 -- likewise
 
 
 def _used() -> resource.struct_rusage:
@@ -197,75 +276,7 @@ def _used() -> resource.struct_rusage:
     return resource.getrusage(resource.RUSAGE_CHILDREN)
 
 
-_KERNEL: tuple[Json, ...] = (  # gVisor's own; without a word it shows a /sys and a network card of its own
-    {"destination": "/proc", "type": "proc", "source": "proc", "options": ["ro", "nosuid", "noexec", "nodev"]},
-    {"destination": "/sys", "type": "tmpfs", "source": "none", "options": ["ro", "nosuid", "noexec", "nodev"]},
-    {"destination": "/dev/net", "type": "tmpfs", "source": "none", "options": ["ro", "nosuid", "noexec", "nodev"]},
-)
-
-
-def bundle(plan: NativePlan, environment: Mapping[str, str], prepared: Prepared) -> str:
-    """Write config.json: the program itself, the granted paths as mounts, the filter, the limits."""
-    values = DEFAULTS | dict(environment)
-    seen = plan.environment if names.ENVIRONMENT not in prepared.without else tuple(environment)
-    said: Json = {
-        "ociVersion": "1.0.2",
-        "process": {
-            "terminal": False,
-            "user": {"uid": 0, "gid": 0, "umask": 0o077},
-            "args": [plan.executable, *plan.command[1:]],
-            "env": [f"{name}={values[name]}" for name in seen if name in values],
-            "cwd": plan.directory,
-            "capabilities": dict.fromkeys(CAPABILITIES, ()),
-            "rlimits": list(_limits(plan)),
-            "noNewPrivileges": True,
-        },
-        "root": {"path": NEW, "readonly": False},
-        "hostname": NAME,
-        "mounts": [*_KERNEL, *_mounts(plan)],
-        "linux": {
-            "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")],
-            "seccomp": filter_of(plan.filter),
-        },
-    }
-    return written(said)
-
-
-def _mounts(plan: NativePlan) -> Iterator[Json]:
-    """Yield a mount for each tree and file of the root: gVisor refuses for itself what the host's mount refuses too."""
-    for step in plan.steps:
-        match step:
-            case Bind(_, execute, write):
-                options = ("rw" if write else "ro", *(() if execute else ("noexec",)))
-                yield _mount(step.place, options)
-            case Layered():
-                yield _mount(step.place, ("rw", "noexec"))
-            case Private(path, _):
-                yield _mount(path, ("rw", "noexec"))
-            case _:
-                continue
-
-
-def _mount(path: str, options: tuple[str, ...]) -> Json:
-    return {
-        "destination": path,
-        "type": "bind",
-        "source": f"{NEW}{path}",
-        "options": ["rbind", "nosuid", "nodev", *options],
-    }
-
-
-def _limits(plan: NativePlan) -> Iterator[Json]:
-    """Yield the limits of each process, which gVisor's kernel keeps."""
-    limits = plan.outside.limits
-    for name, soft, hard in (
-        ("CPU", limits.cpu_seconds, limits.cpu_seconds + 1),
-        ("NPROC", limits.processes, limits.processes),
-        ("FSIZE", limits.disk_bytes, limits.disk_bytes),
-        ("NOFILE", limits.fds, limits.fds),
-        ("AS", limits.memory_bytes, limits.memory_bytes),
-    ):
-        if soft:
-            yield {"type": f"RLIMIT_{name}", "soft": soft, "hard": hard}
-    for name in ("CORE", "MEMLOCK", "MSGQUEUE"):
-        yield {"type": f"RLIMIT_{name}", "soft": 0, "hard": 0}
+def _type(number: int) -> None:
+    """Send a signal to gVisor itself: with a terminal its kernel passes it on to whoever is in front."""
+    if (kernel := k.text(STARTED)).isdigit():
+        os.kill(int(kernel), number)

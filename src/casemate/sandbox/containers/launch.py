@@ -7,10 +7,12 @@ in memory that ends with the mount namespace. So neither kill -9 nor a program t
 import fcntl
 import os
 import resource
+import select
 from _collections_abc import Callable, Mapping, Sequence
 
 from casemate.model.csignal import signal
-from casemate.model.dataclass import dataclass
+from casemate.model.dataclass import dataclass, field
+from casemate.model.small import suppress
 from casemate.sandbox.containers import inside
 from casemate.sandbox.containers.packing import packed
 from casemate.sandbox.containers.scaffold import Scaffold
@@ -29,6 +31,7 @@ OUTER, STATE = f"{BASE}/outer", f"{BASE}/state"
 CGROUPS = "/sys/fs/cgroup"
 HIGH = 32  # descriptors are moved out of the way of those that they become
 LAST_WORDS = 4096
+PATIENCE = 2000  # milliseconds for last words
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,20 @@ class Launcher:
     scaffold: Scaffold
     files: Callable[[Place], Mapping[str, str]] = lambda _: {}
     mounts: bool = False  # the helper is to finish the view itself
+    monitored: bool = False  # it starts somebody who watches the helper in its place, and is a child of pid 1
+    grouping: bool = False  # it insists on making groups
+    enter: Callable[[], None] = lambda: None  # what is still to be done before it is executed
+    needs: tuple[Step, ...] = ()  # of the helper's root, besides what the helper stands on
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     untried: frozenset[str] = frozenset()  # classes whose acts tell nothing in the world that it makes
 
 
 def launch(world: World, launcher: Launcher) -> None:
     """Be pid 1 around the external program: start it, wait for its end."""
     ends, target = world.ends, world.target
-    prepare(launcher.scaffold.steps, target)
+    prepare(
+        (*launcher.scaffold.steps, *launcher.needs), target, groups=_no_groups if launcher.grouping else _one_hierarchy
+    )
     entrances = ways_in(target)
     job = packed(world, mounts=launcher.mounts, entrances=len(entrances), untried=launcher.untried)
     core = min(1, resource.getrlimit(resource.RLIMIT_CORE)[1] % (1 << 63))  # -1 is infinity
@@ -72,16 +82,28 @@ def launch(world: World, launcher: Launcher) -> None:
         _execute(launcher, place, log, handed)
     k.close_all_but((ends.status, log, began))
     k.keep_capabilities(())
-    _wait(child)
-    os.set_blocking(began, False)
-    if not os.read(began, 1):
+    _wait(child, launcher.monitored)
+    if not _has_begun(began):
         raise Failed(launcher.name, last_words(log) or "it ended and said nothing")
 
 
-def prepare(scaffold: Sequence[Step], target: Target) -> None:
-    """Make what the external program needs around the root of the plan: /proc, devices, a folder, the helper's root."""
+def _has_begun(began: int) -> bool:
+    """Tell whether the helper has said so; who was left behind may hold the other end for ever."""
+    os.set_blocking(began, False)
+    try:
+        return bool(os.read(began, 1))
+    except BlockingIOError:
+        return False
+
+
+def prepare(scaffold: Sequence[Step], target: Target, groups: Callable[[int], None] = lambda _: None) -> None:
+    """Make what the external program needs around the root of the plan: /proc, devices, a folder, the helper's root.
+
+    `groups` makes what it sees of cgroups, for the identity that it gets.
+    """
     must("proc", m.mount, "proc", "/proc", "proc", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC)
     must("root", _outer, scaffold, target)
+    must("root", groups, target.uid)
 
 
 def _outer(scaffold: Sequence[Step], target: Target) -> None:
@@ -104,7 +126,6 @@ def _outer(scaffold: Sequence[Step], target: Target) -> None:
         os.close(descriptor)
     let_go(target.users)
     _devices()
-    _one_hierarchy()
     os.mkdir(STATE, 0o711)  # noqa: PTH102 -- likewise
     os.chown(STATE, target.uid, target.uid)
     os.umask(0o077)
@@ -127,7 +148,7 @@ def _devices() -> None:
     os.close(base.new)
 
 
-def _one_hierarchy() -> None:
+def _one_hierarchy(_owner: int) -> None:
     """Show cgroups of version 2 alone: crun refuses a host that has both."""
     found = list(mounts(os.fsdecode(k.read_whole(TABLE)), ("cgroup", "cgroup2")))
     second = next((mount.place for mount in found if mount.kind == "cgroup2"), "")
@@ -136,6 +157,14 @@ def _one_hierarchy() -> None:
         m.attach(m.clone_tree(here), there)
         os.close(here)
         os.close(there)
+
+
+def _no_groups(owner: int) -> None:
+    """Show a folder in memory in the place of cgroups: what is made there does nothing, and ends with the run."""
+    with suppress(OSError):  # its own table of mounts names those of version 1; an ordinary user cannot hide them
+        m.umount(CGROUPS)
+    m.mount("casemate", CGROUPS, "tmpfs", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, SMALL)
+    os.chown(CGROUPS, owner, owner)
 
 
 def ways_in(target: Target) -> tuple[int, ...]:
@@ -149,10 +178,12 @@ def ways_in(target: Target) -> tuple[int, ...]:
 def become(uid: int) -> None:
     """Take the run's own identity, which owns nothing on the host, and die with pid 1 whatever happens to it.
 
-    The kernel forgets the second with each change of identity: prctl(2), PR_SET_PDEATHSIG.
+    The kernel forgets the second with each change of identity: prctl(2), PR_SET_PDEATHSIG. The caller's directory is
+    let go of as well: from a runtime that holds one of the host, a program may get there (CVE-2024-21626).
     """
     if uid != os.geteuid():
         identity.become(uid)
+    os.chdir(STATE)
     k.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -178,13 +209,18 @@ def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...]
     words = log
     try:
         become(place.uid)
+        launcher.enter()
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         out = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for fd in (null, log, log, *handed)]
         for number, descriptor in enumerate(out):
             os.dup2(descriptor, number, inheritable=True)
         words = 2
         k.close_all_but(range(len(out)))
-        environment = {"PATH": place.state, "HOME": place.state}  # no setuid helper (newuidmap) is found
+        environment = {
+            **launcher.environment,
+            "PATH": place.state,
+            "HOME": place.state,
+        }  # no setuid helper (newuidmap) is found
         os.execve(launcher.program, launcher.argv(place), environment)  # noqa: S606 -- that is what this module is for
     except OSError as error:
         os.write(words, f"{launcher.program}: {error.strerror}\n".encode())
@@ -192,14 +228,22 @@ def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...]
         os._exit(125)
 
 
-def _wait(child: int) -> None:
-    """Wait for the external program, and reap what it leaves."""
+def _wait(child: int, monitored: bool) -> None:  # noqa: FBT001 -- a property of who is waited for
+    """Wait for the external program, and reap what it leaves.
+
+    Where another one stands between it and the helper, it does not hear that somebody has killed that one.
+    """
+    over = select.poll()
+    over.register(os.pidfd_open(child), select.POLLIN)
     while True:
         try:
             ended, _ = os.wait()
         except ChildProcessError:
             return
         if ended == child:
+            return
+        if monitored:
+            over.poll(PATIENCE)
             return
 
 

@@ -5,8 +5,8 @@ from _collections_abc import Mapping
 from casemate.model.capability import Capability
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import PRIVATE, Policy
-from casemate.model.sandbox import Boundary, Command, Layer, Plan
-from casemate.sandbox.containers import guest_table, gvisor
+from casemate.model.sandbox import Boundary, Layer
+from casemate.sandbox.containers import guest_table, gvisor, podman
 from casemate.sandbox.containers.beside import Beside
 from casemate.sandbox.containers.bundle import config
 from casemate.sandbox.containers.found import found
@@ -14,9 +14,12 @@ from casemate.sandbox.containers.launch import Launcher, Place, launch
 from casemate.sandbox.containers.scaffold import scaffold
 from casemate.sandbox.coverage import Table
 from casemate.sandbox.native import cgroups
+from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native.cgroups import PROCESSES
 from casemate.sandbox.native.cgroups import Place as Counted
 from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.layers import privileged
+from casemate.sandbox.native.mounts import TABLE, mounts
 from casemate.sandbox.native.selftest import SelfTest
 from casemate.sandbox.native.steward import First
 
@@ -24,11 +27,12 @@ TYPE_CHECKING = False  # `typing` itself takes its time
 if TYPE_CHECKING:
     from typing import ClassVar
 
-RUNTIMES = ("crun", "runc", "runsc", "youki")  # in the order in which they are taken
+RUNTIMES = ("crun", "runc", "runsc", "youki", "podman")  # in the order in which they are taken
 INSTALL: Mapping[str, str] = {
     "crun": "apt-get install crun",
     "runc": "apt-get install runc",
     "runsc": "apt-get install runsc",
+    "podman": "apt-get install podman crun",
     "youki": "cargo install youki, then copy it to /usr/local/bin as root",
 }
 ROOT_NEEDED = frozenset({"runc", "youki"})  # they set up a container as the id 0 in it
@@ -44,6 +48,11 @@ class Oci(Beside):
         self.name = f"oci:{runtime}" if named else "oci"
         self.program, self.install = runtime, INSTALL[runtime]
 
+    def lacks(self) -> str:
+        """Say what of this host the backend cannot do without is missing; "" for nothing."""
+        one = next(mounts(k.text(TABLE), ("cgroup",)), None) if self._runtime == "youki" and not privileged() else None
+        return super().lacks() or (f"youki insists on making groups in {one.place} (cgroups, version 1)" if one else "")
+
     def first(self, program: str) -> First:
         """Start the helper by the runtime."""
         made, runtime, root = scaffold(), self._runtime, self._runtime in ROOT_NEEDED
@@ -53,7 +62,40 @@ class Oci(Beside):
             argv=lambda place: _argv(runtime, place),
             scaffold=made,
             files=lambda place: {"config.json": config(place, made, root=root)},
+            grouping=runtime == "youki",
             untried=frozenset({"proc.priv.root"} if root else ()),  # its own root looks like the host's from inside
+        )
+        return lambda world: launch(world, launcher)
+
+
+class Podman(Beside):
+    """As by crun, which podman starts."""
+
+    name = "oci:podman"
+    program, install = "podman", INSTALL["podman"]
+
+    def found(self) -> tuple[str, str]:
+        """Give the program, or "" and why there is none: what it starts must be there, too."""
+        program, why = super().found()
+        why = why or next((lacks for part in podman.STARTS if (lacks := found(part)[1])), "")
+        return ("" if why else program), why
+
+    def first(self, program: str) -> First:
+        """Start the helper by podman."""
+        made = scaffold()
+        programs = (program, *(found(part)[0] for part in podman.STARTS))
+        launcher = Launcher(
+            name=self.program,
+            program=program,
+            argv=lambda place: podman.argv(programs, place, made),
+            scaffold=made,
+            files=lambda _: podman.files(),
+            mounts=True,
+            monitored=True,
+            untried=frozenset({"proc.priv.root"}),
+            enter=podman.enter,
+            needs=podman.NEEDS,
+            environment=podman.environment(),
         )
         return lambda world: launch(world, launcher)
 
@@ -88,19 +130,11 @@ class Gvisor(Beside):
         return lambda world: gvisor.launch(world, program)
 
     def refuse(self, policy: Policy) -> None:
-        """Refuse what leads out of gVisor: the broker's sockets, and those of the host."""
-        for secret in policy.secrets:  # a placeholder is exchanged by the broker
-            raise Refused(f"env.secret {secret.name}: the oci:runsc backend reaches nothing outside of it")
-        for capability in (Capability.NET_CONNECT, Capability.NET_LISTEN, Capability.NET_UNIX):
-            for grant in policy.of(capability):
-                if grant.resource != PRIVATE or capability is Capability.NET_LISTEN:
-                    raise Refused(f"{capability} {grant.resource}: the oci:runsc backend reaches nothing outside of it")
-
-    def plan(self, command: Command, policy: Policy) -> Plan:
-        """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""
-        if command.waits:
-            raise Refused(f"{self.name}: a run cannot wait for its arguments in this backend")
-        return super().plan(command, policy)
+        """Refuse the sockets of the host that lie in files: a descriptor that came through one would be the host's."""
+        for grant in policy.of(Capability.NET_UNIX):
+            if grant.resource != PRIVATE:
+                what = f"{grant.capability} {grant.resource}"
+                raise Refused(f"{what}: oci:runsc reaches no socket of the host; use another backend, or net.connect")
 
     def test(self, plan: NativePlan) -> SelfTest | None:  # noqa: ARG002 -- the signature is that of the others
         """Try nothing: nothing of ours runs inside."""
@@ -120,6 +154,8 @@ def oci(option: str) -> Beside:
     if option and option not in RUNTIMES:
         raise UsageError(f"oci:{option}: there is no such runtime; there are: {', '.join(RUNTIMES)}")
     runtime = option or next((name for name in RUNTIMES if found(name)[0]), RUNTIMES[0])
+    if runtime == "podman":
+        return Podman()
     return Gvisor(named=bool(option)) if runtime == "runsc" else Oci(runtime, named=bool(option))
 
 
