@@ -17,7 +17,9 @@ from casemate.model.capability import Capability
 from casemate.model.effective import fingerprint, spelled
 from casemate.model.policy import Grant, Limits, Policy, WriteMode
 from casemate.model.sandbox import Command, Json
-from casemate.sandbox import confine
+from casemate.sandbox import choose, confine
+from casemate.sandbox.native.contract import NativePlan
+from casemate.sandbox.native.residual import residual
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference"
 EVENTS = (
@@ -154,6 +156,17 @@ def test_what_remains_is_said_of_what_was_granted(tmp_path: Path) -> None:
         assert said in risks
     assert "local socket" not in risks
     assert only(events, "started")["accepted"] == ["fs.persist", "res.disk"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "said"),
+    [("native", "kernel is shared"), ("oci:runsc", "kernel of its own"), ("vm", "kernel of its own")],
+)
+def test_whose_kernel_it_is_is_said_first(backend: str, said: str) -> None:
+    strict, python = policy(), str(PYTHON)
+    made = choose("native").plan(Command((python,), python, "/"), strict)
+    assert isinstance(made, NativePlan)
+    assert said in next(residual(made, choose(backend).coverage(strict)))
 
 
 def test_what_is_covered_in_a_granted_tree_is_named_as_a_risk(tmp_path: Path) -> None:

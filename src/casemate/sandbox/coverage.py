@@ -16,6 +16,7 @@ from casemate.model.policy import Policy, WriteMode
 from casemate.model.sandbox import ClassCoverage, Coverage, Enforcement, Gap
 from casemate.model.tree import below
 
+GUEST_KERNEL, MACHINE = "user-space kernel", "virtual machine"  # layers that are a kernel of the program's own
 LIMIT_OF: Mapping[C, str] = {
     C.RES_CPU: "cpu_seconds",
     C.RES_WALL: "wall_seconds",

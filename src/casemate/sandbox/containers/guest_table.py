@@ -7,7 +7,7 @@ A layer stands in a row only if it would withhold the class were all the others 
 from _collections_abc import Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
-from casemate.sandbox.coverage import Table
+from casemate.sandbox.coverage import GUEST_KERNEL, Table
 from casemate.sandbox.native import gaps
 from casemate.sandbox.native.names import (
     BPF,
@@ -35,7 +35,7 @@ from casemate.sandbox.native.names import (
 from casemate.sandbox.native.withheld import GIVEN, NETWORK
 from casemate.sandbox.native.withheld import WHEN_GRANTED as IN_NATIVE
 
-KERNEL = "user-space kernel"  # gVisor's: what it does not have, or keeps to itself
+KERNEL = GUEST_KERNEL  # gVisor's: what it does not have, or keeps to itself
 FILTER = "seccomp inside"  # on the program, by that kernel
 NOT_INSIDE = frozenset({  # what the host has, and a program in gVisor does not meet
     *(LANDLOCK, LANDLOCK_NET, SCOPES, TRUNCATE, IOCTL, SECCOMP, MDWE, KEYRING, URING, BPF, UFFD),

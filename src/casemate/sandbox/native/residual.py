@@ -10,12 +10,14 @@ from casemate.model.capability import Capability
 from casemate.model.policy import WriteMode
 from casemate.model.sandbox import Coverage, Enforcement
 from casemate.model.visible import visible
+from casemate.sandbox.coverage import GUEST_KERNEL, MACHINE
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.paths import within
 from casemate.sandbox.native.steps import Hide, Layered
 
+SHARED = "The kernel is shared: a hole in a system call that Python needs is a way out."
+OWN = "The program has a kernel of its own: a hole in it leads to what runs it, and from there the host's is shared."
 ALWAYS = (
-    "The kernel is shared: a hole in a system call that Python needs is a way out.",
     "Timing, caches and other side channels of the processor are shared with the host.",
     "Versions, processors, load and memory of the host can be seen, and the places that were granted.",
     "What the program writes on its standard streams is not filtered.",
@@ -31,6 +33,8 @@ SAID = {
 
 def residual(plan: NativePlan, coverage: Sequence[Coverage]) -> Iterator[str]:
     """Yield one sentence for each kind of risk that remains."""
+    layers = {layer for entry in coverage for layer in entry.layers}
+    yield SHARED if layers.isdisjoint((GUEST_KERNEL, MACHINE)) else OWN
     yield from ALWAYS
     outside = plan.outside
     if outside.connect:

@@ -8,10 +8,10 @@ business: that it is not executable where it was writable, is withheld by the fi
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
 from casemate.model.classes import CLASSES
 from casemate.model.dataclass import replace
-from casemate.sandbox.coverage import Table
+from casemate.sandbox.coverage import MACHINE, Table
 from casemate.sandbox.hosted import Guest
 
-LAYER, FILTER = "virtual machine", "seccomp in the guest"
+LAYER, FILTER = MACHINE, "seccomp in the guest"
 OWN_MEMORY = frozenset({"native.wx.memory", "native.wx.twice", "native.wx.forced"})
 COUNTED = (C.RES_CPU, C.RES_MEMORY, C.RES_FDS, C.RES_PROCS, C.RES_DISK, C.PROC_FORK, C.PROC_THREAD)
 GUEST = Guest(
