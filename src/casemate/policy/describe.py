@@ -21,6 +21,8 @@ def describe(policy: Policy, places: Places) -> Iterator[str]:
     if policy.assurance is not Assurance.ANY:
         yield f"assurance {policy.assurance}: no backend whose vendor does not offer it against hostile code"
     yield f"sets of version {VERSION}; a granted path that is missing: {policy.missing}"
+    if policy.image:
+        yield f"image {policy.image}: the root, read-only; all of it can be read, and its libraries mapped executable"
     yield ""
     for grant in policy.grants:
         yield from _grant(grant, places)
