@@ -154,7 +154,8 @@ def _in_image(request: Request, asked: Policy, host: Host) -> _Chosen:
     from casemate.readers.host.imaged import Image, spawned  # noqa: PLC0415 -- likewise
     from casemate.readers.host.imaged import of as program_in  # noqa: PLC0415 -- likewise
 
-    image = Image(asked.image, dict(asked.settings).get("PATH", SEARCH))
+    root, values = _unpacked(asked.image, request.environment)
+    image = Image(root, dict(asked.settings).get("PATH", SEARCH))
     program = program_in(request.target, image, host, request.python)
     names = [program.python if grant.resource == OWN_PYTHON else grant.resource for grant in asked.of(SPAWN)]
     if not all(names):
@@ -171,7 +172,19 @@ def _in_image(request: Request, asked: Policy, host: Host) -> _Chosen:
         real = [os.path.realpath(path) for path in (grant.resource, asked.image)]
         if below(*real) or below(*reversed(real)):
             raise Refused(f"{grant.resource} cannot be writable: the image {asked.image} would be written to")
-    return _Chosen(program, policy, places, image=image, brought=brought)
+    return _Chosen(program, policy, places, image=image, brought=brought, values=values)
+
+
+def _unpacked(path: str, environment: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """Give the directory of an image, and the variables of its configuration where it comes from a layout."""
+    from casemate.readers.images.mark import is_layout  # noqa: PLC0415 -- only where there is an image
+
+    if not is_layout(path):
+        return os.path.realpath(path), {}
+    from casemate.services.images import kept  # noqa: PLC0415 -- only where there is a layout
+
+    image = kept(path, environment)
+    return image.folder, image.environment
 
 
 def run(prepared: Prepared, request: Request, *, record: Callable[[Mapping[str, Json]], None] | None = None) -> Outcome:
