@@ -75,10 +75,11 @@ def entries(file: IO[bytes], length: int) -> Iterator[Entry]:
         last = -1
         while (member := archive.next()) is not None:
             archive.__dict__["members"].clear()  # it would remember every one of them
-            if member.offset <= last or member.size < 0 or member.offset_data + _kept(member) > length:
+            entry = _entry(member)
+            if member.offset <= last or member.size < 0 or (entry and entry.offset + entry.size > length):
                 raise InputError(f"{member.name!r}: its bytes are not where they could be")
             last = member.offset
-            if (entry := _entry(member)) is not None:
+            if entry:
                 yield entry
         file.seek(archive.offset)
         if any(file.read(BLOCK)):
@@ -87,10 +88,6 @@ def entries(file: IO[bytes], length: int) -> Iterator[Entry]:
         raise InputError("a name that is not UTF-8") from None
     except DAMAGES as error:
         raise InputError(f"no tar archive that can be read: {error}") from None
-
-
-def _kept(member: tarfile.TarInfo) -> int:
-    return member.size if member.isreg() else 0
 
 
 def _entry(member: tarfile.TarInfo) -> Entry | None:

@@ -31,15 +31,17 @@ ZSTD = "compression.zstd"  # in the standard library from Python 3.14 on
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def unpack(layout: int, stored: Stored, folder: Path) -> None:
+def unpack(
+    layout: int, stored: Stored, folder: Path, *, most_bytes: int = MOST_BYTES, most_entries: int = MOST_ENTRIES
+) -> None:
     """Unpack all layers into an empty folder. Raises InputError, and OSError for what this host cannot."""
     tree = _Tree(os.open(folder, FOLDER))
     size = count = 0
     try:
         for layer in stored.layers:
             with TemporaryFile(dir=folder.parent) as archive:
-                size += _archive(layout, layer, archive, MOST_BYTES - size)
-                made = _list(entries(archive, archive.tell()), MOST_ENTRIES - count, layer)
+                size += _archive(layout, layer, archive, most_bytes - size)
+                made = _list(entries(archive, archive.tell()), most_entries - count, layer)
                 count += len(made)
                 tree.apply(made, archive.fileno(), layer)
     finally:
@@ -55,7 +57,7 @@ def _list(found: Iterable[Entry], most: int, layer: Layer) -> list[Entry]:
             if about in seen:
                 raise InputError(f"{'/'.join(entry.path)!r} is there twice")  # noqa: TRY301 -- see below
             if len(made) == most:
-                raise InputError(f"more than {MOST_ENTRIES} entries in the image")  # noqa: TRY301 -- likewise
+                raise InputError(f"more entries than the {most} that are left of those of an image")  # noqa: TRY301 -- likewise
             seen.add(about)
             made.append(entry)
     except InputError as error:
