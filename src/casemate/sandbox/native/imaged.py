@@ -2,11 +2,14 @@
 
 import os
 import stat
+from _collections_abc import Sequence
 
 from casemate.model.errors import PolicyError, Refused
 from casemate.model.tree import below
 from casemate.sandbox.native.paths import Denied, above, look
-from casemate.sandbox.native.steps import Bind, Folder, Image, Layered, Link, Step
+from casemate.sandbox.native.steps import Bind, Folder, Image, Layered, Link, Private, Step
+
+OWN = ("/dev", "/proc")  # made for every program, and nothing in them can be granted
 
 
 def shown(image: str, refused: tuple[Denied, ...], steps: tuple[Step, ...]) -> Image:
@@ -25,13 +28,17 @@ def shown(image: str, refused: tuple[Denied, ...], steps: tuple[Step, ...]) -> I
     for one in refused:
         if one.seen is not None and below(one.seen.path, seen.path):
             raise PolicyError(f"fs.image {image}: {one.path} lies in it and is denied: take one of them out")
+    own = [step.path for step in steps if isinstance(step, Private)]
     for step in steps:
-        _fits(step, image)
+        _fits(step, image, own)
     return Image(seen)
 
 
-def _fits(step: Step, image: str) -> None:
-    """Refuse a grant for which something else of the image would have to give way than what has its very name."""
+def _fits(step: Step, image: str, own: Sequence[str]) -> None:
+    """Refuse a grant for which something else of the image would have to give way than what has its very name.
+
+    What is made for every program, and what lies in the folders `own`, stands in the place of what an image has there.
+    """
     match step:
         case Bind() | Layered():
             path, directory = step.place, step.seen.directory
@@ -40,7 +47,9 @@ def _fits(step: Step, image: str) -> None:
         case Folder(path):
             directory = True
         case _:
-            return  # what is made for every program stands in the place of what an image has
+            return
+    if any(below(path, folder) for folder in (*own, *OWN)):
+        return
     for folder in reversed([*above(path)][:-1]):
         expected = directory if folder == path else True
         try:
