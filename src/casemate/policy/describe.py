@@ -9,6 +9,7 @@ from casemate.model.capability import Capability
 from casemate.model.persist import PERSIST
 from casemate.model.policy import PRIVATE, Assurance, Grant, Policy
 from casemate.policy import values
+from casemate.policy.expand import BROUGHT, IN_IMAGE
 from casemate.policy.sets import VERSION, Places, read_set, secrets
 
 WIDTH = 12
@@ -25,7 +26,10 @@ def describe(policy: Policy, places: Places) -> Iterator[str]:
         yield f"image {policy.image}: the root, read-only; all of it can be read, and its libraries mapped executable"
     yield ""
     for grant in policy.grants:
-        yield from _grant(grant, places)
+        if policy.image and (grant.resource in IN_IMAGE - {"@program"} or grant.capability in BROUGHT):
+            yield f"{grant.capability:{WIDTH}} {grant.resource}  (of the image)"
+        else:
+            yield from _grant(grant, places)
     for name, value in policy.settings:
         yield f"{'env.set':{WIDTH}} {name}={value}"
     for secret in policy.secrets:

@@ -137,7 +137,7 @@ def spawned(path: str, image: Image) -> tuple[str, ...]:
     try:
         return _once(image.opened(path))
     except Refused as refusal:
-        raise Refused(f"proc.spawn {path}: {refusal}") from None
+        raise Refused(f"proc.spawn {path}: {str(refusal).removeprefix(f'{path}: ')}") from None
 
 
 def _executable(target: Executable, image: Image, directory: str) -> Program:
