@@ -79,6 +79,16 @@ def test_grants_and_what_is_written_are_as_ever(run: Run, python: Path, tmp_path
     assert (tmp_path / "out/new").read_text() == "of the host"
 
 
+def test_folders_that_a_runtime_mounts_on_are_not_found_through_links(run: Run, tmp_path: Path) -> None:
+    with_busybox(tmp_path / "image", "ls")
+    (tmp_path / "outside").mkdir()
+    for name in ("proc", "sys", "dev", "etc", "tmp"):
+        (tmp_path / "image" / name).symlink_to(tmp_path / "outside")
+    done = run("--image", tmp_path / "image", "--", "ls", "/")
+    assert done.stdout.split() == ["bin", "dev", "etc", "home", "proc", "sys", "tmp"], done
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
 def test_a_static_program_needs_nothing_else(run: Run, tmp_path: Path) -> None:
     with_busybox(tmp_path / "image", "hostname")
     assert run("--image", tmp_path / "image", "--", "hostname").stdout == "casemate\n"

@@ -16,7 +16,7 @@ try:
 except OSError:
     print("in force")
 """
-IMAGE = "import os; print('in force' * (sorted({{*os.listdir('/')}} - {{'sys'}}) == {names}))"
+IMAGE = "import os; print('in force' * (sorted(os.listdir('/')) == {names}))"
 SPAWN = """
 import subprocess
 words = ["/usr/bin/env", "-i", "X=in force", "/usr/bin/env"]
@@ -131,7 +131,7 @@ def ground(tmp_path: Path, port: int, free_port: int) -> Mapping[str, str]:
     for name in ("shown/file", "shown/denied"):
         (tmp_path / name).write_text("in force")
     (tmp_path / "secret").write_text("the secret itself")
-    names = ["bin", "dev", "etc", "home", "lib", "lib64", "proc", "tmp", "usr"]
+    names = ["bin", "dev", "etc", "home", "lib", "lib64", "proc", "sys", "tmp", "usr"]
     return {"names": str(names), "folder": str(tmp_path), "port": str(port), "free": str(free_port)}
 
 

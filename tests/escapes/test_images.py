@@ -104,7 +104,7 @@ def test_a_loader_is_one_of_the_image(small: Path) -> None:
     assert "is not in the image" in done.stderr
 
 
-@pytest.mark.parametrize("names", [("etc", "tmp", "dev", "proc", "home")], ids=["links"])
+@pytest.mark.parametrize("names", [("etc", "tmp", "dev", "proc", "home", "sys")], ids=["links"])
 def test_folders_of_every_world_that_are_links_in_the_image_are_not_followed(
     small: Path, ground: Path, names: tuple[str, ...]
 ) -> None:
@@ -138,6 +138,15 @@ def test_a_program_with_setuid_gains_nothing(small: Path) -> None:
     done = run("--image", small, "--", "/bin/id")
     assert done.stdout.startswith("uid=1000(casemate) gid=1000(casemate)"), done
     assert "euid" not in done.stdout
+
+
+def test_what_an_image_has_in_dev_and_sys_is_covered(small: Path) -> None:
+    for name in ("dev", "sys"):
+        (small / name).mkdir()
+        (small / name / "of-the-image").write_text("x")
+    done = run("--image", small, "--", "/bin/ls", "/dev", "/sys")
+    assert "shm" in done.stdout, done
+    assert "of-the-image" not in done.stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")

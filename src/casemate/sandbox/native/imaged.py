@@ -9,7 +9,7 @@ from casemate.model.tree import below
 from casemate.sandbox.native.paths import Denied, above, look
 from casemate.sandbox.native.steps import Bind, Folder, Image, Layered, Link, Private, Step
 
-OWN = ("/dev", "/proc")  # made for every program, and nothing in them can be granted
+OWN = ("/dev", "/proc", "/sys")  # made for every program, and nothing in them can be granted
 
 
 def shown(image: str, refused: tuple[Denied, ...], steps: tuple[Step, ...]) -> Image:

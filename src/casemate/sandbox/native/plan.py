@@ -54,7 +54,7 @@ def compile_plan(command: Command, policy: Policy, coverage: tuple[Coverage, ...
     if policy.image:
         from casemate.sandbox.native.imaged import shown  # noqa: PLC0415 -- only where there is an image
 
-        steps = (*steps, shown(_checked(policy.image), refused, steps))
+        steps = (Folder("/sys"), *steps, shown(_checked(policy.image), refused, steps))
     deny = tuple(dict.fromkeys(name for one in refused for name in (one.path, one.real)))
     return _assemble(command, policy, coverage, root, steps, deny)
 

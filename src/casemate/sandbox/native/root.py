@@ -33,6 +33,7 @@ BASE = (
     "/dev"  # covered in a private mount namespace; nothing below it can be granted: a copy of a tree holds all mounts
 )
 NEW, LAYERS = f"{BASE}/root", f"{BASE}/layers"
+COVERED = ("/dev", "/sys")  # whatever an image has there
 READ_ONLY = m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NODEV
 SMALL = "size=4m,nr_inodes=4k,mode=755"
 CHUNK = 1 << 20
@@ -273,12 +274,13 @@ class Root:
         self.lower(source, f"{place}/lower")
         merged = self.stacked(f"{place}/merged", f"lowerdir={NEW}:{place}/lower", m.MS_RDONLY)
         made, self.new = self.new, merged
-        kept = dict.fromkeys(self.written, READ_ONLY | m.ATTR_NOEXEC)  # only what is of the image is executed
-        kept |= {path: m.ATTR_NOEXEC for path in self.mounted if not self.lies_in_a_mount(path)}
-        for path, attributes in kept.items():
+        ours = (*COVERED, *self.written)  # all of it is ours, and nothing of it is executed
+        self.mounted += COVERED
+        for path in dict.fromkeys((*ours, *(path for path in self.mounted if not self.lies_in_a_mount(path)))):
             there = m.open_within(made, path)
             tree = m.clone_tree(there)
-            m.set_attributes(tree, attributes)
+            if path in ours:
+                m.set_attributes(tree, READ_ONLY | m.ATTR_NOEXEC, recursive=False)
             self.attach(tree, path)
             os.close(there)
             os.close(tree)
