@@ -6,12 +6,10 @@ left is thrown away by the next.
 
 import fcntl
 import os
-import shutil
 import stat
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 from casemate.model.errors import InputError
 from casemate.services.store import may_make
@@ -36,6 +34,9 @@ def own_folder(place: Path, environment: Mapping[str, str]) -> Path:
 @contextmanager
 def being_filled(place: Path) -> Generator[Path]:
     """Give a folder beside the others that is gone afterwards; throw away those that killed processes left."""
+    import shutil  # noqa: PLC0415 -- only where something is made
+    from tempfile import mkdtemp  # noqa: PLC0415 -- likewise
+
     with locked(place):  # nobody takes a folder for abandoned that is just being made
         for left in place.glob(f"{PART}*"):
             throw_away(left)
@@ -71,6 +72,8 @@ def lock(folder: Path, how: int = fcntl.LOCK_EX) -> int:
 
 def throw_away(folder: Path) -> None:
     """Remove a folder on which nobody has a lock."""
+    import shutil  # noqa: PLC0415 -- likewise
+
     try:
         mark = lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

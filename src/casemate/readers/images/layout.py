@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import TypeVar
 
+from casemate.model.checked import Plain, items, number, one, table
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError
-from casemate.model.plain import Plain, items, number, one, table
 from casemate.readers.images.mark import MARK
 
 MOST_JSON = 4 << 20  # bytes of an index, a manifest or a configuration

@@ -14,7 +14,6 @@ from casemate.model import own
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError
 from casemate.readers.images.layout import read
-from casemate.services.images.unpack import unpack
 from casemate.services.whole import being_filled, lock, locked, own_folder, throw_away
 
 OLD = 30 * 24 * 3600.0  # seconds
@@ -39,6 +38,8 @@ def kept(path: str, environment: Mapping[str, str]) -> Kept:
                 raise InputError("HOME names no folder, so there is no place to unpack it")
             place = own_folder(target.parent, environment)
             if not _in_use(target):
+                from casemate.services.images.unpack import unpack  # noqa: PLC0415 -- once for each image
+
                 with being_filled(place) as folder:
                     made = folder / "made"
                     made.mkdir(mode=0o755)
