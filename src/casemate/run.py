@@ -179,6 +179,8 @@ def _unpacked(path: str, environment: Mapping[str, str]) -> tuple[str, Mapping[s
     """Give the directory of an image, and the variables of its configuration where it comes from a layout."""
     from casemate.readers.images.mark import is_layout  # noqa: PLC0415 -- only where there is an image
 
+    if not os.path.isdir(path):  # noqa: PTH112 -- a path stays the string that was written
+        raise PolicyError(f"fs.image {path}: there is no such directory")
     if not is_layout(path):
         return os.path.realpath(path), {}
     from casemate.services.images import kept  # noqa: PLC0415 -- only where there is a layout

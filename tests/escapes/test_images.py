@@ -4,6 +4,7 @@ What the host has beside it is reached as little as with a root of granted paths
 command and proc.spawn say.
 """
 
+import json
 import os
 import socket
 import stat
@@ -94,6 +95,22 @@ def test_an_interpreter_is_one_of_the_image(small: Path) -> None:
     assert run("--image", small, "--", "/line").stdout == "/line\n"
     done = run("--image", small, "--", "/script")
     assert (done.returncode, done.stdout) == (0, "inside\n"), done
+
+
+def test_the_record_tells_of_the_program_of_the_image(small: Path, ground: Path) -> None:
+    record = ground / "record.jsonl"
+    assert run("--image", small, "--record", record, "--", "/bin/ls").returncode == 0
+    events = {event["event"]: event for event in map(json.loads, record.read_text().splitlines())}
+    there = (small / "bin/busybox").stat()
+    said = events["started"]["executable"]
+    assert (said["path"], said["bytes"]) == ("/bin/ls", there.st_size)
+    assert said["inode"] == f"{there.st_dev:x}:{there.st_ino}"
+    assert events["granted"]["image"] == str(small)
+    assert any(str(small) in risk for risk in events["residual"]["risks"])
+    (small / "bin/true").unlink()
+    (small / "bin/true").symlink_to("/bin/busybox")
+    assert run("--image", small, "--record", record, "--", "/bin/true").returncode == 0
+    assert json.loads(record.read_text().splitlines()[0])["executable"]["bytes"] == there.st_size
 
 
 def test_a_loader_is_one_of_the_image(small: Path) -> None:
@@ -234,6 +251,13 @@ def test_the_host_itself_is_no_image(path: str, ground: Path) -> None:
     policy.write_text(f'[policy]\nversion = 1\n[fs]\nimage = "{path}"\ndeny = []\n')
     done = run("--policy", policy, "--", "/bin/true")
     assert done.returncode == 125, done
+
+
+@pytest.mark.parametrize("path", ["missing", "small/bin/busybox"])
+def test_what_is_no_directory_is_no_image(small: Path, ground: Path, path: str) -> None:
+    assert small.exists()
+    done = run("--image", ground / path, "--", "/bin/true")
+    assert (done.returncode, done.stderr) == (125, f"casemate: fs.image {ground / path}: there is no such directory\n")
 
 
 @pytest.mark.parametrize("option", ["--write", "--write-direct"])

@@ -12,7 +12,7 @@ from casemate.model.sandbox import Coverage, Enforcement
 from casemate.model.visible import visible
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.paths import within
-from casemate.sandbox.native.steps import Hide, Layered
+from casemate.sandbox.native.steps import Hide, Image, Layered
 
 ALWAYS = (
     "The kernel is shared: a hole in a system call that Python needs is a way out.",
@@ -41,6 +41,11 @@ def residual(plan: NativePlan, coverage: Sequence[Coverage]) -> Iterator[str]:
     if outside.forwards:
         ports = ", ".join(f"{forward.host}:{forward.port}" for forward in outside.forwards)
         yield f"Whoever reaches these ports of the host talks to the program: {ports}."
+    yield from (
+        f"All of the image can be read, and mapped executable: {visible(step.seen.path)}."
+        for step in plan.steps
+        if isinstance(step, Image)
+    )
     yield from _of_paths(plan)
     if plan.filter.spawn:
         yield "A granted program runs whatever its own arguments and files make it do, within the same policy."
