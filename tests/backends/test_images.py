@@ -16,7 +16,7 @@ from tests.rootfs import with_busybox, with_python
 
 from casemate.sandbox import choose
 
-ABLE = ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc")
+ABLE = ("native", "bubblewrap", "oci:crun", "oci:runc", "oci:runsc", "oci:podman")
 LEAST = 60  # acts on files, programs and native code that are withheld
 
 
