@@ -12,7 +12,7 @@ import tree_sitter
 import tree_sitter_python
 
 from casemate.libraries import state
-from casemate.model import plain
+from casemate.model import checked
 from casemate.part import Result, packed, unpacked
 
 KINDS = (".py", ".toml", ".so")
@@ -33,9 +33,9 @@ class Kept:
     @classmethod
     def of(cls, data: bytes) -> "Kept":
         """Give what bytes say. Raises ValueError where they say something else."""
-        fields = plain.table(unpacked(data))
-        tops = (plain.one(top, str) for top in plain.items(fields.get("tops")))
-        return cls(frozenset(tops), plain.one(fields.get("around"), str), Result.of(fields.get("result")))
+        fields = checked.table(unpacked(data))
+        tops = (checked.one(top, str) for top in checked.items(fields.get("tops")))
+        return cls(frozenset(tops), checked.one(fields.get("around"), str), Result.of(fields.get("result")))
 
     def holds(self, own: Sequence[str], digests: Mapping[str, str]) -> bool:
         """Tell whether the files are still those that were read; the own ones count also where they were not parsed."""

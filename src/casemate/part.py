@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from casemate.libraries import Library
+from casemate.model.checked import Plain, items, one, table
 from casemate.model.finding import Finding, Skipped, Why
 from casemate.model.location import Location
-from casemate.model.plain import Plain, from_finding, from_skipped, items, one, table, to_finding, to_skipped
+from casemate.model.plain import from_finding, from_skipped, to_finding, to_skipped
 from casemate.model.rule import Hit, Rule
 from casemate.readers import files
 from casemate.readers.code import Code

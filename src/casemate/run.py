@@ -11,7 +11,7 @@ from _collections_abc import Callable, Iterable, Iterator, Mapping
 from casemate.model import own
 from casemate.model.capability import Capability
 from casemate.model.dataclass import dataclass, field, replace
-from casemate.model.errors import Refused
+from casemate.model.errors import PolicyError, Refused
 from casemate.model.policy import OWN_PYTHON, Grant, Policy
 from casemate.model.sandbox import Command, Json, Outcome, Plan
 from casemate.model.secret import Injection
@@ -37,10 +37,15 @@ from casemate.readers.host.program import (
 from casemate.readers.host.program import of as program_of
 from casemate.readers.host.real import Remembering
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from casemate.readers.host.imaged import Image
+
 HOME = "/home/casemate"  # private, empty, gone afterwards
 SEARCH = "/usr/local/bin:/usr/bin:/bin"
 BARE = ("LANG", "TERM")  # of the caller; everything else only by name
 SAFE_PATH = (3, 11)  # the first Python with -P
+SPAWN = Capability.PROC_SPAWN
 MOST_ARGUMENTS = 100  # that are looked at for a hint
 
 
@@ -91,30 +96,97 @@ def prepare(request: Request) -> Prepared:
 def _prepared(request: Request) -> Prepared:
     """Prepare, each part after the other."""
     host = Host(request.directory, request.environment, homes(request.environment.get("HOME", "/")), own_environment())
-    choice = _python(request, host.ours)
-    program = program_of(request.target, choice.interpreter if choice else None, host)
     asked = _asked(request)
-    files = program.files
-    for grant in asked.of(Capability.PROC_SPAWN):
-        if grant.resource != OWN_PYTHON:  # its files are the program's own
-            files |= files_to_spawn(grant.resource, host)
-    places = Places(request.directory, host.homes, files.read, files.libraries, program.own, program.python)
-    expanded = expand(_with_own(asked, program, files, terminal=request.terminal), places)
+    chosen = _in_image(request, asked, host) if asked.image else _on_host(request, asked, host)
+    program = chosen.program
+    expanded = expand(chosen.asked, chosen.places)
     policy = expanded.policy
     _keep_ours(request, policy, host.ours)
-    program = _without_writable_path(program, request, policy, choice)
+    program = _without_writable_path(program, request, policy, chosen.choice)
     directory = request.directory if _is_shown(request.directory, policy) else HOME
     argv = _argv(program, request, directory)
     command = Command(argv, program.executable, directory, bool(program.python), request.waits)
     unseen = _unseen(request, program, directory)
-    hints = (*program.notes, *unseen, *_hints(request, choice, policy), *expanded.absent)
-    prepared = Prepared(command, policy, _environment(request, policy), expanded.notes, hints)
+    hints = (*program.notes, *unseen, *_hints(request, chosen, policy), *expanded.absent)
+    environment = _environment(request, policy, chosen.values)
+    if chosen.image is not None:
+        policy = replace(policy.plus(*chosen.brought), image=chosen.image.root)
+    prepared = Prepared(command, policy, environment, expanded.notes, hints)
     if not policy.secrets:
         return prepared
     from casemate.policy.placeholder import placed  # noqa: PLC0415 -- only where there is a secret
 
     environment, injections = placed(policy, request.environment, prepared.environment, command.argv)
     return replace(prepared, environment=environment, injections=injections)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What is started and where that was found: on this host, or in an image, which brings grants of its own paths.
+
+    `asked` is the policy about paths of this host; `values` are the variables of an image's configuration.
+    """
+
+    program: Program
+    asked: Policy
+    places: Places
+    choice: Choice | None = None
+    image: "Image | None" = None
+    brought: tuple[Grant, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def _on_host(request: Request, asked: Policy, host: Host) -> _Chosen:
+    """Choose the Python, and find the program, on this host."""
+    choice = _python(request, host.ours)
+    program = program_of(request.target, choice.interpreter if choice else None, host)
+    files = program.files
+    for grant in asked.of(Capability.PROC_SPAWN):
+        if grant.resource != OWN_PYTHON:  # its files are the program's own
+            files |= files_to_spawn(grant.resource, host)
+    places = Places(request.directory, host.homes, files.read, files.libraries, program.own, program.python)
+    return _Chosen(program, _with_own(asked, program, files, terminal=request.terminal), places, choice)
+
+
+def _in_image(request: Request, asked: Policy, host: Host) -> _Chosen:
+    """Find the Python, the program and what it may start in the image. Only that is executed; grants are as ever."""
+    from casemate.policy.expand import of_the_host  # noqa: PLC0415 -- only where there is an image
+    from casemate.readers.host.imaged import Image, spawned  # noqa: PLC0415 -- likewise
+    from casemate.readers.host.imaged import of as program_in  # noqa: PLC0415 -- likewise
+
+    root, values = _unpacked(asked.image, request.environment)
+    image = Image(root, dict(asked.settings).get("PATH", SEARCH))
+    program = program_in(request.target, image, host, request.python)
+    names = [program.python if grant.resource == OWN_PYTHON else grant.resource for grant in asked.of(SPAWN)]
+    if not all(names):
+        raise PolicyError(f"{OWN_PYTHON} is granted (proc.spawn), and what is started is no Python program")
+    execute = (*program.files.execute, *(path for name in names for path in spawned(name, image)))
+    brought = (
+        *(Grant(SPAWN, name) for name in names),
+        *(Grant(Capability.FS_EXEC, path) for path in dict.fromkeys(execute)),
+        Grant(Capability.NATIVE_EXT, "/"),
+    )
+    places = Places(request.directory, host.homes, program=program.own)
+    policy = of_the_host(asked).plus(Grant(Capability.FS_READ, "@program"))
+    for grant in policy.of(Capability.FS_WRITE):
+        real = [os.path.realpath(path) for path in (grant.resource, asked.image)]
+        if below(*real) or below(*reversed(real)):
+            raise Refused(f"{grant.resource} cannot be writable: the image {asked.image} would be written to")
+    return _Chosen(program, policy, places, image=image, brought=brought, values=values)
+
+
+def _unpacked(path: str, environment: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """Give the directory of an image, and the variables of its configuration where it comes from a layout."""
+    from casemate.readers.images.mark import is_layout  # noqa: PLC0415 -- only where there is an image
+
+    if not os.path.isdir(path):  # noqa: PTH112 -- a path stays the string that was written
+        raise PolicyError(f"fs.image {path}: there is no such directory")
+    if not is_layout(path):
+        return os.path.realpath(path), {}
+    from casemate.services.images import kept  # noqa: PLC0415 -- only where there is a layout
+
+    image = kept(path, environment)
+    return image.folder, image.environment
 
 
 def run(prepared: Prepared, request: Request, *, record: Callable[[Mapping[str, Json]], None] | None = None) -> Outcome:
@@ -250,28 +322,31 @@ def _argv(program: Program, request: Request, directory: str) -> tuple[str, ...]
             return program.argv
 
 
-def _environment(request: Request, policy: Policy) -> dict[str, str]:
-    """Give exactly the variables that the program will see."""
+def _environment(request: Request, policy: Policy, image: Mapping[str, str]) -> dict[str, str]:
+    """Give exactly the variables that the program will see; `image` has a value for those that the caller has not."""
     caller = request.environment
     values = {"HOME": HOME, "PATH": SEARCH, "LANG": "C.UTF-8", "TERM": "dumb"}
     values |= {name: caller[name] for name in BARE if name in caller}
+    known = {**image, **caller}
     values |= {
-        grant.resource: caller[grant.resource] for grant in policy.of(Capability.ENV_READ) if grant.resource in caller
+        grant.resource: known[grant.resource] for grant in policy.of(Capability.ENV_READ) if grant.resource in known
     }
     return values | dict(policy.settings)
 
 
-def _hints(request: Request, choice: Choice | None, policy: Policy) -> Iterator[str]:
+def _hints(request: Request, chosen: _Chosen, policy: Policy) -> Iterator[str]:
     """Explain what often surprises: another Python than expected, arguments and imports that are not readable."""
     named = [word for word in _arguments(request.target)[:MOST_ARGUMENTS] if word and not word.startswith("-")]
     paths = [os.path.normpath(os.path.join(request.directory, word)) for word in named]
-    yield from _unreadable(filter(os.path.lexists, paths), "an argument", policy)
+    choice, image = chosen.choice, chosen.image
+    there = [path for path in paths if os.path.lexists(path) and not (image and image.has(path))]
+    yield from _unreadable(there, "an argument", policy)
     if choice is None:
         return
     if choice.note:
         yield choice.note
     yield from _unreadable(choice.interpreter.linked, "a .pth file of site-packages", policy)
-    folders = _environment(request, policy).get("PYTHONPATH", "").split(":")
+    folders = _environment(request, policy, {}).get("PYTHONPATH", "").split(":")
     yield from _unreadable([os.path.join(request.directory, path) for path in folders if path], "PYTHONPATH", policy)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.backends.conftest import Run
+from tests.rootfs import with_python
 
 CONNECT = "import socket, sys; print(socket.create_connection(('localhost', {port}), 10).recv(7).decode())"
 NAMED = "print(open('{folder}/shown/file').read())"
@@ -15,6 +16,7 @@ try:
 except OSError:
     print("in force")
 """
+IMAGE = "import os; print('in force' * (sorted(os.listdir('/')) == {names}))"
 SPAWN = """
 import subprocess
 words = ["/usr/bin/env", "-i", "X=in force", "/usr/bin/env"]
@@ -92,6 +94,7 @@ ITEMS = (
 read = ["{folder}/shown"]
 deny = ["@secrets", "@persist", "{folder}/shown/denied"]
 """),
+    Item("fs.image", IMAGE, ("--image", "{folder}/image")),
     Item("fs.tmp", TMP, policy="""
 [fs]
 tmp = "4MiB"
@@ -128,7 +131,8 @@ def ground(tmp_path: Path, port: int, free_port: int) -> Mapping[str, str]:
     for name in ("shown/file", "shown/denied"):
         (tmp_path / name).write_text("in force")
     (tmp_path / "secret").write_text("the secret itself")
-    return {"folder": str(tmp_path), "port": str(port), "free": str(free_port)}
+    names = ["bin", "dev", "etc", "home", "lib", "lib64", "proc", "sys", "tmp", "usr"]
+    return {"names": str(names), "folder": str(tmp_path), "port": str(port), "free": str(free_port)}
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: f"{item.name}{' '.join(item.options[:1])}")
@@ -136,6 +140,8 @@ def test_an_item_is_in_force_or_refused_by_name(
     run: Run, item: Item, ground: Mapping[str, str], tmp_path: Path
 ) -> None:
     words = [word.format_map(ground) for word in item.options]
+    if item.name == "fs.image":
+        with_python(tmp_path / "image")
     head = "[policy]\nversion = 1\n" + ("layers = 2\n" if item.policy == "layers" else "")
     if item.policy:
         file = tmp_path / "policy.toml"

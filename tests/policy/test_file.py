@@ -27,6 +27,7 @@ write   = [{ path = "/srv/out", mode = "direct", max = "64MiB" }, "more"]
 deny    = ["@secrets", "@persist", "data/private"]
 tmp     = "1MiB"
 missing = "skip-read"
+image   = "root"
 [net]
 connect = ["api.example.com:443", "[::1]:80"]
 listen  = ["127.0.0.1:8080", "@private"]
@@ -86,6 +87,7 @@ def test_every_key_of_the_format_is_read() -> None:
         deny=("@secrets", "@persist", "/srv/app/data/private"),
         missing=Missing.SKIP_READ,
         tmp_bytes=MIB,
+        image="/srv/app/root",
         settings=(("MODE", "production"), ("EMPTY", "")),
         secrets=(
             Secret("TOKEN", "file:/srv/app/token", "api.example.com:443"),
@@ -130,6 +132,8 @@ ONE = '[net]\nconnect = ["a:1"]\n[env]\nsecret = { %s = { from = "%s", to = "%s"
         ('[fs]\nwrite = ["x", { path = "x" }]', "fs.write[1]: '/srv/app/x' is there twice"),
         ('[fs]\nmissing = "ignore"', "fs.missing: 'ignore': one of error, skip-read is expected"),
         ("[fs]\ntmp = 0", "fs.tmp: 0 is no size"),
+        ('[fs]\nimage = "@system"', "fs.image: '@system': no set can stand here"),
+        ('[fs]\nimage = ["a"]', "fs.image: a string is expected, not an array"),
         ('[net]\nconnect = ["example.com"]', "net.connect[0]: 'example.com': HOST:PORT is expected"),
         ('[net]\nlisten = ["localhost:1"]', "net.listen[0]"),
         ('[proc]\nspawn = ["@system"]', "proc.spawn[0]"),

@@ -79,6 +79,7 @@ def policies(draw: st.DrawFn) -> Policy:
         ),
         missing=draw(st.sampled_from(Missing)),
         tmp_bytes=draw(SIZES),
+        image=draw(st.sampled_from(["", "/srv/root", "/srv/app/root", "/a b"])),
         settings=tuple(settings.items()),
         secrets=tuple(secrets),
         limits=draw(st.builds(Limits, *[st.integers(0, 1 << 40)] * 7)),

@@ -5,7 +5,19 @@ import json
 import pytest
 
 from casemate.sandbox.native.contract import Endpoint, Forward
-from casemate.sandbox.native.steps import Bind, Device, Folder, Hide, Layered, Link, Private, Seen, Step, Synthetic
+from casemate.sandbox.native.steps import (
+    Bind,
+    Device,
+    Folder,
+    Hide,
+    Image,
+    Layered,
+    Link,
+    Private,
+    Seen,
+    Step,
+    Synthetic,
+)
 from casemate.sandbox.spelling import endpoint, forward, spelled, step
 from casemate.sandbox.words import written
 
@@ -19,6 +31,7 @@ STEPS = (
     Device("/dev/null", "/dev/zero"),
     Folder("/f", listed=True),
     Hide("/h", directory=True, fleeting=True),
+    Image(SEEN),
 )
 
 

@@ -19,19 +19,18 @@ from casemate.model.errors import Refused, UsageError
 from casemate.model.exits import Exit
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Command, Json
-from casemate.policy.expand import expand
+from casemate.policy.expand import expand, of_the_host
 from casemate.policy.export import TARGETS, Target
 from casemate.policy.export.claims import losses
 from casemate.policy.export.deployment import HOME, Deployment, hidden, label, mounts, utf8
 from casemate.policy.file import load
-from casemate.policy.sets import READ_SETS, Places, homes
+from casemate.policy.sets import Places, homes
 from casemate.readers.host.program import Executable
 from casemate.run import SEARCH, Request, prepare
 from casemate.sandbox.native.steps import Filter
 from casemate.sandbox.seccomp import passing, profile
 
 PROFILE = "seccomp"  # the filter alone
-IN_IMAGE = frozenset(READ_SETS) - {"@cwd"}  # what an image brings along
 EPILOG = """\
 examples:
   casemate policy export casemate.toml --to systemd -o shop.service --run app.py --port 8080
@@ -57,6 +56,10 @@ def configure(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Write the policy, and say on standard error what it loses."""
     policy = load(args.file).policy
+    if policy.image:
+        raise UsageError(
+            f"{args.file}: fs.image: no export has words for it; take it out, and name the image to the tool"
+        )
     output = None if args.output == "-" else Path(args.output)
     if output is not None:
         check(output)
@@ -139,10 +142,8 @@ def _of_image(args: Namespace, policy: Policy) -> Deployment:
     if words[:1] == ("",):
         raise UsageError("--command begins with the name of a program, not with an empty word")
     command = Command(words, words[0], "/") if words else None
-    brought = (Capability.PROC_SPAWN, Capability.FS_EXEC, Capability.NATIVE_EXT)
-    ours = tuple(g for g in policy.grants if g.resource not in IN_IMAGE and g.capability not in brought)
     owners = homes(os.environ.get("HOME", "/"))
-    expanded = expand(replace(policy, grants=ours), Places(working_directory(), owners))
+    expanded = expand(of_the_host(policy), Places(working_directory(), owners))
     for note in expanded.notes:
         tell(note)
     return _made(args, expanded.policy, dict((("HOME", HOME), *policy.settings)), command)

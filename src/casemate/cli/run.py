@@ -25,6 +25,7 @@ policy:
 how:
   --python PATH         the Python, or environment, that runs the program
   --backend NAME        what confines it (casemate backends)
+  --image PATH          the root: a directory, or an OCI image layout; what is executed is looked up there
   --accept CAPABILITY   run although this cannot be withheld here; may be repeated
   --dry-run             print what would be started, and start nothing
   --diff                show what the program changed in files that it may write
@@ -43,8 +44,9 @@ from _collections_abc import Callable, Iterator, Mapping
 
 from casemate.cli.folder import working_directory
 from casemate.cli.isolation import refuse_unless_isolated
-from casemate.cli.target import Options, read_arguments
+from casemate.cli.target import Options, path_of, read_arguments
 from casemate.model.capability import Capability
+from casemate.model.dataclass import replace
 from casemate.model.errors import CasemateError, PolicyError, Refused, UsageError
 from casemate.model.exits import Exit
 from casemate.model.policy import Policy, WriteMode
@@ -146,6 +148,8 @@ def _request(options: Options) -> Request:
     if options.target is None:
         raise UsageError("there is nothing to run")
     policy, policy_file, policy_hash = _policy(options)
+    if "image" in options.texts:
+        policy = replace(policy, image=path_of(options.texts["image"], options.directory))
     return Request(
         target=options.target,
         policy=policy,

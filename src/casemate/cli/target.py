@@ -163,6 +163,7 @@ OPTIONS: Mapping[str, Callable[[Options, str], None]] = {
     "--wall": _limit("wall_seconds", values.duration),
     "--python": _text("python"),
     "--backend": _text("backend"),
+    "--image": _text("image"),
     "--accept": _accept,
     "--record": _text("record"),
 }

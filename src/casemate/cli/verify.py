@@ -16,6 +16,7 @@ from casemate.cli.kept import understood
 from casemate.cli.output import show, tell
 from casemate.cli.terminal import Progress, style
 from casemate.model.capability import Capability, parse
+from casemate.model.dataclass import replace
 from casemate.model.errors import UsageError
 from casemate.model.exits import Exit
 from casemate.model.policy import STRICTEST
@@ -25,7 +26,7 @@ from casemate.readers.host.program import Code
 from casemate.reports.verification import as_json, as_text, described, listed
 from casemate.run import Request, prepare
 from casemate.sandbox import choose
-from casemate.verify import Setting, catalogue, chosen, verify
+from casemate.verify import Setting, catalogue, chosen, rehearse, verify
 from casemate.verify.starting import BOOT, Target
 
 EPILOG = """\
@@ -83,7 +84,11 @@ def run(args: Namespace) -> int:
     refuse_unless_isolated()
     progress = Progress("verify")
     try:
-        verification = verify(probes, Setting(_target(args), progress))
+        target = _target(args)
+        rehearsed = None
+        if target.policy.image:  # nothing of an image is ever started outside
+            rehearsed = rehearse(probes, Setting(_target(args, image=False), progress))
+        verification = verify(probes, Setting(target, progress), rehearsed)
     finally:
         progress.clear()
     text = as_text(verification, style(sys.stdout), every=args.verbose)
@@ -93,12 +98,13 @@ def run(args: Namespace) -> int:
     return verification.code
 
 
-def _target(args: Namespace) -> Target:
-    """Prepare the target as `run` would: the same Python, the same policy, the same environment."""
+def _target(args: Namespace, *, image: bool = True) -> Target:
+    """Prepare the target as `run` would: the same Python, policy and environment; or all that without its image."""
     policy = STRICTEST
     if args.policy is not None:
         only_ours(args.policy)
         policy = understood(args.policy, read(args.policy))
+    policy = policy if image else replace(policy, image="")
     request = Request(
         target=Code(BOOT),
         policy=policy,

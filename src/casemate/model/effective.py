@@ -27,6 +27,7 @@ def spelled(policy: Policy) -> Mapping[str, Json]:
         ],
         "deny": [visible(path) for path in policy.deny],
         "tmp_bytes": policy.tmp_bytes,
+        **({"image": visible(policy.image)} if policy.image else {}),
         "variables": [name for name, _ in policy.settings],
         "secrets": [{"name": one.name, "from": visible(one.source), "to": one.to} for one in policy.secrets],
         "limits": {name: getattr(policy.limits, name) for name in Limits.__match_args__},
@@ -50,5 +51,6 @@ def fingerprint(policy: Policy) -> str:
         sorted(policy.settings),
         limits,
         secrets,
+        *([policy.image] if policy.image else []),
     ]
     return f"sha256:{sha256(dumps(whole, separators=(',', ':')).encode()).hexdigest()}"

@@ -27,6 +27,12 @@ def runtime(environment: Mapping[str, str], backend: str, digest: str) -> str:
     return f"{base}/runtimes/{backend}-{digest[:16]}" if base else ""
 
 
+def image(environment: Mapping[str, str], digest: str) -> str:
+    """Name the folder of an unpacked image; `digest` is the SHA-256 of its manifest; "" likewise."""
+    base = cache(environment)
+    return f"{base}/images/sha256-{digest}" if base else ""
+
+
 def _folder(environment: Mapping[str, str], variable: str, below: str) -> str:
     """Take the variable where it is an absolute path, as the specification says."""
     named, home = environment.get(variable, ""), environment.get("HOME", "")

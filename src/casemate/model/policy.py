@@ -68,7 +68,8 @@ class Policy:
 
     Expanded (as `confine()` takes it), every path is absolute, no grant is an @set, a grant of native.ext names a path
     below which shared libraries may be mapped, and `deny` holds absolute paths to hide, existing or not, and "@persist"
-    where the names of model.persist may not be written.
+    where the names of model.persist may not be written. `image` is a directory then, and the paths of fs.exec,
+    proc.spawn and native.ext are those of the image.
     """
 
     name: str = ""
@@ -79,6 +80,7 @@ class Policy:
     deny: tuple[str, ...] = ("@secrets", "@persist")  # paths and @sets; deny beats every grant
     missing: Missing = Missing.ERROR
     tmp_bytes: int = 256 * MIB
+    image: str = ""  # the root is this one, an image directory or an OCI image layout, and not made of grants alone
     settings: tuple[tuple[str, str], ...] = ()  # variables with a value that the policy itself gives
     secrets: tuple[Secret, ...] = ()  # variables that hold a placeholder
     limits: Limits = field(default_factory=Limits)

@@ -9,6 +9,7 @@ from casemate.model.capability import Capability
 from casemate.model.persist import PERSIST
 from casemate.model.policy import PRIVATE, Assurance, Grant, Policy
 from casemate.policy import values
+from casemate.policy.expand import BROUGHT, IN_IMAGE
 from casemate.policy.sets import VERSION, Places, read_set, secrets
 
 WIDTH = 12
@@ -21,9 +22,14 @@ def describe(policy: Policy, places: Places) -> Iterator[str]:
     if policy.assurance is not Assurance.ANY:
         yield f"assurance {policy.assurance}: no backend whose vendor does not offer it against hostile code"
     yield f"sets of version {VERSION}; a granted path that is missing: {policy.missing}"
+    if policy.image:
+        yield f"image {policy.image}: the root, read-only; all of it can be read, and its libraries mapped executable"
     yield ""
     for grant in policy.grants:
-        yield from _grant(grant, places)
+        if policy.image and (grant.resource in IN_IMAGE - {"@program"} or grant.capability in BROUGHT):
+            yield f"{grant.capability:{WIDTH}} {grant.resource}  (of the image)"
+        else:
+            yield from _grant(grant, places)
     for name, value in policy.settings:
         yield f"{'env.set':{WIDTH}} {name}={value}"
     for secret in policy.secrets:

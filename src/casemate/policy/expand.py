@@ -12,7 +12,7 @@ from casemate.model.dataclass import dataclass, replace
 from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
 from casemate.model.policy import OWN_PYTHON, PRIVATE, Grant, Missing, Policy
-from casemate.policy.sets import Places, around, read_set, secrets
+from casemate.policy.sets import READ_SETS, Places, around, read_set, secrets
 from casemate.readers.host.real import real
 
 PATHS = frozenset(
@@ -25,6 +25,8 @@ PATHS = frozenset(
         Capability.NATIVE_EXT,
     }
 )
+IN_IMAGE = frozenset(READ_SETS) - {"@cwd"}  # what an image brings along
+BROUGHT = frozenset({Capability.PROC_SPAWN, Capability.FS_EXEC, Capability.NATIVE_EXT})  # likewise: it is of the image
 ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
@@ -56,11 +58,21 @@ def expand(policy: Policy, places: Places) -> Expanded:
         if _given(grant, policy, denied, names, notes) and _there(grant, policy.missing, absent)
     ]
     trees = {tree for grant in kept if is_path(grant) for tree in names[grant.resource]}
+    if policy.image:
+        trees.update(_names(policy.image))
+        if any(tree in denied for name in _names(policy.image) for tree in around(name)):
+            raise PolicyError(f"fs.image {policy.image}: it is denied, and deny beats allow")
     shown = {folder: not trees.isdisjoint(around(folder)) for folder in set(map(_folder, denied))}
     hidden = [path for path in denied if path in trees or shown[_folder(path)]]
     persist = ["@persist"] if "@persist" in policy.deny else []
     expanded = replace(policy, grants=tuple(dict.fromkeys(kept)), deny=(*hidden, *persist))
     return Expanded(expanded, tuple(notes), tuple(absent))
+
+
+def of_the_host(policy: Policy) -> Policy:
+    """Give what of a policy is about this host where the program, its Python and what it starts are of an image."""
+    ours = (grant for grant in policy.grants if grant.resource not in IN_IMAGE and grant.capability not in BROUGHT)
+    return replace(policy, grants=tuple(ours))
 
 
 def _folder(path: str) -> str:

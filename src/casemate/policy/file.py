@@ -28,7 +28,7 @@ PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 MANY_PARTS = re.compile(rf"(?<![\w.-]){PART}(?:{PART}){{63}}")
 KEYS: Mapping[str, tuple[str, ...]] = {
     "policy": ("version", "name", "backend", "layers", "assurance"),
-    "fs": ("read", "write", "deny", "tmp", "missing"),
+    "fs": ("read", "write", "deny", "tmp", "missing", "image"),
     "net": ("connect", "listen", "unix"),
     "proc": ("spawn",),
     "env": ("pass", "set", "secret"),
@@ -100,6 +100,7 @@ class Reader:
             deny=self.list(fs, "fs.deny", self.denied, strictest.deny),
             missing=self.value(fs, "fs.missing", missing, strictest.missing),
             tmp_bytes=self.value(fs, "fs.tmp", positive_size, strictest.tmp_bytes),
+            image=self.value(fs, "fs.image", self.path, strictest.image),
             settings=self.settings(found["env"]),
             secrets=tuple(self.secrets(found["env"], found["net"])),
             limits=self.limits(found["limits"]),

@@ -14,7 +14,7 @@ from casemate.model.policy import Assurance, Grant, Limits, Missing, Policy, Wri
 from casemate.model.secret import Secret
 from casemate.policy import values
 
-FORMAT = "3"
+FORMAT = "4"
 NUMBERS = tuple(Limits.__match_args__)
 
 
@@ -32,7 +32,12 @@ def origin(path: str, content: bytes, version: str) -> bytes:
 def pack(policy: Policy) -> bytes | None:
     """Write a policy; None for one that may mean something else tomorrow, or that cannot be written."""
     fields = list(_fields(policy))
-    paths = (*policy.deny, *(grant.resource for grant in policy.grants), *(one.source for one in policy.secrets))
+    paths = (
+        policy.image,
+        *policy.deny,
+        *(grant.resource for grant in policy.grants),
+        *(one.source for one in policy.secrets),
+    )
     if any(values.GLOBS & set(path) for path in paths) or any("\0" in field for field in fields):
         return None  # a name with a `*` is a path only as long as a file has it
     return "\0".join(fields).encode()
@@ -40,7 +45,7 @@ def pack(policy: Policy) -> bytes | None:
 
 def _fields(policy: Policy) -> Iterator[str]:
     """Yield all values in their order, each list after its length."""
-    yield from (policy.name, str(policy.layers), policy.assurance, policy.missing, str(policy.tmp_bytes))
+    yield from (policy.name, str(policy.layers), policy.assurance, policy.missing, str(policy.tmp_bytes), policy.image)
     yield from (str(getattr(policy.limits, name)) for name in NUMBERS)
     yield from _listed(policy.backends)
     yield from _listed(policy.deny)
@@ -72,7 +77,7 @@ def unpack(data: bytes) -> Policy | None:
 def _policy(fields: Iterator[str]) -> Policy:
     """Take the values in the order of `_fields`. Raises ValueError and StopIteration."""
     name, layers, assurance = next(fields), _number(fields), Assurance(next(fields))
-    missing, tmp = Missing(next(fields)), _number(fields)
+    missing, tmp, image = Missing(next(fields)), _number(fields), next(fields)
     limits = Limits(**{limit: _number(fields) for limit in NUMBERS})
     backends, deny, settings, secrets = _list(fields), _list(fields), _list(fields), _list(fields)
     return Policy(
@@ -84,6 +89,7 @@ def _policy(fields: Iterator[str]) -> Policy:
         deny=deny,
         missing=missing,
         tmp_bytes=tmp,
+        image=image,
         settings=tuple(zip(settings[::2], settings[1::2], strict=True)),
         secrets=_secrets(secrets),
         limits=limits,

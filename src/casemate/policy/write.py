@@ -75,6 +75,8 @@ def _body(table: str, policy: Policy, folder: str) -> Iterator[str]:
         yield f"deny = [{', '.join(quote(relative(entry, folder)) for entry in policy.deny)}]"
         yield f"tmp = {values.spell_size(policy.tmp_bytes)}"
         yield f'missing = "{policy.missing}"'
+        if policy.image:
+            yield f"image = {quote(relative(policy.image, folder))}"
     if table == "env" and policy.settings:
         yield f"set = {{ {', '.join(f'{name} = {quote(value)}' for name, value in policy.settings)} }}"
     if table == "env" and policy.secrets:

@@ -94,6 +94,8 @@ class Hosted:
 
     def plan(self, command: Command, policy: Policy) -> Plan:
         """Say exactly what would be started. Raises Refused where something cannot be granted to the guest."""
+        if policy.image:
+            raise Refused(f"fs.image {policy.image}: the {self.name} backend has no root but that of its guest")
         for grant in policy.grants:
             if reason := self.guest.refuses.get(grant.capability):
                 what = f"{grant.capability} {grant.resource}".rstrip()

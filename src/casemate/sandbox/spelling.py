@@ -7,6 +7,7 @@ from casemate.sandbox.native.steps import (
     Device,
     Folder,
     Hide,
+    Image,
     Layered,
     Link,
     Private,
@@ -46,6 +47,8 @@ def step(said: Json) -> Step:  # noqa: PLR0911 -- one answer for each kind of st
             return Folder(told.text("path"), told.flag("listed"))
         case "Hide":
             return Hide(told.text("path"), told.flag("directory"), told.flag("fleeting"))
+        case "Image":
+            return Image(_seen(told))
         case kind:
             raise ValueError(f"no step: {kind}")
 

@@ -57,7 +57,7 @@ def _read(executable: str) -> Interpreter:
     binary, venv = real(executable), os.path.dirname(config) if config else ""
     base = _base_executable(executable, config, MOST_HOPS)
     headers = elf.read(base)
-    if not _is_python(os.path.basename(base)):
+    if not is_python(os.path.basename(base)):
         raise ValueError(f"{os.path.basename(base)} is not the name of a Python")
     if headers is None or not headers.machine:
         raise ValueError("it is a script or made for another machine; name the real executable with --python")
@@ -151,7 +151,7 @@ def _names_version(name: str) -> bool:
     return name.startswith("python3.") and minor.isascii() and minor.isdigit() and len(minor) <= 3
 
 
-def _is_python(name: str) -> bool:
+def is_python(name: str) -> bool:
     """Tell whether a name is that of a Python."""
     return name in ("python", "python3", "python3t") or _names_version(name)
 

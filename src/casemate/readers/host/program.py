@@ -7,7 +7,7 @@ it names is started directly and no second program is needed for that.
 
 import os
 import stat
-from _collections_abc import Mapping
+from _collections_abc import Callable, Mapping
 
 from casemate.model.dataclass import dataclass
 from casemate.model.errors import InputError, Refused, UsageError
@@ -143,7 +143,7 @@ def needs_python(target: Target) -> bool:
 
 def of(target: Target, python: Interpreter | None, host: Host) -> Program:
     """Work out what is started. Raises UsageError, or Refused with 126 or 127 as a shell would."""
-    _check_text(target)
+    check_text(target)
     if isinstance(target, Executable):
         return _executable(target, host)
     if python is None:
@@ -155,14 +155,14 @@ def of(target: Target, python: Interpreter | None, host: Host) -> Program:
         case Script("-", arguments):
             return Program((*head, "-", *arguments), python.executable, files, startup=startup, python=head[0])
         case Script(path, arguments):
-            own, notes = _script(path, host)
+            own, notes = script_files(path, host)
             shown = path if path.startswith("/") or not path.startswith("-") else f"./{path}"
             argv = (*head, shown, *arguments)
             first = os.path.dirname(os.path.realpath(os.path.join(host.directory, path)))
             return Program(argv, python.executable, files, own, (first, *python.site_packages), notes, head[0])
         case Module(name, arguments):
             argv = (*head, "-m", name, *arguments)
-            return Program(argv, python.executable, files, _module(name, host), startup, python=head[0])
+            return Program(argv, python.executable, files, module_files(name, host), startup, python=head[0])
         case Code(text, arguments):
             argv = (*head, "-c", text, *arguments)
             return Program(argv, python.executable, files, startup=startup, python=head[0])
@@ -170,7 +170,7 @@ def of(target: Target, python: Interpreter | None, host: Host) -> Program:
             return assert_never(target)
 
 
-def _check_text(target: Target) -> None:
+def check_text(target: Target) -> None:
     """Refuse what execve cannot carry."""
     words = target.argv if isinstance(target, Executable) else (str(_first(target)), *target.arguments)
     if any("\0" in word for word in words):
@@ -194,7 +194,7 @@ def _first(target: Script | Module | Code) -> str:
             return assert_never(target)
 
 
-def _script(path: str, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def script_files(path: str, host: Host) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give the paths of a script: its folder, or the file alone where that folder holds more than the program."""
     _look(os.path.join(host.directory, path), path)
     whole = whole_path(path, host.directory)
@@ -246,7 +246,7 @@ def _is_shared(folder: str, host: Host) -> bool:
     return folder in SHARED or any(home == folder or home.startswith(prefix) for home in homes if home != "/")
 
 
-def _module(name: str, host: Host) -> tuple[str, ...]:
+def module_files(name: str, host: Host) -> tuple[str, ...]:
     """Give the folder in which `-m` finds a module first, where the module is there."""
     top = name.partition(".")[0]
     found = [path for path in (f"{host.directory}/{top}", f"{host.directory}/{top}.py") if os.path.exists(path)]
@@ -266,22 +266,33 @@ def _executable(target: Executable, host: Host) -> Program:
     _look(path, name)
     if not os.access(path, os.X_OK):
         raise Refused(f"{name}: is not an executable file", Exit.NOT_EXECUTABLE)
-    before, argv, own = path, (name, *target.argv[1:]), list[str]()
-    for _ in range(DEPTH):
-        line = _shebang(path)
-        if not line:
-            break
-        own.append(path)
-        path, *option = _interpreter_of(line, host)
-        argv = (path, *option, before, *argv[1:])
-        before = path
+    path, argv, own = followed(path, (name, *target.argv[1:]), lambda path: _interpreter_of(shebang(path), host))
     python = path if _as_python(path) else ""
     if python:
         argv = (path, *argv[1:])  # a Python finds its environment by the path that it was started with
-    return Program(argv, path, files_of(path, host.ours), tuple(own), python=python)
+    return Program(argv, path, files_of(path, host.ours), own, python=python)
 
 
-def _shebang(path: str) -> list[str]:
+def followed(
+    path: str, argv: tuple[str, ...], interpreter: Callable[[str], list[str]]
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Follow `#!` lines as execve does: give what is started, with which arguments, and the scripts that were passed.
+
+    `interpreter` gives what the line of a file names, with its one argument; nothing for another file.
+    """
+    before, passed = path, list[str]()
+    for _ in range(DEPTH):
+        line = interpreter(path)
+        if not line:
+            break
+        passed.append(path)
+        path, *option = line
+        argv = (path, *option, before, *argv[1:])
+        before = path
+    return path, argv, tuple(passed)
+
+
+def shebang(path: str) -> list[str]:
     """Give the interpreter and the one argument of a `#!` line; nothing for another file."""
     with open(path, "rb", buffering=0) as file:
         head = file.read(SHEBANG)
@@ -292,14 +303,23 @@ def _shebang(path: str) -> list[str]:
 
 def _interpreter_of(line: list[str], host: Host) -> list[str]:
     """Resolve `/usr/bin/env NAME` at once; anything else stands as it is written."""
-    if os.path.basename(line[0]) != "env" or len(line) == 1:
+    if not line:
+        return []
+    words = words_of_env(line)
+    if words is None:
         _look(line[0], line[0])
         return [pyenv.behind(line[0], host.environment, host.directory) or line[0], *line[1:]]
-    words = line[1].removeprefix("-S").split()
     found = next(on_path(words[0], host.environment, host.directory), "") if words else ""
     if not found:
         raise Refused(f"{' '.join(words[:1]) or 'env'}: named by a shebang line and not found on PATH", Exit.NOT_FOUND)
     return [found, *words[1:]]
+
+
+def words_of_env(line: list[str]) -> list[str] | None:
+    """Give what a `#!` line tells env(1) to start; None where it names another program."""
+    if os.path.basename(line[0]) != "env" or len(line) == 1:
+        return None
+    return line[1].removeprefix("-S").split()
 
 
 def files_to_spawn(path: str, host: Host) -> Files:
@@ -309,7 +329,7 @@ def files_to_spawn(path: str, host: Host) -> Files:
         for _ in range(DEPTH):
             _look(path, path)
             files |= files_of(path, host.ours)
-            line = _shebang(path)
+            line = shebang(path)
             if not line:
                 break
             files |= files_of(line[0], host.ours)  # `/usr/bin/env` itself is started here, and then what it finds

@@ -81,12 +81,12 @@ class Beside:
     def coverage(self, policy: Policy) -> tuple[Coverage, ...]:
         """Say for every capability which layers withhold it here."""
         if self._covered is None or self._covered[0] is not policy:  # a run asks twice
-            self._covered = policy, coverage.coverage(policy, self.table, self.missing())
+            self._covered = policy, coverage.coverage(policy, gaps.of_policy(policy, self.table), self.missing())
         return self._covered[1]
 
     def gaps(self, policy: Policy) -> Iterator[Gap]:
         """Yield what is denied and cannot be withheld here."""
-        return coverage.gaps(policy, self.table, self.missing(), self.coverage(policy))
+        return coverage.gaps(policy, gaps.of_policy(policy, self.table), self.missing(), self.coverage(policy))
 
     def plan(self, command: Command, policy: Policy) -> Plan:
         """Say exactly what would be started. Raises Refused (125, 126, 127) or PolicyError."""

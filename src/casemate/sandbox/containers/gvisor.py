@@ -45,7 +45,7 @@ def launch(world: World, program: str) -> None:
     """Be pid 1 around runsc: start it, pass signals on, tell how the program ended."""
     ends, target = world.ends, world.target
     prepare((), target)
-    must("root", _read_only)
+    must("root", _read_only, world.plan)
     entrances = ways_in(target)
     log = in_memory("log", b"")
     errors, error = os.pipe2(os.O_CLOEXEC)
@@ -66,9 +66,9 @@ def on_terminal() -> bool:
     return all(map(os.isatty, (0, 1, 2)))
 
 
-def _read_only() -> None:
+def _read_only(plan: NativePlan) -> None:
     """Let nobody write to the root itself. gVisor cannot do that for itself to a mount that came with flags."""
-    seal(NEW)
+    seal(NEW, image=plan.image)
 
 
 @dataclass(frozen=True, slots=True)

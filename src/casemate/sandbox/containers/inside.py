@@ -15,6 +15,7 @@ from casemate.sandbox.containers.job import Job, unpacked
 from casemate.sandbox.native import identity, init, landlock, names
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import mounting as m
+from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.entering import Entrances, enter
 from casemate.sandbox.native.fork import load_nothing_more
 from casemate.sandbox.native.init import Failed
@@ -101,7 +102,7 @@ def _become(job: Job, locks: Locks, late: int) -> None:
     if locks.entrances.descriptors and names.CGROUP not in locks.without:
         own |= k.CLONE_NEWCGROUP
     must("user namespace", identity.own_namespace, locks.proc, own)
-    must("root", _enter_view)
+    must("root", _enter_view, job.plan)
     must("user namespace", identity.no_further_namespace, locks.proc)
     ruleset = _ruleset(job)
     if names.CAPABILITIES not in locks.without:
@@ -122,7 +123,7 @@ def _ruleset(job: Job) -> int:
         raise Failed("landlock", str(error)) from None
 
 
-def _enter_view() -> None:
+def _enter_view(plan: NativePlan) -> None:
     """Make the root of the plan ours; what lay around it is gone.
 
     pivot_root(2) takes no mount that came with a copy of somebody else's namespace, so it is mounted once more.
@@ -132,4 +133,4 @@ def _enter_view() -> None:
     m.attach(tree, view)
     os.close(view)
     os.close(tree)
-    take_root(top=VIEW)
+    take_root(top=VIEW, image=plan.image)

@@ -68,6 +68,7 @@ def _plan(said: Told, limits: Limits) -> NativePlan:
         tmp_bytes=0,
         outside=Outside(limits),
         waits=said.flag("waits"),
+        image=said.flag("image"),
     )
 
 

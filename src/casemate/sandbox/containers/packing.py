@@ -33,6 +33,7 @@ def packed(world: World, *, mounts: bool, entrances: int, untried: frozenset[str
         "mounts": mounts,
         "entrances": entrances,
         "waits": plan.waits,
+        "image": plan.image,
     }
     return written(said).encode()
 

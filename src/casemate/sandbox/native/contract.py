@@ -196,6 +196,7 @@ class NativePlan(Plan):
     tmp_bytes: int
     outside: Outside
     waits: bool = False  # for further arguments, on standard input: sandbox/waiting.py
+    image: bool = False  # the last step shows one: then what lies below the root can be executed and mapped so
 
 
 # What the loop outside provides (module, name, type):

@@ -3,6 +3,7 @@
 from _collections_abc import Iterator, Mapping
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
+from casemate.model.dataclass import replace
 from casemate.model.policy import Policy, WriteMode
 from casemate.model.sandbox import Coverage, Gap
 from casemate.sandbox import coverage as of_any
@@ -15,6 +16,7 @@ from casemate.sandbox.native.names import (
     ENVIRONMENT,
     LIMITS,
     LOOP,
+    MOUNT,
     OF_CPU,
     OF_MEMORY,
     OF_PROCESSES,
@@ -50,15 +52,31 @@ WHOLE: Mapping[C, str] = {  # where a cgroup counts: the note in the place of th
 }
 TABLE = of_any.Table(CLASS_WITHHELD, WITHHELD, WHEN_GRANTED, GIVEN, PARTLY, WHOLE, CGROUPS)
 
+IN_AN_IMAGE = ("fs.exec.file", "proc.spawn.other", "proc.shell.sh")
+MAPPED = "of the host's files; any file of the image can be mapped"
+
+
+def of_policy(policy: Policy, table: of_any.Table = TABLE) -> of_any.Table:
+    """Give the table that holds under a policy: the mount of an image withholds nothing of what is executed in it."""
+    if not policy.image:
+        return table
+    classes, granted = dict(table.classes), dict(table.when_granted)
+    for name in IN_AN_IMAGE:
+        classes[name] = tuple(layer for layer in classes[name] if layer != MOUNT)
+        by, layers, note = granted[name]
+        granted[name] = by, tuple(layer for layer in layers if layer != MOUNT), note
+    granted["native.ext.readable"] = (C.NATIVE_EXT,), classes["native.ext.readable"], MAPPED
+    return replace(table, classes=classes, when_granted=granted)
+
 
 def coverage(policy: Policy, missing: Mapping[str, str]) -> tuple[Coverage, ...]:
     """Say for every capability which layers withhold it. `missing` names the layers that this host lacks, and why."""
-    return of_any.coverage(policy, TABLE, missing)
+    return of_any.coverage(policy, of_policy(policy), missing)
 
 
 def gaps(policy: Policy, missing: Mapping[str, str], covered: tuple[Coverage, ...] = ()) -> Iterator[Gap]:
     """Yield what is denied and not withheld by as many layers as the policy asks for; `covered` is what is known."""
-    return of_any.gaps(policy, TABLE, missing, covered)
+    return of_any.gaps(policy, of_policy(policy), missing, covered)
 
 
 def needed(plan: NativePlan) -> tuple[str, ...]:

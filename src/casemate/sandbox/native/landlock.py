@@ -10,7 +10,7 @@ from _collections_abc import Iterable, Iterator
 from casemate.sandbox.native import kernel as k
 from casemate.sandbox.native import names
 from casemate.sandbox.native.contract import NativePlan
-from casemate.sandbox.native.steps import Bind, Device, Folder, Layered, Private, Synthetic
+from casemate.sandbox.native.steps import Bind, Device, Folder, Image, Layered, Private, Synthetic
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 REMOVE_DIR, REMOVE_FILE, MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK = 16, 32, 64, 128, 256, 512
@@ -45,6 +45,8 @@ def rules(plan: NativePlan) -> Iterator[tuple[str, int]]:
                 yield path, WRITE
             case Synthetic(path, _):
                 yield path, READ
+            case Image():
+                yield "/", READ
             case Folder(path, listed=True):
                 yield path, READ_DIR
             case Device():

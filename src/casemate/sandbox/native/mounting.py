@@ -38,9 +38,9 @@ def umount(target: str) -> None:
     k.call(f"umount {target}", k.number("umount2"), os.fsencode(target), MNT_DETACH)
 
 
-def open_within(root: int, path: str, flags: int = k.O_PATH) -> int:
-    """Open `path` as if `root` were /, through no symbolic link and no magic link: openat2(2)."""
-    how = k.words(8, flags | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+def open_within(root: int, path: str, flags: int = k.O_PATH, *, links: int = RESOLVE_NO_SYMLINKS) -> int:
+    """Open `path` as if `root` were /, through no magic link and, unless `links` is 0, no symbolic one: openat2(2)."""
+    how = k.words(8, flags | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT | links | RESOLVE_NO_MAGICLINKS)
     try:
         return k.call("openat2", OPENAT2, root, os.fsencode(path), how, len(how))
     except OSError as error:

@@ -33,20 +33,28 @@ def compile_plan(command: Command, policy: Policy, coverage: tuple[Coverage, ...
     """Say exactly what would be started. Raises Refused (125, 126, 127) and PolicyError."""
     root, refused = Gathered(), _denied(policy)
     names = {name: one.path for one in refused for name in (one.path.rstrip("/") or "/", one.real)}
-    for capability in LISTED:
+    for capability in SHOWN if policy.image else LISTED:
         for grant in policy.of(capability):
             _read(root, grant, policy.missing)
     for grant in policy.of(Capability.FS_WRITE):
         _write(root, grant, policy)
     for path in _executables(policy):
-        _runnable(root, path)
+        if policy.image:  # whoever expanded the policy has found them there, with their loaders
+            root.runnable[path] = None
+        else:
+            _runnable(root, path)
     _deny_beats_grants(root, names)
     _demand_layers(root, refused, policy.layers)
     _pin(root, refused)
-    if not within(os.path.realpath(world.LOCALTIME), names):
+    if not policy.image and not within(os.path.realpath(world.LOCALTIME), names):
         _read(root, Grant(Capability.FS_READ, world.LOCALTIME), Missing.SKIP_READ)
-    _check_command(root, command)
+    if not policy.image:  # the kernel says it: nothing of an image is looked at here
+        _check_command(root, command)
     steps = (*_steps(root, policy, command), *_hidden(root, refused), *_sockets(root, policy))
+    if policy.image:
+        from casemate.sandbox.native.imaged import shown  # noqa: PLC0415 -- only where there is an image
+
+        steps = (Folder("/sys"), *steps, shown(_checked(policy.image), refused, steps))
     deny = tuple(dict.fromkeys(name for one in refused for name in (one.path, one.real)))
     return _assemble(command, policy, coverage, root, steps, deny)
 
@@ -88,6 +96,7 @@ def _assemble(
         tmp_bytes=policy.tmp_bytes,
         outside=outside,
         waits=command.waits,
+        image=bool(policy.image),
     )
 
 

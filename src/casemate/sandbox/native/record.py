@@ -12,9 +12,11 @@ from _collections_abc import Iterator, Mapping, Sequence
 from casemate.model.dataclass import dataclass
 from casemate.model.sandbox import Denial, FileChange, Json, Outcome
 from casemate.model.visible import visible
+from casemate.sandbox.native import mounting
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.plan import WAIT
 from casemate.sandbox.native.residual import residual
+from casemate.sandbox.native.steps import Image
 from casemate.sandbox.streams import RunInput
 
 VERSION = 2
@@ -48,7 +50,7 @@ def begun(plan: NativePlan, run: RunInput, tried: Sequence[str] = ()) -> Iterato
         "effective": origin.effective_hash,
         "accepted": list(origin.accepted),
         "command": [visible(argument) for argument in told.command],
-        "executable": _file(plan.executable),
+        "executable": _file(plan),
         "directory": visible(told.directory),
         "environment": list(told.environment),
         "waits": WAIT in told.operations,
@@ -137,13 +139,26 @@ def _change(change: FileChange) -> Event:
     }
 
 
-def _file(path: str) -> Event:
+def _opened(plan: NativePlan) -> int:
+    """Open what is executed, where it is looked up: on this host or in the image. Raises OSError."""
+    top = next((step.seen.path for step in plan.steps if isinstance(step, Image)), "")
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    if not top:
+        return os.open(plan.executable, flags)
+    root = os.open(top, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return mounting.open_within(root, plan.executable, flags, links=0)
+    finally:
+        os.close(root)
+
+
+def _file(plan: NativePlan) -> Event:
     """Say which file is executed, as far as it can be said by reading it once."""
     from hashlib import file_digest  # noqa: PLC0415 -- only for a record: it loads a large library
 
-    found: dict[str, Json] = {"path": visible(path)}
+    found: dict[str, Json] = {"path": visible(plan.executable)}
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 -- start-up path
+        with open(_opened(plan), "rb") as file:
             state = os.fstat(file.fileno())
             found |= {"inode": f"{state.st_dev:x}:{state.st_ino}", "bytes": state.st_size}
             if state.st_size <= HASHED:

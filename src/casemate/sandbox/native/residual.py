@@ -13,7 +13,7 @@ from casemate.model.visible import visible
 from casemate.sandbox.coverage import GUEST_KERNEL, MACHINE
 from casemate.sandbox.native.contract import NativePlan
 from casemate.sandbox.native.paths import within
-from casemate.sandbox.native.steps import Hide, Layered
+from casemate.sandbox.native.steps import Hide, Image, Layered
 
 SHARED = "The kernel is shared: a hole in a system call that Python needs is a way out."
 OWN = "The program has a kernel of its own: a hole in it leads to what runs it, and from there the host's is shared."
@@ -45,6 +45,11 @@ def residual(plan: NativePlan, coverage: Sequence[Coverage]) -> Iterator[str]:
     if outside.forwards:
         ports = ", ".join(f"{forward.host}:{forward.port}" for forward in outside.forwards)
         yield f"Whoever reaches these ports of the host talks to the program: {ports}."
+    yield from (
+        f"All of the image can be read, and mapped executable: {visible(step.seen.path)}."
+        for step in plan.steps
+        if isinstance(step, Image)
+    )
     yield from _of_paths(plan)
     if plan.filter.spawn:
         yield "A granted program runs whatever its own arguments and files make it do, within the same policy."

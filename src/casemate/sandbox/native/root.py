@@ -20,6 +20,7 @@ from casemate.sandbox.native.steps import (
     Device,
     Folder,
     Hide,
+    Image,
     Layered,
     Link,
     Private,
@@ -32,6 +33,7 @@ BASE = (
     "/dev"  # covered in a private mount namespace; nothing below it can be granted: a copy of a tree holds all mounts
 )
 NEW, LAYERS = f"{BASE}/root", f"{BASE}/layers"
+COVERED = ("/dev", "/sys")  # whatever an image has there
 READ_ONLY = m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NODEV
 SMALL = "size=4m,nr_inodes=4k,mode=755"
 CHUNK = 1 << 20
@@ -52,6 +54,8 @@ class Root:
     new: int = -1
     uppers: list[int] = field(default_factory=list[int])
     trees: list[str] = field(default_factory=list[str])  # bound so far: nothing is ever made in them
+    mounted: list[str] = field(default_factory=list[str])  # where something was mounted so far
+    written: list[str] = field(default_factory=list[str])  # files of ours
 
     def prepare(self) -> None:
         """Cover a directory with memory of our own, and make the new root and the place of the layers in it."""
@@ -80,7 +84,7 @@ class Root:
     def open_source(self, step: Step) -> int:
         """Open what a step takes from the host; -1 where it takes nothing. Raises Changed."""
         match step:
-            case Bind(seen) | Layered(seen):
+            case Bind(seen) | Layered(seen) | Image(seen):
                 return open_seen(seen)
             case Device(path):
                 return open_device(path)
@@ -104,6 +108,7 @@ class Root:
                 self.private(path, size)
             case Synthetic(path, content):
                 self.file(path, content.encode(), 0o444)
+                self.written.append(path)
             case Device():
                 self.file(step.place, b"", 0o444)
                 self.place(source, step.place, m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NOEXEC)
@@ -114,6 +119,8 @@ class Root:
                 with suppress(*((FileNotFoundError,) if fleeting else ())):
                     self.place(hidden, path, READ_ONLY | m.ATTR_NOEXEC)
                 os.close(hidden)
+            case Image():
+                self.image(source)
             case _:
                 assert_never(step)
 
@@ -128,10 +135,15 @@ class Root:
     def place(self, source: int, path: str, attributes: int) -> None:
         """Clone the mount at a descriptor, set its attributes and attach it at `path` inside."""
         tree = self.clone(source, attributes)
+        self.attach(tree, path)
+        os.close(tree)
+
+    def attach(self, tree: int, path: str) -> None:
+        """Attach a detached tree at `path` inside."""
         target = m.open_within(self.new, path)
         m.attach(tree, target)
         os.close(target)
-        os.close(tree)
+        self.mounted.append(path)
 
     def clone(self, source: int, attributes: int) -> int:
         """Give a detached tree with attributes, owned by the target where the caller's own id is on the file."""
@@ -197,6 +209,7 @@ class Root:
         self.folder(path)
         m.mount("casemate", NEW + path, "tmpfs", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, memory(size) + ",mode=700")
         os.chown(NEW + path, self.owner, self.owner)
+        self.mounted.append(path)
 
     def layer(self, step: Layered, source: int) -> None:
         """Put a private layer over a host tree, or a private copy over a file; keep a descriptor for the commit."""
@@ -211,20 +224,13 @@ class Root:
         """See overlayfs: lower is the granted tree, upper and work lie on the layer."""
         for name in ("lower", "upper", "work", "merged"):
             os.mkdir(f"{place}/{name}", 0o755)  # noqa: PTH102 -- likewise
-        tree = self.clone(source, m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NODEV)
-        lower = os.open(f"{place}/lower", k.O_PATH | os.O_CLOEXEC)
-        m.attach(tree, lower)
-        os.close(lower)
+        self.lower(source, f"{place}/lower")
         status = os.stat(f"{place}/lower")  # noqa: PTH116 -- likewise
         os.chmod(f"{place}/upper", stat.S_IMODE(status.st_mode) & 0o777)  # noqa: PTH101 -- likewise
         os.chown(f"{place}/upper", self.owner, self.owner)
-        options = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work,redirect_dir=nofollow"
-        options += ",metacopy=off,index=off"
-        options += "" if self.users >= 0 else ",userxattr"
-        m.mount("casemate", f"{place}/merged", "overlay", m.MS_NOSUID | m.MS_NODEV | m.MS_NOEXEC, options)
-        merged = os.open(f"{place}/merged", k.O_PATH | os.O_CLOEXEC)
-        target = m.open_within(self.new, step.place)
-        m.attach(m.clone_tree(merged), target)
+        options = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work"
+        merged = self.stacked(f"{place}/merged", options, m.MS_NOEXEC)
+        self.attach(m.clone_tree(merged), step.place)
         self.uppers.append(os.open(f"{place}/upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
     def copy(self, step: Layered, source: int, place: str) -> None:
@@ -238,11 +244,54 @@ class Root:
         os.close(reader)
         os.lseek(writer, 0, os.SEEK_SET)
         copied = os.open(f"{place}/file", k.O_PATH | os.O_CLOEXEC)
-        target = m.open_within(self.new, step.place)
         tree = m.clone_tree(copied)
         m.set_attributes(tree, m.ATTR_NOSUID | m.ATTR_NODEV | m.ATTR_NOEXEC)
-        m.attach(tree, target)
+        self.attach(tree, step.place)
         self.uppers.append(writer)
+
+    def lower(self, source: int, place: str) -> None:
+        """Mount what a descriptor names as the lower part of an overlay."""
+        lower = os.open(place, k.O_PATH | os.O_CLOEXEC)
+        m.attach(self.clone(source, m.ATTR_RDONLY | m.ATTR_NOSUID | m.ATTR_NODEV), lower)
+        os.close(lower)
+
+    def stacked(self, place: str, options: str, flags: int) -> int:
+        """Mount an overlay that believes nothing of what lower files say of themselves; open its root."""
+        options += ",redirect_dir=nofollow,metacopy=off,index=off"
+        options += "" if self.users >= 0 else ",userxattr"
+        m.mount("casemate", place, "overlay", m.MS_NOSUID | m.MS_NODEV | flags, options)
+        return os.open(place, k.O_PATH | os.O_CLOEXEC)
+
+    def image(self, source: int) -> None:
+        """Show an image wherever nothing was made or mounted so far. It is no part of what is written, or of the host.
+
+        An overlay with no upper part: nothing is ever written, sockets and pipes in the image are its own and not
+        those that a process of the host has open, and what is mounted in the image on the host is not shown.
+        """
+        place = f"{LAYERS}/image"
+        for path in (place, f"{place}/lower", f"{place}/merged"):
+            os.mkdir(path, 0o755)  # noqa: PTH102 -- likewise
+        self.lower(source, f"{place}/lower")
+        merged = self.stacked(f"{place}/merged", f"lowerdir={NEW}:{place}/lower", m.MS_RDONLY)
+        made, self.new = self.new, merged
+        ours = (*COVERED, *self.written)  # all of it is ours, and nothing of it is executed
+        self.mounted += COVERED
+        for path in dict.fromkeys((*ours, *(path for path in self.mounted if not self.lies_in_a_mount(path)))):
+            there = m.open_within(made, path)
+            tree = m.clone_tree(there)
+            if path in ours:
+                m.set_attributes(tree, READ_ONLY | m.ATTR_NOEXEC, recursive=False)
+            self.attach(tree, path)
+            os.close(there)
+            os.close(tree)
+        m.attach(m.clone_tree(merged), made)
+        os.close(made)
+        os.close(merged)
+        self.new = os.open(NEW, k.O_PATH | os.O_CLOEXEC)
+
+    def lies_in_a_mount(self, path: str) -> bool:
+        """Tell whether something was mounted above a path."""
+        return any(below(path, other) for other in self.mounted if other != path)
 
 
 def is_foreign_socket(source: int) -> bool:
@@ -262,20 +311,23 @@ def memory(size: int) -> str:
     return f"size={max(size, PAGE)},nr_inodes={max(size // PAGE, LEAST_NAMES)}"
 
 
-def enter(umask: int = 0o077, top: str = NEW) -> None:
-    """Make the root at `top` the one of this mount namespace, let the old one go, and make ours read-only."""
+def enter(umask: int = 0o077, top: str = NEW, *, image: bool = False) -> None:
+    """Make the root at `top` the one of this mount namespace, let the old one go, and make ours read-only.
+
+    What an image shows below the root can be executed.
+    """
     os.chdir(top)
     m.pivot_root(".", ".")  # the old root now lies over the new one: pivot_root(2), notes
     m.umount(".")
     os.chdir("/")
-    seal("/")
+    seal("/", image=image)
     os.umask(umask)
 
 
-def seal(path: str) -> None:
-    """Let nobody write to a mount, or execute from it; those below it stay as they are."""
+def seal(path: str, *, image: bool = False) -> None:
+    """Let nobody write to a mount, or, unless it shows an image, execute from it; those below it stay as they are."""
     here = os.open(path, k.O_PATH | os.O_CLOEXEC)
-    m.set_attributes(here, READ_ONLY | m.ATTR_NOEXEC, recursive=False)
+    m.set_attributes(here, READ_ONLY | (0 if image else m.ATTR_NOEXEC), recursive=False)
     os.close(here)
 
 

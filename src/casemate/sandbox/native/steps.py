@@ -108,7 +108,14 @@ class Hide:
     fleeting: bool = False
 
 
-Step: "TypeAlias" = Bind | Layered | Link | Private | Synthetic | Device | Folder | Hide
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A directory of the host that shows, read-only, wherever nothing else of the root is. It is the last step."""
+
+    seen: Seen
+
+
+Step: "TypeAlias" = Bind | Layered | Link | Private | Synthetic | Device | Folder | Hide | Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,8 @@ def describe(step: Step) -> Operation:  # noqa: PLR0911 -- one answer for each k
             return Operation("directory", {"path": path})
         case Hide(path):
             return Operation("hide", {"path": path})
+        case Image(seen):
+            return Operation("image", {"path": seen.path, "mode": "ro,exec", "inode": f"{seen.device:x}:{seen.inode}"})
         case _:
             return assert_never(step)
 

@@ -280,7 +280,7 @@ def _inside(plan: NativePlan, prepared: Prepared, target: Target, witness: int) 
     ruleset = -1
     try:
         proc = m.new_filesystem("proc", (), 0xE)
-        enter()
+        enter(image=plan.image)
         if prepared.landlock:
             ruleset = landlock.ruleset(plan, prepared.landlock, without=prepared.without)
     except OSError as error:

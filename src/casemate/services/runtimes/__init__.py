@@ -6,13 +6,11 @@ is another folder.
 
 import ctypes
 import errno
-import fcntl
 import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import file_digest
 from pathlib import Path
 from tempfile import mkdtemp
@@ -23,11 +21,10 @@ from casemate.model.installed import MANIFEST, Piece, Stamp, written
 from casemate.services.runtimes.fetch import fetch
 from casemate.services.runtimes.lock import Lock, Part, load, names
 from casemate.services.runtimes.unpack import unpack
-from casemate.services.store import may_make
+from casemate.services.whole import being_filled, locked, own_folder
 
 __all__ = ["Lock", "install", "load", "names"]
 
-PART = ".part-"  # how the name of a folder begins that is being filled
 OLD = 30 * 24 * 3600.0  # seconds after which the runtime of another version is thrown away
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
 
@@ -45,9 +42,11 @@ def install(
     `finish` raises; then nothing of it is left and what was there before is as it was.
     """
     target = Path(own.runtime(environment, lock.backend, lock.digest))
-    place = _place(target, environment)
+    if not target.name:
+        raise InputError("HOME names no folder, so there is no place for a runtime")
+    place = own_folder(target.parent, environment)
     try:
-        with _being_filled(place) as folder:
+        with being_filled(place) as folder:
             made = folder / "made"
             made.mkdir()
             for part in lock.parts:
@@ -58,75 +57,12 @@ def install(
             manifest = made / MANIFEST
             manifest.write_text(written(_pieces(made)), encoding="utf-8")
             manifest.chmod(0o644)
-            with _locked(place):
+            with locked(place):
                 _swap(made, target)
                 _remove_others(place, lock, target)
     except OSError as error:
         raise InputError(f"{error.filename or place}: {error.strerror}") from error
     return target
-
-
-def _place(target: Path, environment: Mapping[str, str]) -> Path:
-    """Make the folder of all runtimes, in which only the caller may write. Raises InputError."""
-    place = target.parent
-    if not target.name:
-        raise InputError("HOME names no folder, so there is no place for a runtime")
-    try:
-        if not may_make(str(place), environment.get("HOME", "")):
-            raise InputError(f"{place} is in somebody else's home, or in one that is not there")
-        place.mkdir(mode=0o755, parents=True, exist_ok=True)
-        ours = place.lstat()
-    except OSError as error:
-        raise InputError(f"{place}: {error.strerror}") from error
-    if not stat.S_ISDIR(ours.st_mode) or ours.st_uid != os.geteuid() or ours.st_mode & 0o022:
-        raise InputError(f"{place}: only you may be able to write there")
-    return place
-
-
-@contextmanager
-def _being_filled(place: Path) -> Generator[Path]:
-    """Give a folder beside the runtimes that is gone afterwards; throw away those of installations that were killed."""
-    with _locked(place):  # nobody takes a folder for abandoned that is just being made
-        for left in place.glob(f"{PART}*"):
-            if _is_abandoned(left):
-                shutil.rmtree(left, ignore_errors=True)
-        folder = Path(mkdtemp(prefix=PART, dir=place))
-        mark = _lock(folder)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(mark)
-
-
-@contextmanager
-def _locked(place: Path) -> Generator[None]:
-    """Let no other installation make, sweep or swap folders meanwhile; the lock ends with the process."""
-    mark = _lock(place)
-    try:
-        yield
-    finally:
-        os.close(mark)
-
-
-def _lock(folder: Path, how: int = fcntl.LOCK_EX) -> int:
-    """Lock a folder; give the descriptor that holds the lock. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, how)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _is_abandoned(folder: Path) -> bool:
-    """Tell whether nobody fills a folder any more."""
-    try:
-        os.close(_lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB))
-    except OSError:
-        return False
-    return True
 
 
 def _obtain(part: Part, made: Path, folder: Path) -> None:
