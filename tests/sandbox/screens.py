@@ -50,3 +50,14 @@ class Screen:
 
     def modes(self) -> list[object]:
         return list(termios.tcgetattr(self.slave))
+
+
+def use_the_prompt(screen: Screen, *, seconds: float = 15) -> None:
+    """Compute something at Python's prompt, burn time there, and interrupt that; `seconds` is how long it may start."""
+    screen.wait_for(">>> ", seconds)
+    screen.type(b"6 * 7\r")
+    screen.wait_for(r"42\r\n>>> ")
+    screen.type(b"while True: pass\r\r")
+    time.sleep(0.5)
+    screen.type(b"\x03")
+    screen.wait_for("KeyboardInterrupt")

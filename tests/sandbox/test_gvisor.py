@@ -14,7 +14,7 @@ import pytest
 from tests.backends.conftest import free_port, port  # noqa: F401 -- fixtures
 from tests.conftest import COMMAND, require
 from tests.processes import processes_with
-from tests.sandbox.screens import Screen
+from tests.sandbox.screens import Screen, use_the_prompt
 
 from casemate import Code, Warm
 from casemate.sandbox import choose
@@ -135,13 +135,7 @@ def test_bytes_that_are_no_text_are_refused_and_not_exchanged_for_others(where: 
 
 def test_the_interactive_prompt_works_and_control_c_interrupts_it(screen: Screen) -> None:
     with screen.start([*RUN, "--", "/usr/bin/python3", "-I", "-S", "-q"]) as running:
-        screen.wait_for(">>> ", 60)
-        screen.type(b"6 * 7\r")
-        screen.wait_for(r"42\r\n>>> ")
-        screen.type(b"while True: pass\r\r")
-        time.sleep(0.5)
-        screen.type(b"\x03")
-        screen.wait_for("KeyboardInterrupt")
+        use_the_prompt(screen, seconds=60)
         screen.type(b"import os; os.isatty(0), os.isatty(1), os.isatty(2), os.getpgrp() == os.tcgetpgrp(0)\r")
         screen.wait_for(r"\(True, True, True, True\)")
         screen.type(b"\x04")

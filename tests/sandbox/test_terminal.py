@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.sandbox.outer import argv
-from tests.sandbox.screens import Screen
+from tests.sandbox.screens import Screen, use_the_prompt
 
 LFLAG, OFLAG = 3, 1
 
@@ -27,13 +27,7 @@ def screen() -> Iterator[Screen]:
 
 def test_the_interactive_prompt_works(screen: Screen) -> None:
     with screen.start(argv("", flags=("-I", "-S", "-q"))) as running:
-        screen.wait_for(">>> ")
-        screen.type(b"6 * 7\r")
-        screen.wait_for(r"42\r\n>>> ")
-        screen.type(b"while True: pass\r\r")
-        time.sleep(0.5)
-        screen.type(b"\x03")
-        screen.wait_for("KeyboardInterrupt")
+        use_the_prompt(screen)
         screen.type(b"import os; os.isatty(0), os.isatty(1), os.isatty(2)\r")
         screen.wait_for(r"\(True, True, True\)")
         screen.type(b"\x04")
