@@ -151,9 +151,10 @@ def _in_full(backend: Found, style: Style) -> Iterator[str]:
         yield "  a policy that grants nothing can be enforced here"
     yield ""
     yield "  layers of this host"
+    width = max((len(layer.name) for layer in backend.layers), default=0)
     for layer in backend.layers:
         has = style.paint("yes", Ink.GOOD) if layer.available else style.paint("no ", Ink.HIGH)
-        yield from row(f"{layer.name:<17}  {has}", 22, layer.detail, style)
+        yield from row(f"{layer.name:<{width}}  {has}", width + 5, layer.detail, style)
     yield ""
     yield "  what withholds each class of acts"
     yield from by_class(backend.coverage, style)

@@ -1,4 +1,4 @@
-"""The oci backend: any runtime of OCI containers that is installed runs a bundle in memory. No daemon, no images."""
+"""The oci backend: any runtime of OCI containers that is installed runs a bundle in memory, and no daemon does."""
 
 from _collections_abc import Mapping
 

@@ -128,7 +128,10 @@ class Vm(Hosted):
     def layers(self) -> tuple[Layer, ...]:
         """Give the machine, the filter in it, and every layer of the native backend around it."""
         machine, *native = super().layers()
-        return (machine, replace(machine, name=FILTER), *native)
+        inside = Layer(
+            FILTER, machine.available, "put on by the guest's own kernel" if machine.available else machine.detail
+        )
+        return (machine, inside, *native)
 
     def _table(self) -> Table:
         return completed(super()._table())
