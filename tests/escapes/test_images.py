@@ -97,6 +97,17 @@ def test_an_interpreter_is_one_of_the_image(small: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "inside\n"), done
 
 
+@pytest.mark.parametrize("line", ["#!/usr/bin/env env\n", "#!/usr/bin/env -S env sh\n", "#!/usr/bin/again\n"])
+def test_interpreters_that_are_scripts_of_each_other_are_refused(small: Path, line: str) -> None:
+    (small / "usr/bin").mkdir(parents=True)
+    for name in ("env", "again"):
+        (small / "usr/bin" / name).write_text(line)
+        (small / "usr/bin" / name).chmod(0o755)
+    done = run("--image", small, "--", "/usr/bin/again")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (126, "", 1), done
+    assert "its interpreters are scripts of each other" in done.stderr
+
+
 def test_the_record_tells_of_the_program_of_the_image(small: Path, ground: Path) -> None:
     record = ground / "record.jsonl"
     assert run("--image", small, "--record", record, "--", "/bin/ls").returncode == 0

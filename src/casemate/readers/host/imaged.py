@@ -17,6 +17,7 @@ from casemate.readers.host import elf
 from casemate.readers.host.choose import NAMES
 from casemate.readers.host.interpreter import is_python
 from casemate.readers.host.program import (
+    DEPTH,
     FLAGS,
     Code,
     Executable,
@@ -82,9 +83,12 @@ class Image:
             return line
         return [self.on_path(words[0]), *words[1:]] if words else line[:1]
 
-    def opened(self, path: str) -> Iterator[str]:
-        """Yield the real paths that executing a file opens: itself, interpreters, loaders. Raises Refused."""
-        for _ in range(4):
+    def opened(self, path: str, deep: int = 0) -> Iterator[str]:
+        """Yield the real paths that executing a file opens: itself, interpreters, loaders. Raises Refused.
+
+        `deep`: how many scripts led here, env(1) itself among them, which may be one in an image.
+        """
+        for passed in range(deep, DEPTH):
             with self.program(path) as found:
                 yield found.path
             line, headers = self._read(path, shebang), self._read(path, elf.read)
@@ -94,8 +98,9 @@ class Image:
             if not line:
                 return
             if words_of_env(line) is not None:
-                yield from self.opened(line[0])  # env(1) itself may be started, and then what it finds
+                yield from self.opened(line[0], passed + 1)  # env(1) itself may be started, and then what it finds
             path = self.interpreter(path)[0]
+        raise Refused(f"{path} in the image: its interpreters are scripts of each other", Exit.NOT_EXECUTABLE)
 
     def _read(self, path: str, read: Callable[[str], T]) -> T:
         """Read something of an executable file. Raises Refused with 126."""
