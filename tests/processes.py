@@ -34,6 +34,14 @@ def interpreter() -> str:
     return ""
 
 
+def command_line() -> list[str]:
+    """Give what starts casemate from this checkout where it is not installed: an ordinary user's tests have no venv."""
+    start = "from casemate.cli import main; sys.exit(main(sys.argv[1:]))"
+    boot = f"import sys; sys.path[:0] = sys.argv.pop(1).split(':'); {start}"
+    paths = [str(ROOT / "src"), *(path for path in sys.path if path.endswith("site-packages"))]
+    return [sys.executable, "-I", "-S", "-c", boot, ":".join(paths)]
+
+
 def pytest_as_a_user(
     folder: Path, arguments: Sequence[str | Path], *, begin: Callable[[], None] | None = None, seconds: float
 ) -> str:

@@ -9,24 +9,19 @@ import os
 import socket
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.processes import command_line
 from tests.rootfs import with_busybox, with_python
 
-SRC = Path(__file__).parents[2] / "src"
-BOOT = (
-    "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from casemate.cli import main; sys.exit(main(sys.argv[1:]))"
-)
 Ran = "subprocess.CompletedProcess[str]"
 
 
 def run(*words: str | Path, backend: str = "native") -> Ran:
-    paths = ":".join([str(SRC), *(path for path in sys.path if path.endswith("site-packages"))])
-    command = [sys.executable, "-I", "-S", "-c", BOOT, paths, "run", "--backend", backend, *words]
+    command = [*command_line(), "run", "--backend", backend, *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from confining import confined, outside, policy, probe
-from tests.conftest import COMMAND
+from tests.processes import command_line
 
 from casemate.model.capability import Capability
 from casemate.model.policy import Grant
@@ -59,7 +59,7 @@ def test_a_stream_that_the_caller_closed_is_no_file_of_casemate(closed: int) -> 
     code = f"import os; print(os.read(0, 99) if {closed} == 0 else '', file=os.fdopen({said}, 'w', closefd=False))"
     for _ in range(2):
         done = subprocess.run(
-            [COMMAND, "run", "-c", code],
+            [*command_line(), "run", "-c", code],
             capture_output=True,
             text=True,
             preexec_fn=lambda: os.close(closed),

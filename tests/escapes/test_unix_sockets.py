@@ -17,6 +17,8 @@ from confining import confined, only_outside, policy, probe
 from casemate.model.capability import Capability
 from casemate.model.policy import PRIVATE, Grant
 
+ABSTRACT = f"\0casemate-test-{os.getpid()}"  # the host has one list of these
+
 
 def listening(address: str) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -48,14 +50,14 @@ def test_a_pathname_socket_in_a_granted_directory(docker_sock: Path) -> None:
 
 
 def test_an_abstract_socket() -> None:
-    with listening("\0casemate-test"):
-        only_outside("import socket; socket.socket(socket.AF_UNIX).connect('\\0casemate-test')")
+    with listening(ABSTRACT):
+        only_outside(CONNECT.format(ABSTRACT))
 
 
 def test_an_abstract_socket_when_a_pathname_socket_is_granted(docker_sock: Path) -> None:
     granted = policy(Grant(Capability.NET_UNIX, str(docker_sock)))
-    with listening("\0casemate-test"):
-        only_outside("import socket; socket.socket(socket.AF_UNIX).connect('\\0casemate-test')", granted)
+    with listening(ABSTRACT):
+        only_outside(CONNECT.format(ABSTRACT), granted)
 
 
 def test_a_datagram_to_a_pathname_socket(docker_sock: Path) -> None:
@@ -210,8 +212,8 @@ def test_a_datagram_of_a_pair_where_only_private_ones_are_granted(tmp_path: Path
 
 
 def test_an_abstract_socket_where_only_private_ones_are_granted() -> None:
-    with listening("\0casemate-test"):
-        only_outside(CONNECT.format("\0casemate-test"), PRIVATE_SOCKETS)
+    with listening(ABSTRACT):
+        only_outside(CONNECT.format(ABSTRACT), PRIVATE_SOCKETS)
 
 
 def test_private_sockets_work_by_path_and_by_abstract_name() -> None:

@@ -47,7 +47,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what libraries say of each 
 
 @pytest.fixture(scope="module", autouse=True)
 def configured() -> None:
-    """Give Django settings: some of it can be imported only where there are any."""
+    """Give Django settings: some of it can be imported only where there are any. They are given once in a process."""
+    if settings.configured:
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"])
