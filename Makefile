@@ -31,8 +31,7 @@ lint: .venv/dev ## check the format, and ruff with all rules
 	$(BIN)/ruff check .
 
 types: .venv/dev ## mypy and pyright, both strict
-	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/mypy & mypy=$$!; $(BIN)/pyright; seen=$$?; wait $$mypy && exit $$seen
 
 imports: .venv/dev ## check that imports run one way
 	$(BIN)/lint-imports
