@@ -3,6 +3,8 @@
 A program under a policy neither reads nor writes there: who could, would accept policies and forge results.
 """
 
+import os
+import stat
 from _collections_abc import Mapping
 
 
@@ -31,6 +33,24 @@ def image(environment: Mapping[str, str], digest: str) -> str:
     """Name the folder of an unpacked image; `digest` is the SHA-256 of its manifest; "" likewise."""
     base = cache(environment)
     return f"{base}/images/sha256-{digest}" if base else ""
+
+
+def is_private(state: os.stat_result) -> bool:
+    """Tell whether a status, that of lstat(2), is of a folder in which nobody writes but the caller, and root."""
+    return stat.S_ISDIR(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
+
+
+def belongs_to_others(state: os.stat_result) -> bool:
+    """Tell whether a file or folder is that of another user, who could change it, or exchange what lies in it."""
+    return state.st_uid not in (0, os.geteuid())
+
+
+def open_to_others(state: os.stat_result) -> int:
+    """Give the bits by which others could do so: S_IWOTH, S_IWGRP, or 0. Where a folder is sticky only owners can."""
+    if stat.S_ISDIR(state.st_mode) and state.st_mode & stat.S_ISVTX:
+        return 0
+    ours = state.st_gid in (0, os.getegid())
+    return state.st_mode & (stat.S_IWOTH if ours else stat.S_IWOTH | stat.S_IWGRP)
 
 
 def _folder(environment: Mapping[str, str], variable: str, below: str) -> str:

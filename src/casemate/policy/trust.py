@@ -68,12 +68,12 @@ def only_ours(path: str) -> None:
             state = os.stat(place)
         except OSError as error:
             raise PolicyError(f"{name}: {error.strerror}") from None
-        sticky = stat.S_ISDIR(state.st_mode) and state.st_mode & stat.S_ISVTX
-        if state.st_uid not in (0, os.geteuid()):
+        if own.belongs_to_others(state):
             raise PolicyError(f"{name} belongs to another user, who could change what a program may do")
-        if state.st_mode & stat.S_IWOTH and not sticky:
+        writing = own.open_to_others(state)
+        if writing & stat.S_IWOTH:
             raise PolicyError(f"{name} can be written by anybody: chmod o-w it first")
-        if state.st_mode & stat.S_IWGRP and not sticky and state.st_gid not in (0, os.getegid()):
+        if writing:
             raise PolicyError(f"{name} can be written by a group: chmod g-w it first")
 
 
@@ -86,8 +86,7 @@ def fingerprint(content: bytes) -> str:
 
 def _private(folder: str) -> None:
     """Check that only the caller writes in the folder of records."""
-    state = os.lstat(folder)
-    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o022:
+    if not own.is_private(os.lstat(folder)):
         raise PolicyError(f"{folder}: only you may be able to write there")
 
 

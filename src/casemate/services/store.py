@@ -99,8 +99,7 @@ def usual(environment: Mapping[str, str], kind: str = "audit") -> Store | None:
             if not may_make(place, home):
                 return None
             os.makedirs(place, mode=0o700, exist_ok=True)
-            ours = os.lstat(place)
-            if not stat.S_ISDIR(ours.st_mode) or ours.st_uid != os.geteuid() or ours.st_mode & 0o022:
+            if not own.is_private(os.lstat(place)):
                 raise InputError(f"{place}: only you may be able to write there")
         return Store(folder, own_key(f"{keys}/cache.key"))
     except OSError:

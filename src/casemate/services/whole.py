@@ -6,11 +6,11 @@ left is thrown away by the next.
 
 import fcntl
 import os
-import stat
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from casemate.model import own
 from casemate.model.errors import InputError
 from casemate.services.store import may_make
 
@@ -23,10 +23,10 @@ def own_folder(place: Path, environment: Mapping[str, str]) -> Path:
         if not may_make(str(place), environment.get("HOME", "")):
             raise InputError(f"{place} is in somebody else's home, or in one that is not there")
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
-        ours = place.lstat()
+        private = own.is_private(place.lstat())
     except OSError as error:
         raise InputError(f"{place}: {error.strerror}") from error
-    if not stat.S_ISDIR(ours.st_mode) or ours.st_uid != os.geteuid() or ours.st_mode & 0o022:
+    if not private:
         raise InputError(f"{place}: only you may be able to write there")
     return place
 

@@ -71,6 +71,16 @@ def test_a_folder_that_somebody_else_could_exchange_is_refused(tmp_path: Path) -
     assert list(theirs.iterdir()) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
+def test_a_folder_in_one_of_a_group_of_others_is_refused(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    os.chown(shared, 0, 1001)
+    shared.chmod(0o775)
+    with pytest.raises(Refused, match=f"{shared}: others can exchange what is kept there"):
+        image.place(KERNEL, MACHINE, str(shared / "vm"))
+
+
 def test_a_folder_in_one_that_is_everybody_s_is_refused_unless_only_owners_rename_there(tmp_path: Path) -> None:
     everybody = tmp_path / "everybody"
     everybody.mkdir()

@@ -10,7 +10,6 @@ import json
 import marshal
 import os
 import shutil
-import stat
 import struct
 import sys
 import zlib
@@ -66,8 +65,7 @@ def place(kernel: Kernel, machine: Machine, top: str) -> Kept:
         _refuse_what_others_exchange(top)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         for path in (top, folder):
-            ours = os.lstat(path)
-            if not stat.S_ISDIR(ours.st_mode) or ours.st_uid != os.geteuid() or ours.st_mode & 0o022:
+            if not own.is_private(os.lstat(path)):
                 raise Refused(f"{path}: only you may be able to write there")
     except OSError as error:
         raise Refused(f"the guest cannot be kept: {error}") from None
@@ -80,8 +78,7 @@ def _refuse_what_others_exchange(path: str) -> None:
         if not os.path.lexists(above):
             continue
         state = os.lstat(above)
-        for_all = state.st_mode & stat.S_IWOTH and not state.st_mode & stat.S_ISVTX
-        if state.st_uid not in (0, os.geteuid()) or for_all:
+        if own.belongs_to_others(state) or own.open_to_others(state):
             raise Refused(f"{above}: others can exchange what is kept there; set XDG_CACHE_HOME to a folder of yours")
 
 
