@@ -168,9 +168,10 @@ def _in_image(request: Request, asked: Policy, host: Host) -> _Chosen:
     )
     places = Places(request.directory, host.homes, program=program.own)
     policy = of_the_host(asked).plus(Grant(Capability.FS_READ, "@program"))
+    taken = os.path.realpath(asked.image)
     for grant in policy.of(Capability.FS_WRITE):
-        real = [os.path.realpath(path) for path in (grant.resource, asked.image)]
-        if below(*real) or below(*reversed(real)):
+        real = os.path.realpath(grant.resource)
+        if below(real, taken) or below(taken, real):
             raise Refused(f"{grant.resource} cannot be writable: the image {asked.image} would be written to")
     return _Chosen(program, policy, places, image=image, brought=brought, values=values)
 

@@ -82,7 +82,7 @@ def launch(world: World, launcher: Launcher) -> None:
         _execute(launcher, place, log, handed)
     k.close_all_but((ends.status, log, began))
     k.keep_capabilities(())
-    _wait(child, launcher.monitored)
+    _wait(child, monitored=launcher.monitored)
     if not _has_begun(began):
         raise Failed(launcher.name, last_words(log) or "it ended and said nothing")
 
@@ -216,11 +216,8 @@ def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...]
             os.dup2(descriptor, number, inheritable=True)
         words = 2
         k.close_all_but(range(len(out)))
-        environment = {
-            **launcher.environment,
-            "PATH": place.state,
-            "HOME": place.state,
-        }  # no setuid helper (newuidmap) is found
+        nowhere = {"PATH": place.state, "HOME": place.state}  # no setuid helper (newuidmap) is found
+        environment = {**launcher.environment, **nowhere}
         os.execve(launcher.program, launcher.argv(place), environment)  # noqa: S606 -- that is what this module is for
     except OSError as error:
         os.write(words, f"{launcher.program}: {error.strerror}\n".encode())
@@ -228,13 +225,11 @@ def _execute(launcher: Launcher, place: Place, log: int, handed: tuple[int, ...]
         os._exit(125)
 
 
-def _wait(child: int, monitored: bool) -> None:  # noqa: FBT001 -- a property of who is waited for
+def _wait(child: int, *, monitored: bool) -> None:
     """Wait for the external program, and reap what it leaves.
 
     Where another one stands between it and the helper, it does not hear that somebody has killed that one.
     """
-    over = select.poll()
-    over.register(os.pidfd_open(child), select.POLLIN)
     while True:
         try:
             ended, _ = os.wait()
@@ -243,6 +238,8 @@ def _wait(child: int, monitored: bool) -> None:  # noqa: FBT001 -- a property of
         if ended == child:
             return
         if monitored:
+            over = select.poll()
+            over.register(os.pidfd_open(child), select.POLLIN)
             over.poll(PATIENCE)
             return
 

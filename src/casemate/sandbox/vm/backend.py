@@ -64,13 +64,11 @@ class Vm(Hosted):
             version = image.version(kept) or host.version(kept.machine.qemu)
         except Refused as refused:
             return Runtime(Boundary.HYPERVISOR, available=False, why_not=str(refused), install=host.INSTALL)
-        how = f"{version} (TCG: {self._slowly})" if self._slowly else f"{version} (KVM)"
-        if self._slowly:
-            translated = (TRANSLATED, *RESIDUAL)
-            return Runtime(
-                Boundary.HYPERVISOR, available=True, version=how, residual=translated, slow=SLOW, assured=False
-            )
-        return Runtime(Boundary.HYPERVISOR, available=True, version=how, residual=RESIDUAL)
+        machine = Runtime(Boundary.HYPERVISOR, available=True, version=f"{version} (KVM)", residual=RESIDUAL)
+        if not self._slowly:
+            return machine
+        how, residual = f"{version} (TCG: {self._slowly})", (TRANSLATED, *RESIDUAL)
+        return replace(machine, version=how, residual=residual, slow=SLOW, assured=False)
 
     def outer_policy(self, policy: Policy) -> Policy:
         """Give the policy of QEMU."""
