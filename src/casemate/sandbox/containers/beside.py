@@ -29,6 +29,7 @@ class Beside:
     boundary: "ClassVar[Boundary]" = Boundary.KERNEL
     table: "ClassVar[Table]" = gaps.TABLE
     residual: "ClassVar[tuple[str, ...]]" = RESIDUAL
+    slow: "ClassVar[int]" = 1  # see Runtime
     install: str
 
     def __init__(self) -> None:
@@ -56,6 +57,7 @@ class Beside:
             why_not=why,
             install=self.install if not program else "",
             residual=self.residual,
+            slow=self.slow,
         )
 
     def version(self) -> str:

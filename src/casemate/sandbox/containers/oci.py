@@ -106,6 +106,7 @@ class Gvisor(Beside):
     boundary: "ClassVar[Boundary]" = Boundary.USER_KERNEL
     table: "ClassVar[Table]" = guest_table.TABLE
     program, install = "runsc", INSTALL["runsc"]
+    slow = 2  # its kernel and a Python on it start within 0.9 s of processor time, which counts as the run's
     residual: "ClassVar[tuple[str, ...]]" = (
         "a defect in gVisor's kernel gives a program what that process has: the granted files and a small set of calls",
         "no Landlock and no self-test inside: what may be read rests on the host's mounts alone",
