@@ -1,6 +1,8 @@
 """A machine of its own for these tests: the guest is made once, by two runs that begin at once."""
 
+import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from casemate.sandbox import choose
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SECONDS = 240  # a guest is made in 10 to 60
+AT_REST = 0.02  # of a second of processor time, in half a second
 
 
 def words(*arguments: str | Path) -> list[str]:
@@ -65,3 +68,20 @@ def of(parent: int) -> list[int]:
         if above == parent:
             found.append(pid)
     return found
+
+
+def until_it_rests(pid: int) -> None:
+    """Wait until the machine below a process has started and does nothing any more."""
+    before = -1.0
+    for _ in range(SECONDS):
+        time.sleep(0.5)
+        now = sum(map(_processor_time, of(pid)))
+        if now and now - before <= AT_REST:
+            return
+        before = now
+    raise AssertionError("it does not come to rest")
+
+
+def _processor_time(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

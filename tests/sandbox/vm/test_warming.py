@@ -1,14 +1,12 @@
 """What is done in the guest while a run waits: it works, nothing of the program runs there, nothing of it is left."""
 
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from tests.processes import Started
-from tests.sandbox.vm.conftest import SECONDS, of, words
+from tests.sandbox.vm.conftest import SECONDS, until_it_rests, words
 
 from casemate.sandbox.vm import warming
 from casemate.sandbox.waiting import telling
@@ -19,7 +17,6 @@ way = sys.argv[1].split("/")
 print(sorted({*os.listdir("/tmp")} - {*way}), sorted(os.listdir("/dev/shm")), sorted(os.listdir(sys.argv[1])))
 print(sorted(name for name in os.listdir("/proc") if name.isdigit()), os.environ["GREETING"])
 """
-AT_REST = 0.02  # of a second of processor time, in half a second
 
 
 def test_it_does_to_the_end_what_a_python_does_at_its_start_and_says_nothing() -> None:
@@ -53,24 +50,7 @@ def test_nothing_of_it_is_left_when_the_program_starts(tmp_path: Path, way: list
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     with started:
-        _until_it_rests(started.pid)
+        until_it_rests(started.pid)
         said, errors = started.communicate(telling([]), timeout=SECONDS)
     assert said.decode() == "[] [] []\n['2'] hello\n", errors
     assert list(out.iterdir()) == []
-
-
-def _until_it_rests(pid: int) -> None:
-    """Wait until the machine below a process has started and does nothing any more."""
-    before = -1.0
-    for _ in range(SECONDS):
-        time.sleep(0.5)
-        now = sum(map(_processor_time, of(pid)))
-        if now and now - before <= AT_REST:
-            return
-        before = now
-    raise AssertionError("it does not come to rest")
-
-
-def _processor_time(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

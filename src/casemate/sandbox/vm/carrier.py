@@ -22,6 +22,7 @@ from casemate.sandbox.vm.frames import (
     numbers,
 )
 from casemate.sandbox.vm.port import Port
+from casemate.sandbox.vm.together import gather
 from casemate.sandbox.vm.tunnel import FIRST_OF_HOST, Tunnel, dialled, family
 
 REFUSED, KILLED = 125, 137
@@ -54,9 +55,10 @@ class Ways:
 class Carrier:
     """One run, seen from the driver."""
 
-    def __init__(self, descriptor: int, job: bytes, ways: Ways) -> None:
-        """Begin with a job that is to be sent."""
+    def __init__(self, descriptor: int, job: bytes, ways: Ways, qemu: int = 0) -> None:
+        """Begin with a job that is to be sent; `qemu` is the process of a run that waits for its arguments."""
         self._loop = Loop()
+        self._waiting = qemu
         self._port = Port(self._loop, descriptor, Reader(FROM_GUEST), self._take, self._lost)
         self._port.send(Kind.JOB, job)
         self._out = {1: bytearray(), 2: bytearray()}
@@ -99,6 +101,9 @@ class Carrier:
             return
         except OSError:
             data = b""
+        if self._waiting:
+            gather(self._waiting, self._loop)
+            self._waiting = 0
         if data:
             self._window -= len(data)
             self._port.send(Kind.INPUT, data)

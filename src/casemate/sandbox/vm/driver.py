@@ -161,7 +161,8 @@ def run(machine: Machine, folder: str, job: dict[str, Json], ways: list[list[tup
         job["environment"] = dict(os.environ)  # what is not named in the job stays in the guest's init
         job["terminal"] = carrier.size() if os.isatty(0) else None
         job["clock"], job["seed"] = time.time(), os.urandom(SEED).hex()
-        return carrier.Carrier(guest.port.fileno(), json.dumps(job).encode(), carrier.Ways(*ways)).carry()
+        waiting = guest.pid if job["waits"] else 0
+        return carrier.Carrier(guest.port.fileno(), json.dumps(job).encode(), carrier.Ways(*ways), waiting).carry()
     finally:
         guest.end()
 
