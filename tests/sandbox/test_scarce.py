@@ -157,7 +157,8 @@ def test_a_disk_that_is_full_when_files_are_copied_out(tmp_path: Path) -> None:
     assert "No space left on device" in done.stderr
     assert done.stderr.count("not copied out") >= 1
     assert "Traceback" not in done.stderr
-    names = done.stdout.splitlines()[1:]
+    code, *names = done.stdout.splitlines()
+    assert code == "code 1", "the program ended with 0, and not all of it is there"
     assert set(names) < {"0", "1", "2", "3"}, "whole files under their own names, and none else"
 
 

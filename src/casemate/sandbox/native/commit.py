@@ -76,10 +76,14 @@ def commit(
         listed.check_size(write.max_bytes)
     except TooMuch as much:
         limit = f"{write.max_bytes} bytes and {files} files"
-        return Committed(refused=(Refusal(write.path, f"over the quota of {limit} ({much}): nothing was copied"),))
+        return _nothing(write.path, f"over the quota of {limit} ({much})")
     except OSError as why:
-        return Committed(refused=(Refusal(write.path, f"the layer cannot be read ({why}): nothing was copied"),))
+        return _nothing(write.path, f"the layer cannot be read ({why})")
     return _Tree(layer, protected, umask).apply(listed)
+
+
+def _nothing(path: str, why: str) -> Committed:
+    return Committed(refused=(Refusal(path, f"{why}: nothing was copied", lost=True),))
 
 
 def _file(layer: CommitLayer, protected: Protected) -> Committed:

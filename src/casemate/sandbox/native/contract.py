@@ -132,11 +132,15 @@ class CommitLayer:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The paths that were committed, "PATH: reason" for those that were refused, and each change where it was asked."""
+    """The paths that were committed, "PATH: reason" for those that were refused, and each change where it was asked.
+
+    `lost`: something was refused that no rule of the policy keeps back.
+    """
 
     committed: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     changes: tuple[FileChange, ...] = ()
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

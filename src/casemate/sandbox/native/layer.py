@@ -46,15 +46,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One name that is not copied out, and why. A directory stands for everything below it."""
+    """One name that is not copied out, and why. A directory stands for everything below it.
+
+    `lost`: no rule of the policy keeps it back, but the host, or that there is too much of it.
+    """
 
     path: str
     reason: str
+    lost: bool = False
 
     @classmethod
     def of(cls, path: str, why: Exception) -> "Refusal":
         """Make one of what went wrong."""
-        return cls(path, (why.strerror if isinstance(why, OSError) else None) or str(why))
+        return cls(path, (why.strerror if isinstance(why, OSError) else None) or str(why), lost=True)
 
 
 @dataclass(frozen=True, slots=True)

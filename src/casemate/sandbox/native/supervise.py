@@ -12,7 +12,6 @@ from casemate.model.csignal import signal
 from casemate.model.errors import Refused
 from casemate.model.sandbox import Denial, Outcome
 from casemate.model.small import each, suppress
-from casemate.model.visible import visible
 from casemate.sandbox.native.budget import Budget
 from casemate.sandbox.native.channel import borrowed
 from casemate.sandbox.native.contract import Inside, NativePlan, Written
@@ -28,7 +27,7 @@ from casemate.sandbox.native.tree import PATIENCE, Tree
 from casemate.sandbox.streams import RunInput, Streams
 
 GRACE = 2.0  # seconds for the tree to end by itself, and for a stalled reader once the target was killed
-OUTPUT_LOST = 1  # the code where the program ended with 0 and its output could not be delivered
+LOST = 1  # the code where the program ended with 0, and its output or a file of it could not be delivered
 TWICE = 3.0  # seconds within which a second Ctrl-C means "now"
 LOOK = 0.5  # seconds between looks whether a background job has become the foreground one
 DENIALS = 1000  # different ones of a capability that are kept: a target can think up any number of names
@@ -123,7 +122,7 @@ class Watch:
             number = int(signal.SIGKILL)
         self._deny_processes()
         written = self._written()
-        lost = OUTPUT_LOST if self._streams.errors else 0  # the program could not see that its words did not arrive
+        lost = LOST if self._streams.errors or written.lost else 0  # the program could not see that it did not arrive
         outcome = Outcome(
             code=128 + number if number is not None else story.code or lost,
             signal=number,
@@ -150,11 +149,10 @@ class Watch:
         """Copy out, unless the tree was torn down from outside: somebody might still be writing."""
         if not self.story.started or not self._inside.layers:
             return Written()
-        from casemate.sandbox.native.written import copy_out  # noqa: PLC0415 -- only where something may be written
+        from casemate.sandbox.native.written import copy_out, nothing  # noqa: PLC0415 -- only where something may be written
 
         if not self._tree.dead:
-            why = "the run was torn down from outside: nothing was copied"
-            return Written(refused=tuple(f"{visible(layer.write.path)}: {why}" for layer in self._inside.layers))
+            return nothing(self._inside.layers, "the run was torn down from outside: nothing was copied")
         return copy_out(self._inside.layers, self._plan.outside, self._run.at_end, self._run.look)
 
     def _heard(self) -> None:

@@ -27,8 +27,8 @@ def copy_out(layers: tuple[CommitLayer, ...], outside: Outside, at_end: AtEnd, l
     from casemate.sandbox.native import changed  # noqa: PLC0415 -- only where something may be written
     from casemate.sandbox.native.commit import commit  # noqa: PLC0415 -- likewise
 
-    def written() -> tuple[list[str], list[str], list[list[Json]]]:
-        mask, committed, refused, changes = umask(), list[str](), list[str](), list[list[Json]]()
+    def written() -> tuple[list[str], list[str], list[list[Json]], bool]:
+        mask, committed, refused, changes, lost = umask(), list[str](), list[str](), list[list[Json]](), False
         for layer in layers:
             found = changed.seen(layer, outside, content=look is Look.CONTENT) if look is not Look.NOT else ()
             if at_end is AtEnd.DISCARD:
@@ -37,15 +37,21 @@ def copy_out(layers: tuple[CommitLayer, ...], outside: Outside, at_end: AtEnd, l
             result = commit(layer, outside.deny, persist=outside.persist, umask=mask)
             committed += map(visible, result.committed)
             refused += [f"{visible(entry.path)}: {entry.reason}" for entry in result.refused]
+            lost = lost or any(entry.lost for entry in result.refused)
             changes += map(changed.plain, changed.after(found, result)) if look is not Look.NOT else ()
-        return committed, refused, changes
+        return committed, refused, changes, lost
 
     try:
         answer = json.loads(_by_another(written, {fd for layer in layers for fd in (layer.upper, layer.target)}))
     except (OSError, ValueError):
         why = "copying it out was cut short, so some of it may be there and some not"
-        return Written(refused=tuple(f"{visible(layer.write.path)}: {why}" for layer in layers))
-    return Written(tuple(answer[0]), tuple(answer[1]), tuple(map(changed.again, answer[2])))
+        return nothing(layers, why)
+    return Written(tuple(answer[0]), tuple(answer[1]), tuple(map(changed.again, answer[2])), lost=answer[3])
+
+
+def nothing(layers: tuple[CommitLayer, ...], why: str) -> Written:
+    """Say of all layers why they are not copied out."""
+    return Written(refused=tuple(f"{visible(layer.write.path)}: {why}" for layer in layers), lost=bool(layers))
 
 
 def _by_another(act: Callable[[], object], needed: set[int]) -> str:
