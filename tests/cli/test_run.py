@@ -461,3 +461,24 @@ def test_help_shows_the_forms_and_the_options(casemate: Casemate) -> None:
     from casemate.cli.target import OPTIONS  # noqa: PLC0415 -- compared with the help here alone
 
     assert all(f"  {name} " in done.stdout for name in [*OPTIONS, "--dry-run"])
+
+
+HOLE = "f = open('data/large', 'wb'); f.truncate(5_000_000); f.close()"  # costs nothing in the layer, and counts
+
+
+@pytest.mark.parametrize(
+    ("code", "ended"),
+    [
+        ("import os; os.symlink('/etc', 'data/link')", 0),
+        ("open('data/sitecustomize.py', 'w')", 0),
+        (HOLE, 1),
+        (f"{HOLE}; raise SystemExit(7)", 7),
+    ],
+)
+def test_what_is_lost_does_not_end_with_0_and_what_a_rule_keeps_back_does(
+    casemate: Casemate, project: Path, code: str, ended: int
+) -> None:
+    (project / "policy.toml").write_text('[policy]\nversion = 1\n[fs]\nwrite = [{path = "data", max = "1MiB"}]\n')
+    done = casemate("run", "--policy", "policy.toml", "-c", code)
+    assert (done.returncode, done.stderr.count("not copied out")) == (ended, 1), done.stderr
+    assert list((project / "data").iterdir()) == []

@@ -16,6 +16,7 @@ from casemate.policy.expand import denied_paths
 from casemate.policy.host import Host
 from casemate.policy.sets import HOST_SECRETS, Places
 from casemate.policy.wanted import MOST, Ground, wanted
+from casemate.sandbox import never_given
 
 Explained = Callable[..., list[str]]
 MISSING = "FileNotFoundError: [Errno 2] No such file or directory: {!r}"
@@ -51,6 +52,28 @@ def said(ground: Ground, *lines: str) -> list[str]:
 
 def denied(ground: Ground, *denials: Denial, words: str = "") -> list[str]:
     return list(wanted(Outcome(1, denials=denials, last_words=words.encode()), ground))
+
+
+def test_the_errors_of_wasi_have_the_same_words_and_other_numbers(ground: Ground, home: Path) -> None:
+    (sentence,) = said(ground, f"FileNotFoundError: [Errno 44] No such file or directory: '{home}/work/data.csv'")
+    assert f"--read {home}/work/data.csv would show it" in sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'ls'", "it starts no processes"),
+        ("RuntimeError: can't start new thread", "it has no threads"),
+        ("socket.gaierror: [Errno -3] Temporary failure in name resolution", "it has no sockets"),
+        ("ConnectionRefusedError: [Errno 111] Connection refused", "it has no sockets"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["wasm", "graalpy"])
+def test_what_a_backend_never_gives_is_not_suggested(ground: Ground, words: str, reason: str, backend: str) -> None:
+    (sentence,) = said(replace(ground, backend=backend, never=never_given(backend)), words)
+    assert f"(the {backend} backend cannot grant it: {reason})" in sentence
+    assert "--" not in sentence
+    assert never_given("native") == {}
 
 
 def test_a_file_that_is_there_is_named_with_option_and_policy(ground: Ground, home: Path) -> None:

@@ -182,3 +182,4 @@ class Outcome:
     refused: tuple[str, ...] = ()
     changes: tuple[FileChange, ...] = ()  # where they were asked for
     last_words: bytes = b""  # the end of what the program wrote on standard error, or on its terminal
+    backend: str = ""  # what confined it

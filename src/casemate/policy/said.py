@@ -134,13 +134,18 @@ def _exception(name: str, text: str) -> Iterator[Said]:
         variable = _text(quoted[1]) if quoted else ""
         if variable.isidentifier() and variable.isascii():
             yield Said(Trouble.VARIABLE, variable)
-    elif numbered and (trouble := BY_NUMBER.get(int(numbered[1]))):
+    elif numbered and (trouble := _trouble(int(numbered[1]), text[numbered.end() :])):
         quoted = QUOTED.search(text)
         path = _text(quoted[1]) if quoted else ""
         if path and trouble in ABOUT_PATHS:
             yield Said(trouble, path)
         elif trouble in ALONE:
             yield Said(trouble)
+
+
+def _trouble(number: int, text: str) -> Trouble | None:
+    """Give what an error is about: by its words before its number, since those of WASI are other numbers."""
+    return BY_TEXT.get(text.partition(":")[0]) or BY_NUMBER.get(number)
 
 
 def _of_programs(line: str) -> Iterator[Said]:

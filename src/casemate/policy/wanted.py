@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from casemate.model.capability import Capability as C  # noqa: N817 -- a table of them
-from casemate.model.dataclass import dataclass
+from casemate.model.dataclass import dataclass, field
 from casemate.model.errors import PolicyError
 from casemate.model.persist import persists
 from casemate.model.policy import OWN_PYTHON, PRIVATE, Policy, WriteMode
@@ -59,7 +59,8 @@ RELATED = {  # what was seen, and what is said of the same thing
 class Ground:
     """What a failed run stood on: the expanded policy, what is denied besides, and where the caller is.
 
-    `environment` is the caller's, `passed` names what the program saw; `denied` are absolute paths.
+    `environment` is the caller's, `passed` names what the program saw; `denied` are absolute paths; `never` is what
+    the backend gives to no program, and why.
     """
 
     policy: Policy
@@ -69,6 +70,13 @@ class Ground:
     environment: Mapping[str, str]
     passed: frozenset[str]
     executable: str = ""  # of the program's own Python, where it has one
+    backend: str = ""
+    never: Mapping[C, str] = field(default_factory=dict[C, str])
+
+    def why_never(self, capability: C) -> str:
+        """Say why no grant of this would help; "" where one does."""
+        why = self.never.get(capability)
+        return f" (the {self.backend} backend cannot grant it: {why})" if why else ""
 
 
 def wanted(outcome: Outcome, ground: Ground) -> Iterator[str]:
@@ -227,7 +235,8 @@ def _command(name: str, ground: Ground, host: Host) -> Iterator[str]:
     for path in places:
         if host.file(path) and os.access(path, os.X_OK):
             if _suggested(path, ground) and not _granted(path, C.PROC_SPAWN, ground):
-                yield f"the program says that it could not start {path}{_grant(C.PROC_SPAWN, path)}"
+                hint = ground.why_never(C.PROC_SPAWN) or _grant(C.PROC_SPAWN, path)
+                yield f"the program says that it could not start {path}{hint}"
             return
 
 
@@ -266,10 +275,13 @@ def _limit(trouble: Trouble, ground: Ground) -> Iterator[str]:
         disk = f", the disk of {', '.join(direct)} may be full" if direct else ""
         yield f"the program says that there is no room left: its /tmp and home hold {tmp}{disk}{_how('', line, RAISE)}"
     elif trouble is Trouble.REFUSED:
-        hint = _grant(C.NET_CONNECT, "127.0.0.1:PORT", "reaches that of the host")
+        reaches = _grant(C.NET_CONNECT, "127.0.0.1:PORT", "reaches that of the host")
+        hint = ground.why_never(C.NET_CONNECT) or reaches
         yield f"the program says that a connection was refused: 127.0.0.1 inside is the run's own{hint}"
     elif trouble in (Trouble.NAME, Trouble.UNREACHABLE):
-        yield f"the program says that it reached no host{ANY_HOST}"
+        yield f"the program says that it reached no host{ground.why_never(C.NET_CONNECT) or ANY_HOST}"
+    elif trouble is Trouble.PROCESSES and (why := ground.why_never(C.PROC_THREAD)):
+        yield f"the program says that it could start no thread{why}"
     elif (key := LIMIT_OF.get(trouble, "")) and LIMITS[key].of(limits):
         value = LIMITS[key].plain(limits)
         yield f"the program says that it ran into a limit: limits.{key} is {value}{_raised(key)}"

@@ -8,6 +8,7 @@ A backend answers two questions: what can you not withhold on this host (`gaps`)
 from _collections_abc import Callable, Iterator, Mapping
 
 from casemate.model.capability import Capability
+from casemate.model.dataclass import replace
 from casemate.model.errors import Refused, Unenforceable, UsageError
 from casemate.model.policy import Assurance, Policy
 from casemate.model.sandbox import Command, Coverage, Gap, Json, Layer, Outcome, Plan, Runtime
@@ -29,6 +30,7 @@ __all__ = [
     "choose",
     "confine",
     "names",
+    "never_given",
     "plan",
     "planned",
     "variants",
@@ -157,7 +159,17 @@ def confine(  # noqa: PLR0913 -- what a run needs, each by name
     chosen, made = _ready(command, policy, backend, accept)
     origin = Origin() if record is None else _origin(policy, policy_hash, accept)
     look = Look.NAMES if record is not None and look is Look.NOT else look
-    return chosen.start(made, RunInput(environment, streams or Streams(), record, origin, at_end, look, injections))
+    run = RunInput(environment, streams or Streams(), record, origin, at_end, look, injections)
+    return replace(chosen.start(made, run), backend=chosen.name)
+
+
+def never_given(backend: str) -> Mapping[Capability, str]:
+    """Say what a backend gives to no program, whatever a policy grants, and why."""
+    if backend not in ("wasm", "graalpy"):
+        return {}
+    from casemate.sandbox.other_python import REFUSES  # noqa: PLC0415 -- see `choose`
+
+    return {**REFUSES, Capability.PROC_THREAD: "it has no threads"}
 
 
 def _origin(policy: Policy, policy_hash: str, accept: frozenset[Capability]) -> Origin:
