@@ -4,6 +4,7 @@ import os
 import subprocess
 
 PATIENCE = 10.0  # seconds
+PLAIN = {"PATH": os.defpath, "HOME": "/"}  # podman wants a home even for that, where passwd(5) knows none
 
 
 def version(program: str) -> str:
@@ -11,7 +12,7 @@ def version(program: str) -> str:
     words = [program, "--version"]
     try:
         done = subprocess.run(  # noqa: S603 -- see above
-            words, capture_output=True, timeout=PATIENCE, check=False, env={"PATH": os.defpath}
+            words, capture_output=True, timeout=PATIENCE, check=False, env=PLAIN
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
