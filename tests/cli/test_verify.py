@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.conftest import COMMAND
+from tests.processes import Started, processes_with
 
 from casemate.model.exits import Exit
 
@@ -80,3 +84,28 @@ def test_it_is_refused_where_something_else_could_run_in_it() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == Exit.REFUSED
     assert "not started apart" in done.stderr
+
+
+def test_its_folder_goes_where_it_is_killed() -> None:
+    with Started([str(COMMAND), "verify", "--only", "limits"], stdout=subprocess.PIPE) as verifying:
+        folder = _folder_of(verifying.pid)
+        assert folder.is_dir()
+        verifying.kill()
+    assert _comes_true(lambda: not folder.exists())
+
+
+def _folder_of(pid: int) -> Path:
+    """Wait until a battery has its canaries, and give the folder in which they are."""
+
+    def found() -> list[Path]:
+        keepers = [Path(f"/proc/{one}") for one in processes_with("verify/keeper.py")]
+        with suppress(FileNotFoundError, ProcessLookupError):  # of another test, and it has ended
+            return [keeper / "cwd" for keeper in keepers if f"PPid:\t{pid}\n" in (keeper / "status").read_text()]
+        return []
+
+    assert _comes_true(lambda: bool(found()))
+    return found()[0].readlink()
+
+
+def _comes_true(condition: Callable[[], bool]) -> bool:
+    return any(condition() or time.sleep(0.1) for _ in range(300))

@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import selectors
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -238,14 +239,16 @@ def say(line: Json) -> None:
 
 
 def main() -> None:
-    """Hold everything, answer, and take everything away again."""
-    keeper = Keeper(sys.argv[1], os.environ["CASEMATE_CANARY_TOKEN"], sys.argv[2])
+    """Hold everything, answer, and take everything away again, the folder too: whoever made it may have been killed."""
+    folder = sys.argv[1]
+    keeper = Keeper(folder, os.environ["CASEMATE_CANARY_TOKEN"], sys.argv[2])
     try:
         say(keeper.hold())
         keeper.serve()
     finally:
         for act in keeper.undo:
             act()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
