@@ -387,6 +387,23 @@ def test_nothing_is_copied_out_when_nobody_knows_that_all_are_dead(tmp_path: Pat
     assert "torn down" in lines.read_text()
 
 
+def test_it_says_so_whenever_that_happens(tmp_path: Path) -> None:
+    lines = tmp_path.with_name("torn-early.jsonl")
+    command = argv("import time; time.sleep(30)", ("fs.write", str(tmp_path)), record=lines)
+    said = list[bool]()
+    for moment in range(0, 48, 3):
+        with start(command) as running:
+            children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+            while not (steward := children.read_text().split()):
+                time.sleep(0.001)
+            time.sleep(moment / 1000)
+            os.kill(int(steward[0]), signal.SIGKILL)
+            if running.wait(20) == 128 + signal.SIGKILL:
+                said.append("torn down" in lines.read_text())
+    assert said
+    assert all(said), said
+
+
 def children(pid: int) -> set[int]:
     """Find every process below one, by looking at all parents."""
     parents: dict[int, int] = {}

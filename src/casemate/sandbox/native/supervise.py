@@ -147,12 +147,14 @@ class Watch:
 
     def _written(self) -> Written:
         """Copy out, unless the tree was torn down from outside: somebody might still be writing."""
-        if not self.story.started or not self._inside.layers:
+        if not self._inside.layers:
             return Written()
         from casemate.sandbox.native.written import copy_out, nothing  # noqa: PLC0415 -- only where something may be written
 
         if not self._tree.dead:
             return nothing(self._inside.layers, "the run was torn down from outside: nothing was copied")
+        if not self.story.started:  # of a run that was torn down nobody may have been left to say so
+            return Written()
         return copy_out(self._inside.layers, self._plan.outside, self._run.at_end, self._run.look)
 
     def _heard(self) -> None:
