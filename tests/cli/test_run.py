@@ -471,6 +471,7 @@ HOLE = "f = open('data/large', 'wb'); f.truncate(5_000_000); f.close()"  # costs
     [
         ("import os; os.symlink('/etc', 'data/link')", 0),
         ("open('data/sitecustomize.py', 'w')", 0),
+        ("import shutil; shutil.rmtree('data/kept')", 0),
         (HOLE, 1),
         (f"{HOLE}; raise SystemExit(7)", 7),
     ],
@@ -479,6 +480,8 @@ def test_what_is_lost_does_not_end_with_0_and_what_a_rule_keeps_back_does(
     casemate: Casemate, project: Path, code: str, ended: int
 ) -> None:
     (project / "policy.toml").write_text('[policy]\nversion = 1\n[fs]\nwrite = [{path = "data", max = "1MiB"}]\n')
+    (project / "data" / "kept").mkdir()
+    (project / "data" / "kept" / "usercustomize.py").touch()
     done = casemate("run", "--policy", "policy.toml", "-c", code)
     assert (done.returncode, done.stderr.count("not copied out")) == (ended, 1), done.stderr
-    assert list((project / "data").iterdir()) == []
+    assert [path.name for path in (project / "data").rglob("*")] == ["kept", "usercustomize.py"]

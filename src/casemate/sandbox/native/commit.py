@@ -49,6 +49,10 @@ class Kept(Exception):  # noqa: N818 -- an answer, not a fault
     """A change that does not happen; the message is the reason."""
 
 
+class Spared(Kept):
+    """One for which a rule of the policy is the reason."""
+
+
 def protected_names(root: str, deny: tuple[str, ...], *, persist: bool) -> Protected:
     """Make the question "why may this not be written?" for paths below `root`."""
 
@@ -123,7 +127,7 @@ class _Tree:
                 if self._apply(change):
                     done.append(where)
             except (Kept, OSError) as why:
-                refused.append(Refusal.of(where, why))
+                refused.append(Refusal(where, str(why)) if isinstance(why, Spared) else Refusal.of(where, why))
                 failed = f"{change.path}/"
         return Committed(tuple(done), tuple(refused))
 
@@ -224,7 +228,7 @@ class _Tree:
         """Raise Kept if this name, or something below it, is protected."""
         why = self._protected(path)
         if why:
-            raise Kept(f"it holds {path}: {why}")
+            raise Spared(f"it holds {path}: {why}")
         if _is_directory(parent, name):
             self._below(parent, name, path, self._spare)
 
