@@ -34,6 +34,7 @@ GLOBAL = (
 SETGID, SETUID = 6, 7  # capabilities(7)
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL, signal.SIGTERM)
 LOOK = 10  # milliseconds between looks whether the program has started
+LOOKS_FOR_ITS_IDENTITY = 500  # whoever takes longer has ended, or hangs
 LAST_LOOKS = 50  # until all of it has ended, which most often it has at once
 NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
 KILLED = 128
@@ -255,9 +256,16 @@ class _Watch:
             os.waitpid(child, 0)
 
     def _stop(self, number: int) -> None:
-        """Send a signal to who is about to start the program, if it is one that ends it."""
-        if number in ENDING:
-            os.kill(self._child, number)
+        """Send a signal to who is about to start the program, if it is one that ends it.
+
+        It may not have the identity of the run yet, and then it cannot be sent one.
+        """
+        for _ in range(LOOKS_FOR_ITS_IDENTITY if number in ENDING else 0):
+            try:
+                os.kill(self._child, number)
+                return  # noqa: TRY300 -- the error is that of sending
+            except PermissionError:
+                select.poll().poll(LOOK)
 
     def _kill(self, number: int) -> None:
         """Be runsc, which sends a signal to the program."""
