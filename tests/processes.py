@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.conftest import require
 
 ROOT = Path(__file__).parents[1]
 USER = 1_234_567  # nobody's
+PATIENCE = 60  # seconds
 
 
 class Started(subprocess.Popen):  # type: ignore[type-arg] -- bytes or text, as Popen is told
@@ -76,3 +78,11 @@ def processes_with(*words: str) -> list[int]:
             line = (process / "cmdline").read_text(errors="replace")
             found += [int(process.name)] if all(word in line for word in words) else []
     return found
+
+
+def wait_for(is_there: Callable[[], bool], what: str) -> None:
+    """Wait until something is so, and fail with its name where it does not come."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_there():
+        assert time.monotonic() < deadline, f"{what} never came"
+        time.sleep(0.01)

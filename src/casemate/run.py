@@ -212,7 +212,7 @@ def explained(prepared: Prepared, request: Request, outcome: Outcome) -> Iterato
     """Yield why a program that failed may have failed under its policy, with the grants that would help."""
     from casemate.policy.expand import denied_paths  # noqa: PLC0415 -- only for a program that failed
     from casemate.policy.wanted import Ground, wanted  # noqa: PLC0415 -- likewise
-    from casemate.sandbox import never_given  # noqa: PLC0415 -- likewise
+    from casemate.sandbox import choose as backend_of  # noqa: PLC0415 -- likewise
 
     owners = homes(request.environment.get("HOME", "/"))
     ground = Ground(
@@ -224,7 +224,7 @@ def explained(prepared: Prepared, request: Request, outcome: Outcome) -> Iterato
         passed=frozenset(prepared.environment),
         executable="" if isinstance(request.target, Executable) else prepared.command.executable,
         backend=outcome.backend,
-        never=never_given(outcome.backend),
+        never=backend_of(outcome.backend).never,
     )
     yield from wanted(outcome, ground)
 

@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.conftest import COMMAND
-from tests.processes import Started, processes_with
+from tests.processes import Started, processes_with, wait_for
 
 from casemate.model.exits import Exit
 
@@ -91,7 +90,7 @@ def test_its_folder_goes_where_it_is_killed() -> None:
         folder = _folder_of(verifying.pid)
         assert folder.is_dir()
         verifying.kill()
-    assert _comes_true(lambda: not folder.exists())
+    wait_for(lambda: not folder.exists(), "the end of its folder")
 
 
 def _folder_of(pid: int) -> Path:
@@ -103,9 +102,5 @@ def _folder_of(pid: int) -> Path:
             return [keeper / "cwd" for keeper in keepers if f"PPid:\t{pid}\n" in (keeper / "status").read_text()]
         return []
 
-    assert _comes_true(lambda: bool(found()))
+    wait_for(lambda: bool(found()), "its keeper")
     return found()[0].readlink()
-
-
-def _comes_true(condition: Callable[[], bool]) -> bool:
-    return any(condition() or time.sleep(0.1) for _ in range(300))

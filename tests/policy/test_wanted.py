@@ -16,7 +16,7 @@ from casemate.policy.expand import denied_paths
 from casemate.policy.host import Host
 from casemate.policy.sets import HOST_SECRETS, Places
 from casemate.policy.wanted import MOST, Ground, wanted
-from casemate.sandbox import never_given
+from casemate.sandbox import choose
 
 Explained = Callable[..., list[str]]
 MISSING = "FileNotFoundError: [Errno 2] No such file or directory: {!r}"
@@ -70,10 +70,10 @@ def test_the_errors_of_wasi_have_the_same_words_and_other_numbers(ground: Ground
 )
 @pytest.mark.parametrize("backend", ["wasm", "graalpy"])
 def test_what_a_backend_never_gives_is_not_suggested(ground: Ground, words: str, reason: str, backend: str) -> None:
-    (sentence,) = said(replace(ground, backend=backend, never=never_given(backend)), words)
+    (sentence,) = said(replace(ground, backend=backend, never=choose(backend).never), words)
     assert f"(the {backend} backend cannot grant it: {reason})" in sentence
     assert "--" not in sentence
-    assert never_given("native") == {}
+    assert choose("native").never == choose("oci:crun").never == {}
 
 
 def test_a_file_that_is_there_is_named_with_option_and_policy(ground: Ground, home: Path) -> None:

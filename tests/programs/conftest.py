@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from tests.conftest import COMMAND, require
 
 HERE = Path(__file__).parent
 ENVIRONMENT = HERE.parents[1] / ".venv-programs"
-PATIENCE = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -31,13 +29,6 @@ def python() -> Path:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
-
-
-def wait_for(is_there: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_there():
-        assert time.monotonic() < deadline, f"{what} never came"
-        time.sleep(0.05)
 
 
 @dataclass(frozen=True, slots=True)

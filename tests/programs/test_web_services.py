@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.processes import Started
-from tests.programs.conftest import Database, Program, free_port, wait_for
+from tests.processes import Started, wait_for
+from tests.programs.conftest import Database, Program, free_port
 
 SERVERS = {
     "notes_flask": ("-m", "flask", "--app", "app", "run", "--port"),

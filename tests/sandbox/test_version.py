@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from tests.conftest import require
+from tests.processes import USER
 
 from casemate.sandbox.containers.version import PLAIN, version
 
@@ -19,7 +20,7 @@ def test_a_tool_says_its_version(name: str) -> None:
     assert version(program)[:1].isdigit()
     if os.geteuid() == 0:
         words = [program, "--version"]
-        subprocess.run(words, env=PLAIN, user=1_234_567, group=1_234_567, extra_groups=[], check=True, cwd="/")
+        subprocess.run(words, env=PLAIN, user=USER, group=USER, extra_groups=[], check=True, cwd="/")
 
 
 def test_what_is_no_program_says_none() -> None:

@@ -45,7 +45,7 @@ LIMIT_OF = {
 }
 OWN = ("/home/casemate", "/dev", "/proc", "/sys")  # made anew inside; of /tmp the host may have what was meant
 RAISE = "would raise it"
-ANY_HOST = ' (--connect HOST:PORT would allow it; in a policy: [net] connect = ["HOST:PORT"])'
+ANY_HOST = "HOST:PORT"
 SECRET_WORDS = ("SECRET", "TOKEN", "PASSW", "CREDENTIAL", "KEY", "AUTH", "COOKIE", "SESSION")
 RELATED = {  # what was seen, and what is said of the same thing
     C.NET_CONNECT: (Trouble.NAME, Trouble.REFUSED, Trouble.UNREACHABLE),
@@ -72,6 +72,17 @@ class Ground:
     executable: str = ""  # of the program's own Python, where it has one
     backend: str = ""
     never: Mapping[C, str] = field(default_factory=dict[C, str])
+
+    def grant(self, capability: C, resource: str, verb: str = "would allow it") -> str:
+        """Say how to grant this resource, or why nobody can; "" where a policy file cannot name it."""
+        if why := self.why_never(capability):
+            return why
+        option, table, key = GRANTED_BY[capability]
+        try:
+            line = f"[{table}] {key} = [{quote(resource)}]"
+        except PolicyError:
+            return ""
+        return _how(f"{option} {shlex.quote(resource)}" if option else "", line, verb)
 
     def why_never(self, capability: C) -> str:
         """Say why no grant of this would help; "" where one does."""
@@ -109,16 +120,6 @@ def _raised(key: str) -> str:
     return _how(f"{limit.option} {limit.unit}" if limit.option else "", f"[limits] {key} = {limit.unit}", RAISE)
 
 
-def _grant(capability: C, resource: str, verb: str = "would allow it") -> str:
-    """Say how to grant this resource; "" where a policy file cannot name it."""
-    option, table, key = GRANTED_BY[capability]
-    try:
-        line = f"[{table}] {key} = [{quote(resource)}]"
-    except PolicyError:
-        return ""
-    return _how(f"{option} {shlex.quote(resource)}" if option else "", line, verb)
-
-
 def _denied(denials: Sequence[Denial], said: Sequence[Said], ground: Ground) -> Iterator[str]:
     """Yield what was denied, each with the grant that would give it."""
     network = [d for d in denials if d.capability in (C.NET_CONNECT, C.NET_DNS, C.NET_UDP) and not d.resource]
@@ -128,39 +129,39 @@ def _denied(denials: Sequence[Denial], said: Sequence[Said], ground: Ground) -> 
             if denial is spawned[0]:
                 yield from _programs([one.resource for one in spawned], ground)
         elif denial not in network:
-            yield _one(denial)
+            yield _one(denial, ground)
         elif denial is network[0]:
-            yield from _network(network[0], said)
+            yield from _network(network[0], said, ground)
 
 
-def _one(denial: Denial) -> str:
+def _one(denial: Denial, ground: Ground) -> str:
     """Say one denial."""
     lead = f"denied: {denial.capability} {denial.resource or denial.detail}"
     match denial.capability:
         case C.NATIVE_WX:
             return f"{lead}{_how('', '[native] wx = true')}"
         case C.NET_DNS:
-            return f"{lead}{_grant(C.NET_CONNECT, f'{denial.resource}:PORT')}"
+            return f"{lead}{ground.grant(C.NET_CONNECT, f'{denial.resource}:PORT')}"
         case C.NET_CONNECT if denial.detail:  # the broker's: the name leads to an address that is refused
             return f"{lead}: {denial.detail}"
         case C.RES_PROCS:
             return f"{lead}{_raised('processes')}"
         case C.NET_UNIX:
-            return f"{lead}{_grant(C.NET_UNIX, PRIVATE, 'would allow those between its own processes')}"
+            return f"{lead}{ground.grant(C.NET_UNIX, PRIVATE, 'would allow those between its own processes')}"
         case _:
             return f"{lead} (no grant allows it)"
 
 
-def _network(denial: Denial, said: Sequence[Said]) -> Iterator[str]:
+def _network(denial: Denial, said: Sequence[Said], ground: Ground) -> Iterator[str]:
     """Say that nothing of the network is granted, with the hosts that the program named."""
     lead = f"denied: {denial.capability} {denial.detail}: no network is granted"
     hosts = list(dict.fromkeys(one.what for one in said if one.trouble is Trouble.HOST))
     if denial.capability is C.NET_UDP:
         yield f"{lead} (no grant allows UDP)"
     elif not hosts:
-        yield f"{lead}{ANY_HOST}"
+        yield f"{lead}{ground.grant(C.NET_CONNECT, ANY_HOST)}"
     else:
-        yield from (f"{lead}{_grant(C.NET_CONNECT, host)}" for host in hosts)
+        yield from (f"{lead}{ground.grant(C.NET_CONNECT, host)}" for host in hosts)
 
 
 def _programs(paths: Sequence[str], ground: Ground) -> Iterator[str]:
@@ -172,7 +173,7 @@ def _programs(paths: Sequence[str], ground: Ground) -> Iterator[str]:
     for file, path in reversed(real.items()):
         itself = file == os.path.realpath(ground.executable)
         may = itself or _suggested(path, ground)
-        yield f"denied: proc.spawn {path}{_grant(C.PROC_SPAWN, OWN_PYTHON if itself else path) if may else ''}"
+        yield f"denied: proc.spawn {path}{ground.grant(C.PROC_SPAWN, OWN_PYTHON if itself else path) if may else ''}"
     for name in dict.fromkeys(path.rpartition("/")[2] for path in paths):
         if name not in names:
             yield f"denied: proc.spawn {name or 'another program'} (it was not found on this host)"
@@ -211,15 +212,15 @@ def _path(one: Said, ground: Ground, host: Host) -> Iterator[str]:
     shown, written = (_granted(path, capability, ground) for capability in (C.FS_READ, C.FS_WRITE))
     if one.trouble is Trouble.MISSING and not shown and not written:
         if host.there(path):
-            hint = _grant(C.FS_READ, path, "would show it")
+            hint = ground.grant(C.FS_READ, path, "would show it")
             yield f"the program says that it did not find {path}, which is there on this host{hint}"
         elif (folder := path.rpartition("/")[0]) != ground.directory and _writable(folder, ground, host):
-            hint = _grant(C.FS_WRITE, folder, "would let it make the file")
+            hint = ground.grant(C.FS_WRITE, folder, "would let it make the file")
             yield f"the program says that it did not find {path}, nor does this host have it{hint}"
     elif one.trouble is not Trouble.MISSING and not written and (shown or one.trouble is Trouble.READ_ONLY):
         target = path if host.file(path) else path.rpartition("/")[0]
         if host.there(target) and _suggested(target, ground, write=True):
-            hint = _grant(C.FS_WRITE, target, "would let it write there")
+            hint = ground.grant(C.FS_WRITE, target, "would let it write there")
             yield f"the program says that it could not write {path}{hint}"
 
 
@@ -235,8 +236,7 @@ def _command(name: str, ground: Ground, host: Host) -> Iterator[str]:
     for path in places:
         if host.file(path) and os.access(path, os.X_OK):
             if _suggested(path, ground) and not _granted(path, C.PROC_SPAWN, ground):
-                hint = ground.why_never(C.PROC_SPAWN) or _grant(C.PROC_SPAWN, path)
-                yield f"the program says that it could not start {path}{hint}"
+                yield f"the program says that it could not start {path}{ground.grant(C.PROC_SPAWN, path)}"
             return
 
 
@@ -262,7 +262,8 @@ def _module(name: str, ground: Ground, host: Host) -> Iterator[str]:
 def _variable(name: str, ground: Ground) -> Iterator[str]:
     """Say that a variable is set here and was not passed on; of one that looks like a secret nothing is said."""
     if name in ground.environment and name not in ground.passed and not any(w in name.upper() for w in SECRET_WORDS):
-        yield f"the program says that it has no {name}, which is set here and not passed on{_grant(C.ENV_READ, name)}"
+        hint = ground.grant(C.ENV_READ, name)
+        yield f"the program says that it has no {name}, which is set here and not passed on{hint}"
 
 
 def _limit(trouble: Trouble, ground: Ground) -> Iterator[str]:
@@ -275,11 +276,10 @@ def _limit(trouble: Trouble, ground: Ground) -> Iterator[str]:
         disk = f", the disk of {', '.join(direct)} may be full" if direct else ""
         yield f"the program says that there is no room left: its /tmp and home hold {tmp}{disk}{_how('', line, RAISE)}"
     elif trouble is Trouble.REFUSED:
-        reaches = _grant(C.NET_CONNECT, "127.0.0.1:PORT", "reaches that of the host")
-        hint = ground.why_never(C.NET_CONNECT) or reaches
+        hint = ground.grant(C.NET_CONNECT, "127.0.0.1:PORT", "reaches that of the host")
         yield f"the program says that a connection was refused: 127.0.0.1 inside is the run's own{hint}"
     elif trouble in (Trouble.NAME, Trouble.UNREACHABLE):
-        yield f"the program says that it reached no host{ground.why_never(C.NET_CONNECT) or ANY_HOST}"
+        yield f"the program says that it reached no host{ground.grant(C.NET_CONNECT, ANY_HOST)}"
     elif trouble is Trouble.PROCESSES and (why := ground.why_never(C.PROC_THREAD)):
         yield f"the program says that it could start no thread{why}"
     elif (key := LIMIT_OF.get(trouble, "")) and LIMITS[key].of(limits):

@@ -30,7 +30,6 @@ __all__ = [
     "choose",
     "confine",
     "names",
-    "never_given",
     "plan",
     "planned",
     "variants",
@@ -41,6 +40,11 @@ class Backend(Protocol):
     """A way to confine a process from outside its interpreter."""
 
     name: str
+
+    @property
+    def never(self) -> Mapping[Capability, str]:
+        """Say what this backend gives to no program, whatever a policy grants, and why."""
+        ...
 
     def runtime(self) -> Runtime:
         """Say what this backend stands on here, and what is to be installed where it is missing."""
@@ -161,15 +165,6 @@ def confine(  # noqa: PLR0913 -- what a run needs, each by name
     look = Look.NAMES if record is not None and look is Look.NOT else look
     run = RunInput(environment, streams or Streams(), record, origin, at_end, look, injections)
     return replace(chosen.start(made, run), backend=chosen.name)
-
-
-def never_given(backend: str) -> Mapping[Capability, str]:
-    """Say what a backend gives to no program, whatever a policy grants, and why."""
-    if backend not in ("wasm", "graalpy"):
-        return {}
-    from casemate.sandbox.other_python import REFUSES  # noqa: PLC0415 -- see `choose`
-
-    return {**REFUSES, Capability.PROC_THREAD: "it has no threads"}
 
 
 def _origin(policy: Policy, policy_hash: str, accept: frozenset[Capability]) -> Origin:

@@ -56,6 +56,11 @@ class Hosted:
         self._without = without
         self._native = Native(without=without)
 
+    @property
+    def never(self) -> Mapping[Capability, str]:
+        """Say what cannot be granted to the guest, and why."""
+        return self.guest.refuses
+
     def runtime(self) -> Runtime:
         """Say whether the runtime is here, and what installs it."""
         raise NotImplementedError
@@ -97,7 +102,7 @@ class Hosted:
         if policy.image:
             raise Refused(f"fs.image {policy.image}: the {self.name} backend has no root but that of its guest")
         for grant in policy.grants:
-            if reason := self.guest.refuses.get(grant.capability):
+            if reason := self.never.get(grant.capability):
                 what = f"{grant.capability} {grant.resource}".rstrip()
                 raise Refused(f"{what}: the {self.name} backend cannot grant it: {reason}")
         outer = self.outer_command(command, policy)  # where the run waits, the runtime does, when it is ready

@@ -20,6 +20,7 @@ REFUSES = {
     C.NET_LISTEN: NO_SOCKETS,
     C.NET_UNIX: NO_SOCKETS,
     C.PROC_SPAWN: "it starts no processes",
+    C.PROC_THREAD: "it has no threads",
     C.NATIVE_WX: "it executes no machine code",
 }
 

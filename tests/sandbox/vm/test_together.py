@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.processes import Started
+from tests.processes import Started, wait_for
 from tests.sandbox.vm.conftest import SECONDS, of, until_it_rests, words
 
 from casemate.sandbox.native.loop import Loop
@@ -42,9 +42,9 @@ def test_all_threads_of_both_are_together_and_then_free_again(threads: int) -> N
     together.gather(threads, loop)
     (processor,) = os.sched_getaffinity(0)
     assert where(threads) == [{processor}] * 4
-    freed = [False]
-    loop.after(together.SPAN, lambda: freed.__setitem__(0, True))  # noqa: FBT003 -- the method is list's own
-    loop.run(lambda: freed[0])
+    over = threading.Event()
+    loop.after(together.SPAN, over.set)
+    loop.run(over.is_set)
     assert (os.sched_getaffinity(0), where(threads)) == (ALL, [ALL] * 4)
 
 
@@ -68,16 +68,7 @@ def test_it_is_so_in_a_run() -> None:
         assert started.stdin is not None
         started.stdin.write(telling([]))
         started.stdin.flush()
-        assert _becomes(qemu, lambda seen: all(len(one) == 1 for one in seen))
-        assert _becomes(qemu, lambda seen: all(one == ALL for one in seen))
+        wait_for(lambda: all(len(one) == 1 for one in where(qemu)), "the moment in which they are together")
+        wait_for(lambda: all(one == ALL for one in where(qemu)), "their freedom")
         _, errors = started.communicate(b"\n", timeout=SECONDS)
     assert (started.returncode, errors) == (0, b"")
-
-
-def _becomes(pid: int, so: Callable[[list[set[int]]], bool]) -> bool:
-    """Look whether the threads of a process come to be where they should."""
-    for _ in range(SECONDS * 10):
-        if so(where(pid)):
-            return True
-        time.sleep(0.005)
-    return False

@@ -2,6 +2,7 @@
 
 from _collections_abc import Iterator, Mapping
 
+from casemate.model.capability import Capability
 from casemate.model.dataclass import replace
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import Policy
@@ -35,6 +36,11 @@ class Beside:
     def __init__(self) -> None:
         """Look for nothing yet."""
         self._covered: tuple[Policy, tuple[Coverage, ...]] | None = None
+
+    @property
+    def never(self) -> Mapping[Capability, str]:
+        """Keep nothing from every program: what a policy grants is given."""
+        return {}
 
     def first(self, program: str) -> First:
         """Say what the steward's pid 1 does with the external program. Raises OSError."""

@@ -34,7 +34,6 @@ GLOBAL = (
 SETGID, SETUID = 6, 7  # capabilities(7)
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL, signal.SIGTERM)
 LOOK = 10  # milliseconds between looks whether the program has started
-LOOKS_FOR_ITS_IDENTITY = 500  # whoever takes longer has ended, or hangs
 LAST_LOOKS = 50  # until all of it has ended, which most often it has at once
 NOT_STARTED = 128  # the exit code of runsc for what is wrong with a container
 KILLED = 128
@@ -51,13 +50,16 @@ def launch(world: World, program: str) -> None:
     log = in_memory("log", b"")
     errors, error = os.pipe2(os.O_CLOEXEC)
     going, goes = os.pipe2(os.O_CLOEXEC)
+    changed, changes = os.pipe2(os.O_CLOEXEC)
     if on_terminal():  # what keys mean is told to us, and not to every process of gVisor
         os.setsid()
         take_terminal()
     child = os.fork()
     if child == 0:
-        _be_runsc(program, _Told(log, error, goes, entrances), world)
-    k.close_all_but((ERRORS, ends.lifeline, ends.status, log, errors, going))
+        _be_runsc(program, _Told(log, error, goes, changes, entrances), world)
+    k.close_all_but((ERRORS, ends.lifeline, ends.status, log, errors, going, changed))
+    os.read(changed, 1)  # before that no signal would reach it from who has the identity of the run
+    os.close(changed)
     k.keep_capabilities((SETGID, SETUID))  # what sends signals to the program has the identity of the run, too
     _Watch(child, world, _Sources(program, log, errors, going)).until_over()
 
@@ -76,12 +78,13 @@ def _read_only(plan: NativePlan) -> None:
 class _Told:
     """Where runsc logs, its standard error where that is no terminal, and the ways into the groups of the run.
 
-    `goes` is closed when it is executed.
+    `goes` is closed when it is executed, `changes` when the identity of the run was taken.
     """
 
     log: int
     error: int
     goes: int
+    changes: int
     entrances: tuple[int, ...]
 
 
@@ -92,6 +95,7 @@ def _be_runsc(program: str, told: _Told, world: World) -> None:
         for entrance in told.entrances:
             os.write(entrance, b"0")
         become(world.target.uid)
+        os.close(told.changes)
         if seconds := world.plan.outside.limits.cpu_seconds:
             # What a bundle says of it, gVisor notes and does not keep; its processes inherit ours, and die of it.
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
@@ -256,16 +260,9 @@ class _Watch:
             os.waitpid(child, 0)
 
     def _stop(self, number: int) -> None:
-        """Send a signal to who is about to start the program, if it is one that ends it.
-
-        It may not have the identity of the run yet, and then it cannot be sent one.
-        """
-        for _ in range(LOOKS_FOR_ITS_IDENTITY if number in ENDING else 0):
-            try:
-                os.kill(self._child, number)
-                return  # noqa: TRY300 -- the error is that of sending
-            except PermissionError:
-                select.poll().poll(LOOK)
+        """Send a signal to who is about to start the program, if it is one that ends it."""
+        if number in ENDING:
+            os.kill(self._child, number)
 
     def _kill(self, number: int) -> None:
         """Be runsc, which sends a signal to the program."""

@@ -3,6 +3,7 @@
 import os
 from _collections_abc import Iterable, Iterator, Mapping
 
+from casemate.model.capability import Capability
 from casemate.model.errors import Refused, UsageError
 from casemate.model.policy import Policy
 from casemate.model.sandbox import Boundary, Command, Coverage, Gap, Layer, Outcome, Plan, Runtime
@@ -29,6 +30,11 @@ class Native:
             raise ValueError(f"there is no layer {', '.join(sorted(unknown))}")
         self._without = without
         self._covered: tuple[Policy, tuple[Coverage, ...]] | None = None
+
+    @property
+    def never(self) -> Mapping[Capability, str]:
+        """Keep nothing from every program: what a policy grants is given."""
+        return {}
 
     def runtime(self) -> Runtime:
         """Stand on the kernel that runs us: it is always there, and what it lacks is said by `layers` and `gaps`."""
